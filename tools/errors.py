@@ -1,0 +1,70 @@
+"""Every error alertmend raises on purpose, in one tree.
+
+AlertmendError
+├── BadInput              what the caller sent can't be used as it is
+├── ClusterError          the Kubernetes API server, as one credential sees it
+│   ├── ClusterUnreachable    no answer, a time-out, or 5xx/429: worth trying again
+│   ├── ObjectNotFound        404
+│   ├── PermissionDenied      401, 403
+│   ├── WriteConflict         409: the object moved; nothing was written
+│   ├── RequestRejected       any other 4xx: the server will never take this request
+│   └── UnknownKind           a resource type that alertmend doesn't know
+└── ToolServerError       an MCP server
+    └── ToolServerLost        it died or fell silent during a call: the outcome is unknown
+
+Each says what happened and what to do about it, and carries its facts as attributes.
+"""
+
+
+class AlertmendError(Exception):
+    """The root: catch this to catch everything alertmend raises on purpose."""
+
+
+class BadInput(AlertmendError):
+    """What the caller sent can't be used as it is; the message names the field and the remedy."""
+
+
+class ClusterError(AlertmendError):
+    """The Kubernetes API server answered with an error, or not at all.
+
+    `code` is the HTTP status (None when there was no answer), `reason` the server's own word
+    (`Conflict`, `NotFound`, …), `detail` its message, cut to 500 characters.
+    """
+
+    def __init__(self, detail: str, *, code: int | None = None, reason: str = "") -> None:
+        self.code = code
+        self.reason = reason
+        self.detail = detail[:500]
+        super().__init__(self.detail)
+
+
+class ClusterUnreachable(ClusterError):
+    """No usable answer (network, time-out, 429 or 5xx). For a write the outcome is unknown."""
+
+
+class ObjectNotFound(ClusterError):
+    """The object doesn't exist (404)."""
+
+
+class PermissionDenied(ClusterError):
+    """The credential may not do this (401 or 403): check its Role and RoleBinding."""
+
+
+class WriteConflict(ClusterError):
+    """The object changed since it was read (409); nothing was written."""
+
+
+class RequestRejected(ClusterError):
+    """The server will never take this request (any other 4xx)."""
+
+
+class UnknownKind(ClusterError):
+    """A resource type that alertmend doesn't know; the message lists how to name one."""
+
+
+class ToolServerError(AlertmendError):
+    """An MCP server can't be started or broke the protocol; the message names it and its command."""
+
+
+class ToolServerLost(ToolServerError):
+    """The MCP server died or fell silent during a call: whether the call took effect is unknown."""
