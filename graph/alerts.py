@@ -1,0 +1,67 @@
+"""Alertmanager's webhook body, version 4, as frozen models.
+
+Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`. Fields that newer servers add
+(`notification_reason`, `routeLabels`, …) are accepted and kept.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+_CONFIG = ConfigDict(
+    frozen=True, extra="allow", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+)
+Labels = dict[str, str]
+_HEARTBEATS = frozenset({"Watchdog", "DeadMansSwitch", "InfoInhibitor"})
+
+
+class Alert(BaseModel):
+    """One alert of a group. A firing alert carries the zero `endsAt`."""
+
+    model_config = _CONFIG
+
+    status: Literal["firing", "resolved"]
+    labels: Labels
+    annotations: Labels = {}
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime | None = None
+    generator_url: Annotated[str, Field(alias="generatorURL")] = ""
+    fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
+
+    @property
+    def name(self) -> str:
+        """The alert rule's name; Alertmanager sends none only if the rule's labels were dropped."""
+        return self.labels.get("alertname", "unnamed")
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace label, or None for an alert about the cluster itself."""
+        return self.labels.get("namespace") or None
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Whether the alert fires by design, to show that alerting works."""
+        return self.name in _HEARTBEATS
+
+
+class AlertGroup(BaseModel):
+    """One webhook delivery: every alert of one group, not the change since the last delivery."""
+
+    model_config = _CONFIG
+
+    version: Literal["4"]
+    group_key: str
+    truncated_alerts: int = 0
+    status: Literal["firing", "resolved"]
+    receiver: str
+    group_labels: Labels = {}
+    common_labels: Labels = {}
+    common_annotations: Labels = {}
+    external_url: Annotated[str, Field(alias="externalURL")] = ""
+    alerts: Annotated[tuple[Alert, ...], Field(min_length=1, max_length=10_000)]
+
+    def first_fired_at(self) -> datetime:
+        """Return when the oldest alert of the group began to fire."""
+        return min(alert.starts_at for alert in self.alerts)

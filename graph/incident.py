@@ -1,0 +1,63 @@
+"""An incident's vocabulary: where it stands, how it may end, and what its timeline records."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+IncidentStatus = Literal[
+    "open", "investigating", "awaiting_approval", "applying", "verifying",
+    "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed",
+]  # fmt: skip
+EndStatus = Literal[
+    "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed"
+]
+ACTIVE: tuple[IncidentStatus, ...] = (
+    "open", "investigating", "awaiting_approval", "applying", "verifying",
+)  # fmt: skip
+Verdict = Literal["verified", "not_verified", "undetermined"]
+EntryKind = Literal[
+    "alert_received", "node_entered", "reasoned", "tool_called", "tool_answered", "proposed",
+    "decided", "applying", "applied", "checked", "verdict", "ended", "error",
+]  # fmt: skip
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Ending(_Frozen):
+    """How a run ends: the incident's last status, why, and what a person should do now (if anything)."""
+
+    status: EndStatus
+    reason: str
+    advice: tuple[str, ...] = ()
+
+
+class Check(_Frozen):
+    """One predicate at one look: held (True), failed (False), or couldn't be read (None)."""
+
+    predicate: str
+    held: bool | None
+    detail: str
+
+
+class Verification(_Frozen):
+    """The verdict on an applied change. `stable_seconds` is how long everything held without a break."""
+
+    verdict: Verdict
+    reason: str
+    checks: tuple[Check, ...]
+    started_at: datetime
+    ended_at: datetime
+    stable_seconds: float
+    looks: int
+
+
+class Entry(_Frozen):
+    """One line of an incident's timeline. `seq` counts per incident from 1."""
+
+    seq: int
+    at: datetime
+    kind: EntryKind
+    data: dict[str, Any]

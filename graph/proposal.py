@@ -1,0 +1,122 @@
+"""A proposal is everything a person approves; its digest binds what runs to what was seen.
+
+The digest leaves out the resourceVersion on purpose: the status of a failing workload moves it every few
+seconds. The executor compares the diff again at the claim, and the write carries the version it was made for.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from graph.diagnosis import Grounding
+from graph.targets import Target
+from tools.diffing import FieldChange
+from tools.patch import PatchArguments
+
+ApprovalStatus = Literal[
+    "pending", "approved", "rejected", "expired", "superseded", "withdrawn", "revoked",
+    "executing", "applied", "failed", "unknown",
+]  # fmt: skip
+Risk = Literal["low", "medium", "high"]
+Purpose = Literal["fix", "undo"]
+Predicate = Literal[
+    "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone", "endpoints_present"
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class VerificationPlan(_Frozen):
+    """What must hold, for how long (`window_seconds`, without a break), and how long to wait for it.
+
+    For an undo `restored` lists the fields that must have their old values back.
+    """
+
+    predicates: tuple[Predicate, ...]
+    window_seconds: float
+    budget_seconds: float
+    services: tuple[str, ...] = ()
+
+
+class UndoPlan(_Frozen):
+    """How to take the change back: a ready call (None if it can't be taken back by a patch), and in words."""
+
+    summary: str
+    call: PatchArguments | None
+
+
+class ServerIdentity(_Frozen):
+    """The MCP server that will execute the call, as it introduced itself, and its tool's input schema."""
+
+    name: str
+    version: str
+    schema_sha256: str
+
+
+class Proposal(_Frozen):
+    """One exact change with all a person needs to decide. `id` is the approval's id, allotted beforehand."""
+
+    id: str
+    incident_id: str
+    purpose: Purpose
+    tool: Literal["kubectl_patch"] = "kubectl_patch"
+    arguments: PatchArguments
+    server: ServerIdentity
+    target: Target
+    target_uid: str
+    diff: tuple[FieldChange, ...] = Field(min_length=1)
+    summary: str
+    grounding: Grounding
+    basis: str
+    risk: Risk
+    verification_plan: VerificationPlan
+    undo_plan: UndoPlan
+    policy_version: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, over the canonical JSON of everything that the approval binds."""
+        bound = self.model_dump(
+            mode="json", exclude={"id", "incident_id", "summary", "grounding", "basis", "risk"}, by_alias=True
+        )
+        return hashlib.sha256(canonical_json(bound).encode()).hexdigest()
+
+
+class Decision(_Frozen):
+    """What one person said about one approval. `by` comes from the credential, never from the body."""
+
+    by: str
+    verdict: Literal["approve", "reject"]
+    reason: str = ""
+    at: datetime
+
+
+class Approval(_Frozen):
+    """An approval as it stands in the ledger."""
+
+    proposal: Proposal
+    status: ApprovalStatus
+    digest: str
+    quorum: int
+    decisions: tuple[Decision, ...]
+    created_at: datetime
+    decide_by: datetime
+    execute_by: datetime | None
+    superseded_by: str | None
+    outcome: str
+    """Why it ended as it did, in a sentence; empty while it stands."""
+
+    @property
+    def id(self) -> str:
+        """The approval's id."""
+        return self.proposal.id
+
+
+def canonical_json(document: Any) -> str:
+    """Return one spelling per document: sorted keys, no spaces, real Unicode, no NaN."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

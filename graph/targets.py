@@ -1,0 +1,72 @@
+"""What an alert is about: the workload that stays while its pods come and go.
+
+Pod names change at every rollout, so an incident is kept per workload. At ingest only the labels are known;
+the names that controllers give their pods tell the workload: `<deployment>-<template hash>-<5 characters>`,
+`<statefulset>-<ordinal>`, `<daemonset>-<5 characters>`. Characters are those of Kubernetes' `rand.SafeEncodeString`.
+The investigation then reads the real owner chain.
+"""
+
+import re
+
+from pydantic import BaseModel, ConfigDict
+
+from graph.alerts import Alert
+
+_SAFE = "bcdfghjklmnpqrstvwxz2456789"
+_REPLICASET_POD = re.compile(rf"^(?P<stem>.+)-[{_SAFE}]{{5,10}}-[{_SAFE}]{{5}}$")
+_ORDINAL_POD = re.compile(r"^(?P<stem>.+)-\d{1,5}$")
+_DAEMON_POD = re.compile(rf"^(?P<stem>.+)-[{_SAFE}]{{5}}$")
+_LABELLED_KINDS = {
+    "deployment": "Deployment",
+    "statefulset": "StatefulSet",
+    "daemonset": "DaemonSet",
+    "job_name": "Job",
+    "cronjob": "CronJob",
+    "horizontalpodautoscaler": "HorizontalPodAutoscaler",
+    "persistentvolumeclaim": "PersistentVolumeClaim",
+    "service": "Service",
+    "node": "Node",
+}
+# kube-state-metrics and node-exporter put these on every series; they name the exporter, not the subject.
+_EXPORTER_LABELS = frozenset({"service", "node"})
+
+
+class Target(BaseModel):
+    """A Kubernetes object. `namespace` is None for an object of the cluster itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    namespace: str | None
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}" + (f" in {self.namespace}" if self.namespace else "")
+
+
+def find_target(alert: Alert) -> Target | None:
+    """Return the object an alert's labels point at, or None if they name none.
+
+    A pod is mapped to the workload its name was made from; kind is `Pod` where no controller's pattern fits.
+    """
+    if alert.namespace is None:
+        return None
+    for label, kind in _LABELLED_KINDS.items():
+        if label not in _EXPORTER_LABELS and (name := alert.labels.get(label)):
+            return Target(kind=kind, namespace=alert.namespace, name=name)
+    if pod := alert.labels.get("pod"):
+        return _workload_of(pod, alert.namespace)
+    if service := alert.labels.get("service"):
+        return Target(kind="Service", namespace=alert.namespace, name=service)
+    return None
+
+
+def _workload_of(pod: str, namespace: str) -> Target:
+    for pattern, kind in (
+        (_REPLICASET_POD, "Deployment"),
+        (_ORDINAL_POD, "StatefulSet"),
+        (_DAEMON_POD, "DaemonSet"),
+    ):
+        if match := pattern.match(pod):
+            return Target(kind=kind, namespace=namespace, name=match["stem"])
+    return Target(kind="Pod", namespace=namespace, name=pod)

@@ -1,0 +1,77 @@
+"""What a patch changes, field by field: the part of a proposal that a person reads and the digest covers.
+
+Fields that differ between two identical dry-runs are left out: managedFields, resourceVersion, generation,
+creation bookkeeping and status. List items that all carry a `name` are addressed by it, so that a container
+is called by its name and not by its position.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+_VOLATILE_METADATA = frozenset({"managedFields", "resourceVersion", "generation", "selfLink"})
+_MISSING = object()
+
+
+class FieldChange(BaseModel):
+    """One changed field. `before`/`after` are JSON values; the flags tell an absent field from a null."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    before: Any = None
+    after: Any = None
+    added: bool = False
+    removed: bool = False
+
+    def __str__(self) -> str:
+        before = "(absent)" if self.added else repr(self.before)
+        after = "(removed)" if self.removed else repr(self.after)
+        return f"{self.path}: {before} → {after}"
+
+
+def diff_objects(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """Return every stable field that differs between two versions of one object, ordered by path."""
+    changes = _compare("", _stable(before), _stable(after))
+    return tuple(sorted(changes, key=lambda change: change.path))
+
+
+def _stable(document: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in document.items() if key != "status"}
+    metadata = document.get("metadata", {})
+    kept["metadata"] = {key: value for key, value in metadata.items() if key not in _VOLATILE_METADATA}
+    return kept
+
+
+def _compare(path: str, before: Any, after: Any) -> Iterator[FieldChange]:
+    if before is _MISSING:
+        yield FieldChange(path=path, after=after, added=True)
+    elif after is _MISSING:
+        yield FieldChange(path=path, before=before, removed=True)
+    elif isinstance(before, dict) and isinstance(after, dict):
+        for key in before.keys() | after.keys():
+            yield from _compare(_join(path, key), before.get(key, _MISSING), after.get(key, _MISSING))
+    elif (old := _by_name(before)) and (new := _by_name(after)) and _same_order(old, new):
+        for name in old.keys() | new.keys():
+            yield from _compare(f"{path}[{name}]", old.get(name, _MISSING), new.get(name, _MISSING))
+    elif before != after or type(before) is not type(after):
+        yield FieldChange(path=path, before=before, after=after)
+
+
+def _join(path: str, key: str) -> str:
+    if "." in key or "/" in key:
+        return f'{path}["{key}"]'
+    return f"{path}.{key}" if path else key
+
+
+def _by_name(items: Any) -> dict[str, Any] | None:
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "name" in item for item in items):
+        return None
+    named = {item["name"]: item for item in items}
+    return named if len(named) == len(items) else None
+
+
+def _same_order(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    common = old.keys() & new.keys()
+    return [name for name in old if name in common] == [name for name in new if name in common]

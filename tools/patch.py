@@ -1,0 +1,78 @@
+"""The one mutating call alertmend can make, as data: `kubectl_patch` with an allow-list of arguments.
+
+Nothing else is ever passed on to a tool server: npm's mcp-server-kubernetes, for one, would also take
+`patchFile` (a file read at execution) and `context` (another cluster).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+APPROVAL_ANNOTATION = "alertmend.io/approval"
+PatchType = Literal["strategic", "merge", "json"]
+_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+
+
+class PatchArguments(BaseModel):
+    """The exact arguments of `kubectl_patch`, on the wire in camelCase.
+
+    `patchData` is an object for `strategic` and `merge`, a list of operations for `json` (RFC 6902).
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+    )
+
+    resource_type: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9.]*$")
+    name: str = Field(pattern=_NAME)
+    namespace: str = Field(pattern=_NAME)
+    patch_type: PatchType = "strategic"
+    patch_data: dict[str, Any] | list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the arguments as a tool server receives them."""
+        return self.model_dump(mode="json")
+
+    def stamped(self, approval_id: str, annotations: Mapping[str, str] | None) -> "PatchArguments":
+        """Return the same patch carrying the approval's id as an annotation of the object itself.
+
+        `annotations` are the object's present ones (None: it has none): a JSON patch can't add a key to a
+        map that isn't there.
+        """
+        return self._merged(
+            {"metadata": {"annotations": {APPROVAL_ANNOTATION: approval_id}}},
+            [_annotate(approval_id, annotations)],
+        )
+
+    def guarded(self, resource_version: str) -> "PatchArguments":
+        """Return the same patch made for one version of the object: any other is refused with 409.
+
+        A JSON patch *replaces* the version (a `test` on it would answer 422 instead of 409).
+        """
+        return self._merged(
+            {"metadata": {"resourceVersion": resource_version}},
+            [{"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version}],
+        )
+
+    def _merged(self, document: dict[str, Any], operations: list[dict[str, Any]]) -> "PatchArguments":
+        data = self.patch_data
+        merged = [*data, *operations] if isinstance(data, list) else merge(data, document)
+        return self.model_copy(update={"patch_data": merged})
+
+
+def merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `extra` laid over it, maps merged, everything else replaced."""
+    merged = dict(base)
+    for key, value in extra.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _annotate(approval_id: str, annotations: Mapping[str, str] | None) -> dict[str, Any]:
+    if annotations is None:
+        return {"op": "add", "path": "/metadata/annotations", "value": {APPROVAL_ANNOTATION: approval_id}}
+    escaped = APPROVAL_ANNOTATION.replace("~", "~0").replace("/", "~1")
+    return {"op": "add", "path": f"/metadata/annotations/{escaped}", "value": approval_id}
