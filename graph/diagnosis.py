@@ -25,7 +25,7 @@ class ReadCall(_Frozen):
 
 
 class Evidence(_Frozen):
-    """What one read-only call answered. `id` counts per incident (`E1`, `E2`, …); `text` is the whole answer."""
+    """What a read-only call answered. `id` counts per incident (`E1`, …); `text` is the whole answer."""
 
     id: str
     tool: str

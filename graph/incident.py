@@ -5,6 +5,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from graph.alerts import AlertGroup
+from graph.diagnosis import Diagnosis, Evidence
+from graph.proposal import Approval
+from graph.targets import Target
+
 IncidentStatus = Literal[
     "open", "investigating", "awaiting_approval", "applying", "verifying",
     "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed",
@@ -61,3 +66,33 @@ class Entry(_Frozen):
     at: datetime
     kind: EntryKind
     data: dict[str, Any]
+
+
+class Incident(_Frozen):
+    """An incident as it stands in the ledger."""
+
+    id: str
+    status: IncidentStatus
+    alertname: str
+    severity: str
+    target: Target | None
+    diagnosis: Diagnosis | None
+    approval_ids: tuple[str, ...]
+    verdict: Verdict | None
+    verification: Verification | None
+    reason: str
+    """Why it ended as it did; empty while it is active."""
+    advice: tuple[str, ...]
+    """What a person should do now; empty if nothing."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class CaseFile(_Frozen):
+    """Everything the ledger knows about one incident: what a report is written from."""
+
+    incident: Incident
+    group: AlertGroup
+    evidence: tuple[Evidence, ...]
+    approvals: tuple[Approval, ...]
+    timeline: tuple[Entry, ...]

@@ -1,29 +1,62 @@
 """What the graph needs from the rooms around it, said by the graph itself.
 
-`checkpoints` fulfils `Ledger`, `tools` fulfils `Reader`, `Observer` and `Actuator`, a mind (runbooks or a
-model) fulfils `Mind`. Every write to the ledger names the run's epoch: a worker that was thought dead and
+`checkpoints` fulfils the two ledgers; `tools` fulfils `Reader`, `Observer` and `Actuator`; a mind (runbooks
+or a model) fulfils `Mind`. Every write to the ledger names the run's epoch: a worker that was thought dead and
 wakes again has an old one, and its writes are refused with `StaleRun`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tools.tool_session import ToolResult
+
+from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence, ReadCall, Step
-from graph.incident import Ending, EntryKind, IncidentStatus, Verification
+from graph.incident import CaseFile, Ending, EntryKind, IncidentStatus, Verification
 from graph.proposal import Approval, Proposal
 from graph.targets import Target
 from tools.errors import AlertmendError
 from tools.executor import Outcome, Preview
 from tools.patch import PatchArguments
-from tools.tool_session import ServerIdentity, ToolResult
 
 
 class StaleRun(AlertmendError):
     """Another run has taken this incident over; this one must stop without writing anything."""
 
 
-class Ledger(Protocol):
-    """The truth about incidents: everything here is committed when the call returns."""
+@dataclass(frozen=True)
+class Standing:
+    """An approval as it stands; `stopped_by` says what keeps it from being executed now (None: nothing)."""
+
+    approval: Approval
+    stopped_by: str | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a mind may look at: the alert, its target, all evidence so far, and how earlier proposals fared.
+
+    `setbacks` are sentences: why a person rejected a proposal, why the policy refused one, what a fix that
+    didn't help had changed.
+    """
+
+    group: AlertGroup
+    target: Target
+    evidence: tuple[Evidence, ...]
+    setbacks: tuple[str, ...]
+    tried: tuple[PatchArguments, ...]
+
+
+class Mind(Protocol):
+    """Decides the next step of an investigation from what is known."""
+
+    async def decide(self, case: Case) -> Step:
+        """Return one step. It writes nothing; asking twice is harmless."""
+
+
+class IncidentLedger(Protocol):
+    """The truth about incidents: what is written here is committed when the call returns."""
 
     async def record(self, incident_id: str, epoch: int, kind: EntryKind, data: dict[str, Any]) -> None:
         """Append one line to the incident's timeline."""
@@ -38,64 +71,57 @@ class Ledger(Protocol):
         """Store the latest diagnosis."""
 
     async def set_verification(self, incident_id: str, epoch: int, verification: Verification) -> None:
-        """Store the verification of the latest applied change."""
+        """Store the verification of the latest applied change, its verdict included."""
 
     async def add_evidence(
         self, incident_id: str, epoch: int, call: ReadCall, result: ToolResult
     ) -> Evidence:
-        """Store one whole answer and return it under the incident's next evidence id."""
+        """Store one whole answer under the incident's next evidence id."""
 
     async def evidence(self, incident_id: str) -> Sequence[Evidence]:
         """Return all evidence of the incident, oldest first."""
 
+    async def case_file(self, incident_id: str) -> CaseFile:
+        """Return everything the ledger knows about the incident."""
+
+    async def finish(self, incident_id: str, epoch: int, ending: Ending, report: str) -> None:
+        """End the incident and store its report."""
+
+
+class ApprovalLedger(Protocol):
+    """The authority on what may be written to the cluster."""
+
     async def propose(self, proposal: Proposal, epoch: int) -> Approval:
-        """Store a proposal as a pending approval; one that still stood for this incident is superseded."""
+        """Store a proposal as a pending approval; one that still stood for the incident is superseded."""
 
-    async def approval(self, approval_id: str) -> Approval:
-        """Return an approval as it stands now."""
-
-    async def finish(self, incident_id: str, epoch: int, ending: Ending) -> str:
-        """End the incident: set its status and reason, render and store the report, return its Markdown."""
+    async def standing(self, approval_id: str) -> Standing:
+        """Return an approval as it stands, and what stops it from being executed at this moment."""
 
 
 class Reader(Protocol):
-    """Read-only tools, over MCP, with the reader's credential."""
+    """Read-only tools over MCP, with the reader's credential."""
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> ToolResult:
-        """Call one tool."""
+        """Call one tool. Raises `ToolServerError` where the server can't be reached."""
 
 
 class Observer(Protocol):
     """The cluster as the reader's credential sees it, for verification."""
 
     async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
-        """Return one object."""
+        """Return one object. Raises `ClusterError`."""
 
     async def list(
         self, kind: str, namespace: str | None, *, label_selector: str | None = None
     ) -> list[dict[str, Any]]:
-        """Return the objects that match."""
+        """Return the objects that match. Raises `ClusterError`."""
 
 
 class Actuator(Protocol):
     """The executor: the only way to a write, and the only holder of the write credential."""
 
     async def preview(self, call: PatchArguments, approval_id: str) -> Preview:
-        """Dry-run the call on the server and return what it would change."""
-
-    async def identity(self) -> ServerIdentity:
-        """Return who would execute the call."""
+        """Dry-run the call on the server and return what it would change. Raises `ClusterError`."""
 
     async def execute(self, approval_id: str, digest: str, epoch: int) -> Outcome:
         """Claim the approval and write, at most once."""
-
-
-class Mind(Protocol):
-    """Decides the next step of an investigation from what is known."""
-
-    async def decide(self, case: "Case") -> Step:
-        """Return one step; must not have side effects."""
-
-
-class Case(Protocol):
-    """Placeholder for typing; see `graph.case.Case`."""

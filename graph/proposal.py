@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graph.diagnosis import Grounding
 from graph.targets import Target
 from tools.diffing import FieldChange
+from tools.executor import ExecutingServer
 from tools.patch import PatchArguments
 
 ApprovalStatus = Literal[
@@ -23,8 +24,9 @@ ApprovalStatus = Literal[
 Risk = Literal["low", "medium", "high"]
 Purpose = Literal["fix", "undo"]
 Predicate = Literal[
-    "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone", "endpoints_present"
-]
+    "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone",
+    "endpoints_present", "restored",
+]  # fmt: skip
 
 
 class _Frozen(BaseModel):
@@ -50,14 +52,6 @@ class UndoPlan(_Frozen):
     call: PatchArguments | None
 
 
-class ServerIdentity(_Frozen):
-    """The MCP server that will execute the call, as it introduced itself, and its tool's input schema."""
-
-    name: str
-    version: str
-    schema_sha256: str
-
-
 class Proposal(_Frozen):
     """One exact change with all a person needs to decide. `id` is the approval's id, allotted beforehand."""
 
@@ -66,7 +60,7 @@ class Proposal(_Frozen):
     purpose: Purpose
     tool: Literal["kubectl_patch"] = "kubectl_patch"
     arguments: PatchArguments
-    server: ServerIdentity
+    server: ExecutingServer
     target: Target
     target_uid: str
     diff: tuple[FieldChange, ...] = Field(min_length=1)

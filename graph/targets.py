@@ -2,7 +2,7 @@
 
 Pod names change at every rollout, so an incident is kept per workload. At ingest only the labels are known;
 the names that controllers give their pods tell the workload: `<deployment>-<template hash>-<5 characters>`,
-`<statefulset>-<ordinal>`, `<daemonset>-<5 characters>`. Characters are those of Kubernetes' `rand.SafeEncodeString`.
+`<statefulset>-<ordinal>`, `<daemonset>-<5 characters>`, of Kubernetes' `rand.SafeEncodeString` alphabet.
 The investigation then reads the real owner chain.
 """
 

@@ -1,0 +1,287 @@
+"""Approvals: the authority on what may be written to the cluster.
+
+The claim is one conditional UPDATE. Everything that must hold at the moment of writing stands in its WHERE:
+approved, the same digest, not expired, no stop in force, and the run still holds its incident.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkpoints import timeline
+from checkpoints.database import Transaction
+from checkpoints.pages import Page, cut_page, parse_token
+from checkpoints.stops import find_stop, stop_in_force
+from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
+from graph.ports import StaleRun, Standing
+from graph.proposal import Approval, ApprovalStatus, Decision, Proposal
+from tools.errors import AlertmendError
+from tools.executor import ClaimRefused, Grant, Outcome
+
+
+class ApprovalNotFound(AlertmendError):
+    """There is no approval with this id."""
+
+
+class Approvals:
+    """Proposals as approvals, from pending to their end. `decide_within` is how long one may stay pending."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        *,
+        decide_within: timedelta = timedelta(hours=4),
+    ) -> None:
+        self._transaction = transaction
+        self._decide_within = decide_within
+
+    # -- the graph
+
+    async def propose(self, proposal: Proposal, epoch: int, *, quorum: int = 1) -> Approval:
+        """Store a proposal as a pending approval; one that still stood for the incident is superseded."""
+        now = datetime.now(UTC)
+        async with self._transaction() as session:
+            await _require_epoch(session, proposal.incident_id, epoch)
+            await supersede_approvals(
+                session, proposal.incident_id, proposal.id, "a newer proposal took its place"
+            )
+            row = ApprovalRow(
+                id=proposal.id, incident_id=proposal.incident_id, status="pending",
+                namespace=proposal.target.namespace or "", digest=proposal.digest,
+                proposal=proposal.model_dump(mode="json"), quorum=quorum, created_at=now,
+                decide_by=now + self._decide_within, outcome="",
+            )  # fmt: skip
+            session.add(row)
+            await session.flush()
+            await timeline.append(
+                session,
+                proposal.incident_id,
+                "proposed",
+                {
+                    "approval_id": proposal.id,
+                    "summary": proposal.summary,
+                    "target": str(proposal.target),
+                    "arguments": proposal.arguments.as_json(),
+                    "diff": [str(change) for change in proposal.diff],
+                },
+            )
+            return await read_approval(session, row)
+
+    async def standing(self, approval_id: str) -> Standing:
+        """Return the approval as it stands, and what stops it from being executed at this moment."""
+        async with self._transaction() as session:
+            row = await require_approval(session, approval_id)
+            return Standing(approval=await read_approval(session, row), stopped_by=await find_stop(session))
+
+    # -- the executor
+
+    async def claim(self, approval_id: str, digest: str, epoch: int) -> Grant | Outcome:
+        """Claim the approval, take a claimed one over after a crash, or return how it has already ended."""
+        now = datetime.now(UTC)
+        async with self._transaction() as session:
+            row = await require_approval(session, approval_id)
+            await _require_epoch(session, row.incident_id, epoch)
+            if row.status in {"applied", "failed", "superseded", "unknown"}:
+                return Outcome.model_validate({"kind": row.status, "detail": row.outcome})
+            if row.status != "executing":
+                await _claim(session, row, digest, epoch, now)
+            return await _grant(session, row)
+
+    async def record_intent(self, approval_id: str, epoch: int, resource_version: str) -> None:
+        """Write ahead that a patch made for this version is about to be sent, unless something stops it."""
+        async with self._transaction() as session:
+            row = await require_approval(session, approval_id)
+            await _require_epoch(session, row.incident_id, epoch)
+            if row.status != "executing":
+                raise ClaimRefused(f"approval {approval_id} is {row.status}")
+            if stop := await find_stop(session):
+                raise ClaimRefused(stop)
+            attempts = await session.scalar(
+                select(func.count()).select_from(IntentRow).where(IntentRow.approval_id == approval_id)
+            )
+            session.add(
+                IntentRow(
+                    approval_id=approval_id,
+                    attempt=(attempts or 0) + 1,
+                    epoch=epoch,
+                    resource_version=resource_version,
+                    at=datetime.now(UTC),
+                )
+            )
+
+    async def record_outcome(self, approval_id: str, epoch: int, outcome: Outcome) -> None:
+        """Write down how the execution ended."""
+        async with self._transaction() as session:
+            row = await require_approval(session, approval_id)
+            await _require_epoch(session, row.incident_id, epoch)
+            row.status, row.outcome = outcome.kind, outcome.detail
+            await timeline.append(
+                session,
+                row.incident_id,
+                "applied",
+                {"approval_id": row.id, "outcome": outcome.kind, "detail": outcome.detail},
+            )
+
+    # -- people
+
+    async def find(self, approval_id: str) -> Approval:
+        """Return one approval or raise `ApprovalNotFound`."""
+        async with self._transaction() as session:
+            return await read_approval(session, await require_approval(session, approval_id))
+
+    async def page(
+        self,
+        *,
+        status: ApprovalStatus | None = None,
+        namespace: str | None = None,
+        limit: int = 50,
+        token: str | None = None,
+    ) -> Page[Approval]:
+        """Return approvals, newest first, `limit` at a time."""
+        async with self._transaction() as session:
+            query = select(ApprovalRow).order_by(ApprovalRow.created_at.desc(), ApprovalRow.id.desc())
+            if status:
+                query = query.where(ApprovalRow.status == status)
+            if namespace:
+                query = query.where(ApprovalRow.namespace == namespace)
+            if token:
+                at, last = parse_token(token)
+                query = query.where(tuple_(ApprovalRow.created_at, ApprovalRow.id) < tuple_(at, last))
+            rows = (await session.scalars(query.limit(limit + 1))).all()
+            items = [await read_approval(session, row) for row in rows[:limit]]
+            return cut_page(items, more=len(rows) > limit)
+
+    async def expire(self) -> Sequence[str]:
+        """Mark every approval whose time is over as expired; return their incidents."""
+        now = datetime.now(UTC)
+        async with self._transaction() as session:
+            rows = await session.scalars(
+                select(ApprovalRow).where(
+                    ((ApprovalRow.status == "pending") & (ApprovalRow.decide_by <= now))
+                    | ((ApprovalRow.status == "approved") & (ApprovalRow.execute_by <= now))
+                )
+            )
+            late = list(rows)
+            for row in late:
+                await expire_approval(session, row)
+            return [row.incident_id for row in late]
+
+
+async def approvals_of(session: AsyncSession, incident_id: str) -> Sequence[Approval]:
+    """Return an incident's approvals, oldest first."""
+    rows = await session.scalars(
+        select(ApprovalRow).where(ApprovalRow.incident_id == incident_id).order_by(ApprovalRow.created_at)
+    )
+    return [await read_approval(session, row) for row in rows]
+
+
+async def require_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:
+    """Return the row of an approval or raise `ApprovalNotFound`."""
+    row = await session.get(ApprovalRow, approval_id)
+    if row is None:
+        raise ApprovalNotFound(f"there is no approval {approval_id}")
+    return row
+
+
+async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
+    """Return a row with its decisions as the model that people and the graph see."""
+    decisions = await session.scalars(
+        select(DecisionRow).where(DecisionRow.approval_id == row.id).order_by(DecisionRow.at)
+    )
+    return Approval(
+        proposal=Proposal.model_validate(row.proposal),
+        status=row.status,
+        digest=row.digest,
+        quorum=row.quorum,
+        decisions=tuple(Decision.model_validate(decision, from_attributes=True) for decision in decisions),
+        created_at=row.created_at,
+        decide_by=row.decide_by,
+        execute_by=row.execute_by,
+        superseded_by=row.superseded_by,
+        outcome=row.outcome,
+    )
+
+
+async def supersede_approvals(
+    session: AsyncSession, incident_id: str, successor: str | None, why: str
+) -> None:
+    """Take every approval of the incident that still stands out of use."""
+    await session.execute(
+        update(ApprovalRow)
+        .where(ApprovalRow.incident_id == incident_id, ApprovalRow.status.in_(("pending", "approved")))
+        .values(status="superseded", superseded_by=successor, outcome=why)
+    )
+
+
+async def expire_approval(session: AsyncSession, row: ApprovalRow) -> None:
+    """Mark an approval whose time is over as expired. A time-out never reads as a rejection."""
+    late = "nobody decided" if row.status == "pending" else "it was approved but not executed"
+    limit = row.decide_by if row.status == "pending" else row.execute_by
+    row.status, row.outcome = "expired", f"{late} by {limit:%Y-%m-%d %H:%M:%S} UTC"
+    await timeline.append(
+        session,
+        row.incident_id,
+        "decided",
+        {"approval_id": row.id, "verdict": "expired", "reason": row.outcome},
+    )
+
+
+async def _require_epoch(session: AsyncSession, incident_id: str, epoch: int) -> None:
+    current = await session.scalar(select(IncidentRow.run_epoch).where(IncidentRow.id == incident_id))
+    if current != epoch:
+        raise StaleRun(f"run {epoch} of incident {incident_id} was taken over; it stops here")
+
+
+async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: int, now: datetime) -> None:
+    holds_incident = (
+        select(1).where(IncidentRow.id == row.incident_id, IncidentRow.run_epoch == epoch).exists()
+    )
+    claimed = await session.execute(
+        update(ApprovalRow)
+        .where(
+            ApprovalRow.id == row.id,
+            ApprovalRow.status == "approved",
+            ApprovalRow.digest == digest,
+            ApprovalRow.execute_by > now,
+            ~stop_in_force(now),
+            holds_incident,
+        )
+        .values(status="executing")
+        .returning(ApprovalRow.id)
+    )
+    if claimed.scalar() is None:
+        raise ClaimRefused(await _why_not(session, row, digest, now))
+    await session.refresh(row)
+    await timeline.append(session, row.incident_id, "applying", {"approval_id": row.id})
+
+
+async def _why_not(session: AsyncSession, row: ApprovalRow, digest: str, now: datetime) -> str:
+    if row.status != "approved":
+        return f"approval {row.id} is {row.status}, not approved"
+    if row.digest != digest:
+        return f"approval {row.id} was given for another proposal: the digests differ"
+    if row.execute_by is None or row.execute_by <= now:
+        return f"approval {row.id} had to be executed by {row.execute_by}"
+    return await find_stop(session) or "the run no longer holds its incident"
+
+
+async def _grant(session: AsyncSession, row: ApprovalRow) -> Grant:
+    proposal = Proposal.model_validate(row.proposal)
+    if proposal.digest != row.digest:
+        raise ClaimRefused(f"the stored proposal of approval {row.id} doesn't match its digest any more")
+    intent = await session.scalar(
+        select(IntentRow.resource_version)
+        .where(IntentRow.approval_id == row.id)
+        .order_by(IntentRow.attempt.desc())
+        .limit(1)
+    )
+    return Grant(
+        approval_id=row.id,
+        arguments=proposal.arguments,
+        uid=proposal.target_uid,
+        diff=proposal.diff,
+        server=proposal.server,
+        intent=intent,
+    )

@@ -1,0 +1,133 @@
+"""Decisions: what people say about approvals, each recorded once, in one transaction, with one answer."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkpoints import timeline
+from checkpoints.approvals import expire_approval, read_approval, require_approval
+from checkpoints.database import Transaction
+from checkpoints.stops import find_stop
+from checkpoints.tables import ApprovalRow, DecisionRow
+from graph.proposal import Approval
+from tools.errors import AlertmendError
+
+Verdict = Literal["approve", "reject"]
+_GONE = frozenset({"expired", "withdrawn", "revoked"})
+
+
+class DecisionRefused(AlertmendError):
+    """The decision was not recorded. Carries the approval as it stands."""
+
+    def __init__(self, message: str, approval: Approval) -> None:
+        self.approval = approval
+        super().__init__(message)
+
+
+class DigestMismatch(DecisionRefused):
+    """The decision was made for something else than what this approval binds: look at it again."""
+
+
+class AlreadyDecided(DecisionRefused):
+    """The approval has been decided otherwise, or superseded; the message names the winner or successor."""
+
+
+class ApprovalGone(DecisionRefused):
+    """The approval has expired, or was withdrawn or revoked."""
+
+
+class WritesStopped(DecisionRefused):
+    """The kill switch or a freeze is in force. Rejecting is still possible."""
+
+
+class Decisions:
+    """Records approvals and rejections. `execute_within` is how long an approval stays executable."""
+
+    def __init__(
+        self, transaction: Transaction, *, execute_within: timedelta = timedelta(minutes=30)
+    ) -> None:
+        self._transaction = transaction
+        self._execute_within = execute_within
+
+    async def decide(
+        self, approval_id: str, *, by: str, verdict: Verdict, digest: str | None, reason: str
+    ) -> tuple[Approval, bool]:
+        """Record one decision; return the approval as it stands then, and whether anything new was recorded.
+
+        `digest` is what the person saw (None only for a rejection). Raises a `DecisionRefused`.
+        """
+        late: ApprovalGone | None = None
+        async with self._transaction() as session:
+            row = await require_approval(session, approval_id)
+            if row.status == "pending" and row.decide_by <= datetime.now(UTC):
+                await expire_approval(session, row)
+                # raised behind the transaction, so that the expiry itself is kept
+                late = ApprovalGone(row.outcome, await read_approval(session, row))
+            else:
+                approval = await read_approval(session, row)
+                if _stands_already(approval, by, verdict, digest):
+                    return approval, False
+                await self._check(session, approval, verdict, digest)
+                await self._record(session, row, by, verdict, reason)
+                return await read_approval(session, row), True
+        raise late
+
+    async def _check(
+        self, session: AsyncSession, approval: Approval, verdict: Verdict, digest: str | None
+    ) -> None:
+        if approval.status in _GONE:
+            raise ApprovalGone(f"the approval is {approval.status}: {approval.outcome}", approval)
+        if digest is not None and digest != approval.digest:
+            raise DigestMismatch(
+                "the digest isn't this approval's: read it again and decide on that", approval
+            )
+        if approval.status != "pending":
+            raise AlreadyDecided(_winner(approval), approval)
+        if verdict == "approve" and (stop := await find_stop(session)):
+            raise WritesStopped(f"{stop}; rejecting is still possible", approval)
+
+    async def _record(
+        self, session: AsyncSession, row: ApprovalRow, by: str, verdict: Verdict, reason: str
+    ) -> None:
+        now = datetime.now(UTC)
+        session.add(DecisionRow(approval_id=row.id, by=by, verdict=verdict, reason=reason, at=now))
+        await session.flush()
+        if verdict == "reject":
+            row.status, row.outcome = "rejected", reason
+        elif await _approvers(session, row.id) >= row.quorum:
+            row.status, row.execute_by = "approved", now + self._execute_within
+        await session.flush()
+        await timeline.append(
+            session,
+            row.incident_id,
+            "decided",
+            {"approval_id": row.id, "by": by, "verdict": verdict, "reason": reason, "digest": row.digest},
+        )
+
+
+def _stands_already(approval: Approval, by: str, verdict: Verdict, digest: str | None) -> bool:
+    """Whether this person said exactly this before, or the approval already stands as asked for."""
+    if digest not in (None, approval.digest):
+        return False
+    said_before = any(past.by == by and past.verdict == verdict for past in approval.decisions)
+    stands = approval.status in {"approved", "executing", "applied"} and verdict == "approve"
+    return approval.status not in _GONE | {"superseded"} and (said_before or stands)
+
+
+async def _approvers(session: AsyncSession, approval_id: str) -> int:
+    rows = await session.scalars(
+        select(DecisionRow.by).where(DecisionRow.approval_id == approval_id, DecisionRow.verdict == "approve")
+    )
+    return len(set(rows))
+
+
+def _winner(approval: Approval) -> str:
+    if approval.status == "superseded":
+        successor = approval.superseded_by
+        return f"superseded by {successor}" if successor else f"superseded: {approval.outcome}"
+    if not approval.decisions:
+        return f"the approval is {approval.status}: {approval.outcome}"
+    last = approval.decisions[-1]
+    return f"already {approval.status}: {last.by} chose to {last.verdict} at {last.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,251 @@
+"""Incidents in the ledger: what the graph writes while a run goes on, and what people read."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from tools.tool_session import ToolResult
+
+from checkpoints import timeline
+from checkpoints.approvals import approvals_of, supersede_approvals
+from checkpoints.database import Transaction
+from checkpoints.pages import Page, cut_page, parse_token
+from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow
+from graph.alerts import AlertGroup
+from graph.diagnosis import Diagnosis, Evidence, ReadCall
+from graph.incident import ACTIVE, CaseFile, Ending, Entry, EntryKind, Incident, IncidentStatus, Verification
+from graph.ports import StaleRun
+from graph.targets import Target
+from tools.errors import AlertmendError
+
+
+class IncidentNotFound(AlertmendError):
+    """There is no incident with this id."""
+
+
+class NotRetryable(AlertmendError):
+    """Only a failed incident can be retried; the message says where this one stands."""
+
+
+class Run(BaseModel):
+    """One take-over of an incident: the epoch that its writes must name, and its checkpoint thread."""
+
+    model_config = ConfigDict(frozen=True)
+
+    incident_id: str
+    epoch: int
+    thread_id: str
+    group: AlertGroup
+
+
+class Incidents:
+    """Reads and writes incidents; every write of a run is conditional on its epoch."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    # -- what a run writes
+
+    async def begin_run(self, incident_id: str) -> Run:
+        """Take the incident over: raise its epoch, so that whoever ran it before can't write any more."""
+        async with self._transaction() as session:
+            row = await _require(session, incident_id)
+            row.run_epoch += 1
+            return Run(
+                incident_id=row.id,
+                epoch=row.run_epoch,
+                thread_id=f"{row.id}.{row.thread}",
+                group=AlertGroup.model_validate(row.group),
+            )
+
+    async def record(self, incident_id: str, epoch: int, kind: EntryKind, data: dict[str, Any]) -> None:
+        """Append one line to the timeline."""
+        async with self._transaction() as session:
+            await _write(session, incident_id, epoch)
+            await timeline.append(session, incident_id, kind, data)
+
+    async def set_status(self, incident_id: str, epoch: int, status: IncidentStatus) -> None:
+        """Move the incident to a status that isn't an end."""
+        async with self._transaction() as session:
+            await _write(session, incident_id, epoch, status=status)
+
+    async def set_target(self, incident_id: str, epoch: int, target: Target) -> None:
+        """Set what the incident is about."""
+        async with self._transaction() as session:
+            await _write(session, incident_id, epoch, target=target.model_dump())
+
+    async def set_diagnosis(self, incident_id: str, epoch: int, diagnosis: Diagnosis) -> None:
+        """Store the latest diagnosis."""
+        async with self._transaction() as session:
+            await _write(session, incident_id, epoch, diagnosis=diagnosis.model_dump(mode="json"))
+
+    async def set_verification(self, incident_id: str, epoch: int, verification: Verification) -> None:
+        """Store the verification of the latest applied change, its verdict included."""
+        async with self._transaction() as session:
+            await _write(
+                session, incident_id, epoch,
+                verification=verification.model_dump(mode="json"), verdict=verification.verdict,
+            )  # fmt: skip
+            await timeline.append(
+                session,
+                incident_id,
+                "verdict",
+                {"verdict": verification.verdict, "reason": verification.reason},
+            )
+
+    async def add_evidence(
+        self, incident_id: str, epoch: int, call: ReadCall, result: ToolResult
+    ) -> Evidence:
+        """Store one whole answer under the incident's next evidence id."""
+        async with self._transaction() as session:
+            await _write(session, incident_id, epoch)
+            last = await session.scalar(
+                select(func.max(EvidenceRow.number)).where(EvidenceRow.incident_id == incident_id)
+            )
+            row = EvidenceRow(
+                incident_id=incident_id, number=(last or 0) + 1, tool=call.tool, arguments=call.arguments,
+                text=result.text, is_error=result.is_error, at=datetime.now(UTC),
+            )  # fmt: skip
+            session.add(row)
+            return _evidence(row)
+
+    async def finish(self, incident_id: str, epoch: int, ending: Ending, report: str) -> None:
+        """End the incident and store its report; an approval that still stood can't be used any more."""
+        async with self._transaction() as session:
+            await _write(
+                session, incident_id, epoch,
+                status=ending.status, reason=ending.reason, advice=list(ending.advice), report=report,
+            )  # fmt: skip
+            await supersede_approvals(session, incident_id, None, f"the incident ended: {ending.reason}")
+            await timeline.append(
+                session, incident_id, "ended", {"status": ending.status, "reason": ending.reason}
+            )
+
+    # -- what the service writes
+
+    async def fail(self, incident_id: str, epoch: int, reason: str) -> None:
+        """Mark a run as failed; it can be retried. Its checkpoint and approvals stay as they are."""
+        async with self._transaction() as session:
+            await _write(session, incident_id, epoch, status="failed", reason=reason)
+            await timeline.append(session, incident_id, "error", {"reason": reason})
+
+    async def retry(self, incident_id: str, by: str, *, afresh: bool) -> None:
+        """Open a failed incident again; `afresh` starts a new run instead of going on where it failed."""
+        async with self._transaction() as session:
+            row = await _require(session, incident_id)
+            if row.status != "failed":
+                raise NotRetryable(
+                    f"incident {incident_id} is {row.status}; only a failed one can be retried"
+                )
+            row.status, row.reason, row.updated_at = "open", "", datetime.now(UTC)
+            row.thread += int(afresh)
+            await timeline.append(session, incident_id, "decided", {"by": by, "verdict": "retry"})
+
+    # -- what people and the runner read
+
+    async def find(self, incident_id: str) -> Incident:
+        """Return one incident or raise `IncidentNotFound`."""
+        async with self._transaction() as session:
+            return await _incident(session, await _require(session, incident_id))
+
+    async def page(
+        self, *, status: IncidentStatus | None = None, limit: int = 50, token: str | None = None
+    ) -> Page[Incident]:
+        """Return incidents, newest first, `limit` at a time."""
+        async with self._transaction() as session:
+            query = select(IncidentRow).order_by(IncidentRow.created_at.desc(), IncidentRow.id.desc())
+            if status:
+                query = query.where(IncidentRow.status == status)
+            if token:
+                at, last = parse_token(token)
+                query = query.where(tuple_(IncidentRow.created_at, IncidentRow.id) < tuple_(at, last))
+            rows = (await session.scalars(query.limit(limit + 1))).all()
+            items = [await _incident(session, row) for row in rows[:limit]]
+            return cut_page(items, more=len(rows) > limit)
+
+    async def report(self, incident_id: str) -> str | None:
+        """Return the report's Markdown, or None while there is none."""
+        async with self._transaction() as session:
+            return (await _require(session, incident_id)).report
+
+    async def entries(self, incident_id: str, *, after: int = 0) -> Sequence[Entry]:
+        """Return the timeline after line `after`."""
+        async with self._transaction() as session:
+            await _require(session, incident_id)
+            return await timeline.read(session, incident_id, after=after)
+
+    async def evidence(self, incident_id: str) -> Sequence[Evidence]:
+        """Return all evidence, oldest first."""
+        async with self._transaction() as session:
+            return await _all_evidence(session, incident_id)
+
+    async def case_file(self, incident_id: str) -> CaseFile:
+        """Return everything the ledger knows about the incident."""
+        async with self._transaction() as session:
+            row = await _require(session, incident_id)
+            return CaseFile(
+                incident=await _incident(session, row),
+                group=AlertGroup.model_validate(row.group),
+                evidence=tuple(await _all_evidence(session, incident_id)),
+                approvals=tuple(await approvals_of(session, incident_id)),
+                timeline=tuple(await timeline.read(session, incident_id)),
+            )
+
+    async def active(self) -> Sequence[str]:
+        """Return the ids of all incidents that haven't ended, oldest first."""
+        async with self._transaction() as session:
+            rows = await session.scalars(
+                select(IncidentRow.id).where(IncidentRow.status.in_(ACTIVE)).order_by(IncidentRow.created_at)
+            )
+            return list(rows)
+
+
+async def _require(session: AsyncSession, incident_id: str) -> IncidentRow:
+    row = await session.get(IncidentRow, incident_id)
+    if row is None:
+        raise IncidentNotFound(f"there is no incident {incident_id}")
+    return row
+
+
+async def _write(session: AsyncSession, incident_id: str, epoch: int, **values: Any) -> None:
+    """Update the incident if this run still holds it, else raise `StaleRun`."""
+    result = await session.execute(
+        update(IncidentRow)
+        .where(IncidentRow.id == incident_id, IncidentRow.run_epoch == epoch)
+        .values(updated_at=datetime.now(UTC), **values)
+    )
+    if result.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+        raise StaleRun(f"run {epoch} of incident {incident_id} was taken over; it stops here")
+
+
+async def _incident(session: AsyncSession, row: IncidentRow) -> Incident:
+    ids = await session.scalars(
+        select(ApprovalRow.id).where(ApprovalRow.incident_id == row.id).order_by(ApprovalRow.created_at)
+    )
+    return Incident.model_validate(
+        {
+            "approval_ids": tuple(ids),
+            **{name: getattr(row, name) for name in Incident.model_fields if name != "approval_ids"},
+        }
+    )
+
+
+async def _all_evidence(session: AsyncSession, incident_id: str) -> Sequence[Evidence]:
+    rows = await session.scalars(
+        select(EvidenceRow).where(EvidenceRow.incident_id == incident_id).order_by(EvidenceRow.number)
+    )
+    return [_evidence(row) for row in rows]
+
+
+def _evidence(row: EvidenceRow) -> Evidence:
+    return Evidence(
+        id=f"E{row.number}",
+        tool=row.tool,
+        arguments=row.arguments,
+        text=row.text,
+        is_error=row.is_error,
+        at=row.at,
+    )

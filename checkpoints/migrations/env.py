@@ -1,0 +1,9 @@
+"""Alembic's entry point: runs the migrations on the connection that `checkpoints.database.migrate` holds."""
+
+from alembic import context
+
+from checkpoints.tables import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,50 @@
+"""Lists by keyset: newest first, a page ends where the next begins, whatever was added meanwhile."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.errors import BadInput
+
+
+class _Listed(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+T = TypeVar("T", bound=_Listed)
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `continue` fetches the next, null at the end."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True, validate_by_name=True)
+
+    items: tuple[T, ...]
+    continue_: str | None = Field(alias="continue")
+
+
+def cut_page(items: Sequence[T], *, more: bool) -> Page[T]:
+    """Return the page of these items; `more` says that the list goes on behind them."""
+    token = None
+    if more:
+        position = f"{items[-1].created_at.isoformat()} {items[-1].id}"
+        token = base64.urlsafe_b64encode(position.encode()).decode()
+    return Page(items=tuple(items), continue_=token)
+
+
+def parse_token(token: str) -> tuple[datetime, str]:
+    """Return the position a token stands for, or raise `BadInput`."""
+    try:
+        at, _, last = base64.urlsafe_b64decode(token.encode()).decode().partition(" ")
+        return datetime.fromisoformat(at), last
+    except (ValueError, binascii.Error) as error:
+        raise BadInput(
+            "`continue` isn't a token of this list: take it unchanged from the page before"
+        ) from error

@@ -1,0 +1,100 @@
+"""What stops every write: the kill switch and change freezes. They stop claims, not diagnosis."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkpoints.database import Transaction
+from checkpoints.identifiers import new_id
+from checkpoints.tables import FreezeRow, KillSwitchRow
+
+
+class KillSwitch(BaseModel):
+    """Whether all writes are stopped, who said so, and why. `by` is empty if it was never touched."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    engaged: bool
+    by: str = ""
+    reason: str = ""
+    at: AwareDatetime | None = None
+
+
+class Freeze(BaseModel):
+    """A window in which nothing is written."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    reason: str
+    by: str
+
+
+def stop_in_force(now: datetime) -> ColumnElement[bool]:
+    """Return the SQL condition "something stops every write at `now`", for the claim's WHERE."""
+    latest = select(func.max(KillSwitchRow.id)).scalar_subquery()
+    switch = select(1).where(KillSwitchRow.id == latest, KillSwitchRow.engaged).exists()
+    freeze = select(1).where(FreezeRow.starts_at <= now, FreezeRow.ends_at > now).exists()
+    return or_(switch, freeze)
+
+
+async def find_stop(session: AsyncSession) -> str | None:
+    """Return why nothing may be written at this moment, or None."""
+    switch = await _latest_switch(session)
+    if switch.engaged:
+        return f"the kill switch is on (by {switch.by}: {switch.reason})"
+    now = datetime.now(UTC)
+    freeze = await session.scalar(
+        select(FreezeRow).where(FreezeRow.starts_at <= now, FreezeRow.ends_at > now).limit(1)
+    )
+    if freeze:
+        return f"a change freeze holds until {freeze.ends_at:%Y-%m-%d %H:%M} UTC ({freeze.reason})"
+    return None
+
+
+class Stops:
+    """Sets and reads the kill switch and the freezes."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def kill_switch(self) -> KillSwitch:
+        """Return the kill switch as it stands."""
+        async with self._transaction() as session:
+            return await _latest_switch(session)
+
+    async def set_kill_switch(self, *, engaged: bool, by: str, reason: str) -> KillSwitch:
+        """Turn the kill switch on or off; every setting is kept."""
+        async with self._transaction() as session:
+            session.add(KillSwitchRow(engaged=engaged, by=by, reason=reason, at=datetime.now(UTC)))
+            await session.flush()
+            return await _latest_switch(session)
+
+    async def freezes(self) -> Sequence[Freeze]:
+        """Return the freezes that hold now or later, soonest first."""
+        async with self._transaction() as session:
+            rows = await session.scalars(
+                select(FreezeRow).where(FreezeRow.ends_at > datetime.now(UTC)).order_by(FreezeRow.starts_at)
+            )
+            return [Freeze.model_validate(row) for row in rows]
+
+    async def add_freeze(self, *, starts_at: datetime, ends_at: datetime, reason: str, by: str) -> Freeze:
+        """Add a freeze."""
+        async with self._transaction() as session:
+            row = FreezeRow(
+                id=new_id("frz"), starts_at=starts_at, ends_at=ends_at, reason=reason, by=by,
+                created_at=datetime.now(UTC),
+            )  # fmt: skip
+            session.add(row)
+            await session.flush()
+            return Freeze.model_validate(row)
+
+
+async def _latest_switch(session: AsyncSession) -> KillSwitch:
+    row = await session.scalar(select(KillSwitchRow).order_by(KillSwitchRow.id.desc()).limit(1))
+    return KillSwitch.model_validate(row) if row else KillSwitch(engaged=False)

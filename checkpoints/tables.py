@@ -1,0 +1,180 @@
+"""The tables that hold the truth: alerts, incidents, evidence, approvals, executions, timelines, stops.
+
+The checkpoint says where a run stands; these say what is so. Every instant is stored in UTC.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, in UTC; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("instants are stored aware: give the time zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant aware, also from a database that drops the zone (SQLite)."""
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 -- SQLAlchemy's API
+
+
+class WebhookRow(Base):
+    """One delivery as it came, and the SHA-256 of its raw bytes."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    received_at: Mapped[datetime]
+    sha256: Mapped[str] = mapped_column(String(64))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class IncidentRow(Base):
+    """One incident: an open problem of one target. `thread` counts its runs from the start (retries)."""
+
+    __tablename__ = "incidents"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    status: Mapped[str] = mapped_column(String(32), index=True)
+    alertname: Mapped[str] = mapped_column(String(255))
+    severity: Mapped[str] = mapped_column(String(64))
+    target_key: Mapped[str] = mapped_column(String(600), index=True)
+    target: Mapped[dict[str, Any] | None]
+    group: Mapped[dict[str, Any]]
+    diagnosis: Mapped[dict[str, Any] | None]
+    verification: Mapped[dict[str, Any] | None]
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    advice: Mapped[list[Any]] = mapped_column(default=list)
+    report: Mapped[str | None] = mapped_column(Text)
+    run_epoch: Mapped[int] = mapped_column(default=0)
+    thread: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_incidents_created", "created_at", "id"),)
+
+
+class AlertRow(Base):
+    """One alert, once per (fingerprint, startsAt, status): the same delivery again changes nothing."""
+
+    __tablename__ = "alerts"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    starts_at: Mapped[datetime] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
+    incident_id: Mapped[str | None] = mapped_column(ForeignKey("incidents.id"), index=True)
+    body: Mapped[dict[str, Any]]
+    received_at: Mapped[datetime]
+
+
+class EntryRow(Base):
+    """One line of an incident's timeline."""
+
+    __tablename__ = "timeline"
+
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+
+
+class EvidenceRow(Base):
+    """One whole answer of a read-only tool; `number` is the 3 of `E3`."""
+
+    __tablename__ = "evidence"
+
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    tool: Mapped[str] = mapped_column(String(128))
+    arguments: Mapped[dict[str, Any]]
+    text: Mapped[str] = mapped_column(Text)
+    is_error: Mapped[bool]
+    at: Mapped[datetime]
+
+
+class ApprovalRow(Base):
+    """One proposal and what became of it. `proposal` is the document whose digest was approved."""
+
+    __tablename__ = "approvals"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), index=True)
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    namespace: Mapped[str] = mapped_column(String(253), index=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    proposal: Mapped[dict[str, Any]]
+    quorum: Mapped[int]
+    created_at: Mapped[datetime]
+    decide_by: Mapped[datetime]
+    execute_by: Mapped[datetime | None]
+    superseded_by: Mapped[str | None] = mapped_column(String(32))
+    outcome: Mapped[str] = mapped_column(Text, default="")
+
+    __table_args__ = (Index("ix_approvals_created", "created_at", "id"),)
+
+
+class DecisionRow(Base):
+    """What one person said about one approval; one decision each."""
+
+    __tablename__ = "decisions"
+
+    approval_id: Mapped[str] = mapped_column(ForeignKey("approvals.id"), primary_key=True)
+    by: Mapped[str] = mapped_column(String(255), primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime]
+
+
+class IntentRow(Base):
+    """Written ahead of each patch: the version of the object it was made for."""
+
+    __tablename__ = "intents"
+
+    approval_id: Mapped[str] = mapped_column(ForeignKey("approvals.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    resource_version: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+
+
+class KillSwitchRow(Base):
+    """The latest setting of the kill switch is the row with the highest id; none means off."""
+
+    __tablename__ = "kill_switch"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    engaged: Mapped[bool]
+    by: Mapped[str] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class FreezeRow(Base):
+    """A change freeze: no claims between `starts_at` and `ends_at`."""
+
+    __tablename__ = "freezes"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]

@@ -1,0 +1,30 @@
+"""Timelines: what happened to an incident, line by line, in the order it was committed."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkpoints.tables import EntryRow
+from graph.incident import Entry, EntryKind
+
+
+async def append(session: AsyncSession, incident_id: str, kind: EntryKind, data: dict[str, Any]) -> None:
+    """Append one line, in the caller's transaction."""
+    last = await session.scalar(select(func.max(EntryRow.seq)).where(EntryRow.incident_id == incident_id))
+    session.add(
+        EntryRow(incident_id=incident_id, seq=(last or 0) + 1, at=datetime.now(UTC), kind=kind, data=data)
+    )
+    await session.flush()
+
+
+async def read(session: AsyncSession, incident_id: str, *, after: int = 0) -> Sequence[Entry]:
+    """Return the lines after `after`, oldest first."""
+    rows = await session.scalars(
+        select(EntryRow)
+        .where(EntryRow.incident_id == incident_id, EntryRow.seq > after)
+        .order_by(EntryRow.seq)
+    )
+    return [Entry.model_validate(row, from_attributes=True) for row in rows]
