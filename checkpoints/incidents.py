@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from tools.tool_session import ToolResult
 
 from checkpoints import timeline
 from checkpoints.approvals import approvals_of, supersede_approvals
@@ -20,6 +18,7 @@ from graph.incident import ACTIVE, CaseFile, Ending, Entry, EntryKind, Incident,
 from graph.ports import StaleRun
 from graph.targets import Target
 from tools.errors import AlertmendError
+from tools.tool_session import ToolResult
 
 
 class IncidentNotFound(AlertmendError):
@@ -30,17 +29,6 @@ class NotRetryable(AlertmendError):
     """Only a failed incident can be retried; the message says where this one stands."""
 
 
-class Run(BaseModel):
-    """One take-over of an incident: the epoch that its writes must name, and its checkpoint thread."""
-
-    model_config = ConfigDict(frozen=True)
-
-    incident_id: str
-    epoch: int
-    thread_id: str
-    group: AlertGroup
-
-
 class Incidents:
     """Reads and writes incidents; every write of a run is conditional on its epoch."""
 
@@ -49,17 +37,12 @@ class Incidents:
 
     # -- what a run writes
 
-    async def begin_run(self, incident_id: str) -> Run:
-        """Take the incident over: raise its epoch, so that whoever ran it before can't write any more."""
+    async def begin_run(self, incident_id: str) -> int:
+        """Take the incident over and return the new epoch: whoever ran it before can't write any more."""
         async with self._transaction() as session:
             row = await _require(session, incident_id)
             row.run_epoch += 1
-            return Run(
-                incident_id=row.id,
-                epoch=row.run_epoch,
-                thread_id=f"{row.id}.{row.thread}",
-                group=AlertGroup.model_validate(row.group),
-            )
+            return row.run_epoch
 
     async def record(self, incident_id: str, epoch: int, kind: EntryKind, data: dict[str, Any]) -> None:
         """Append one line to the timeline."""
@@ -194,11 +177,25 @@ class Incidents:
                 timeline=tuple(await timeline.read(session, incident_id)),
             )
 
-    async def active(self) -> Sequence[str]:
-        """Return the ids of all incidents that haven't ended, oldest first."""
+    async def thread_id(self, incident_id: str) -> str:
+        """Return the checkpoint thread of the incident's present run."""
+        async with self._transaction() as session:
+            row = await _require(session, incident_id)
+            return f"{row.id}.{row.thread}"
+
+    async def group(self, incident_id: str) -> AlertGroup:
+        """Return the alerts that opened the incident."""
+        async with self._transaction() as session:
+            return AlertGroup.model_validate((await _require(session, incident_id)).group)
+
+    async def runnable(self) -> Sequence[str]:
+        """Return the active incidents that don't wait for a person, oldest first."""
+        waiting = select(ApprovalRow.incident_id).where(ApprovalRow.status == "pending")
         async with self._transaction() as session:
             rows = await session.scalars(
-                select(IncidentRow.id).where(IncidentRow.status.in_(ACTIVE)).order_by(IncidentRow.created_at)
+                select(IncidentRow.id)
+                .where(IncidentRow.status.in_(ACTIVE), IncidentRow.id.not_in(waiting))
+                .order_by(IncidentRow.created_at)
             )
             return list(rows)
 

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
 from checkpoints.database import Transaction
-from checkpoints.identifiers import new_id
 from checkpoints.tables import AlertRow, IncidentRow, WebhookRow
 from graph.alerts import Alert, AlertGroup
+from graph.identifiers import new_id
 from graph.incident import ACTIVE
 from graph.targets import find_target
 

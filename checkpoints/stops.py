@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints.database import Transaction
-from checkpoints.identifiers import new_id
 from checkpoints.tables import FreezeRow, KillSwitchRow
+from graph.identifiers import new_id
 
 
 class KillSwitch(BaseModel):

@@ -1,15 +1,13 @@
 """What the graph needs from the rooms around it, said by the graph itself.
 
-`checkpoints` fulfils the two ledgers; `tools` fulfils `Reader`, `Observer` and `Actuator`; a mind (runbooks
-or a model) fulfils `Mind`. Every write to the ledger names the run's epoch: a worker that was thought dead and
-wakes again has an old one, and its writes are refused with `StaleRun`.
+`checkpoints` fulfils the ledgers; `tools` fulfils `Reader`, `Observer` and `Actuator`; a mind (runbooks
+or a model) fulfils `Mind`. Every write to the ledger names the run's epoch: a worker that was thought dead
+and wakes again has an old one, and its writes are refused with `StaleRun`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from tools.tool_session import ToolResult
 
 from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence, ReadCall, Step
@@ -19,6 +17,7 @@ from graph.targets import Target
 from tools.errors import AlertmendError
 from tools.executor import Outcome, Preview
 from tools.patch import PatchArguments
+from tools.tool_session import ToolResult
 
 
 class StaleRun(AlertmendError):

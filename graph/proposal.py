@@ -36,9 +36,11 @@ class _Frozen(BaseModel):
 class VerificationPlan(_Frozen):
     """What must hold, for how long (`window_seconds`, without a break), and how long to wait for it.
 
-    For an undo `restored` lists the fields that must have their old values back.
+    `workload` is what must be healthy afterwards. An undo is verified by `restored` alone: the object has
+    its old values back, whether or not it is healthy with them.
     """
 
+    workload: Target
     predicates: tuple[Predicate, ...]
     window_seconds: float
     budget_seconds: float

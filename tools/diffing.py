@@ -5,6 +5,7 @@ creation bookkeeping and status. List items that all carry a `name` are addresse
 is called by its name and not by its position.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 _VOLATILE_METADATA = frozenset({"managedFields", "resourceVersion", "generation", "selfLink"})
 _MISSING = object()
+_STEP = re.compile(r"""\["([^"]+)"\]|\[([^\]]+)\]|([^.\[\]]+)""")
 
 
 class FieldChange(BaseModel):
@@ -35,6 +37,19 @@ def diff_objects(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[F
     """Return every stable field that differs between two versions of one object, ordered by path."""
     changes = _compare("", _stable(before), _stable(after))
     return tuple(sorted(changes, key=lambda change: change.path))
+
+
+def shows_change(document: Mapping[str, Any], change: FieldChange) -> bool:
+    """Whether a document's field is as the change left it."""
+    value: Any = document
+    for quoted, item, key in _STEP.findall(change.path):
+        if item:
+            value = (_by_name(value) or {}).get(item, _MISSING)
+        else:
+            value = value.get(quoted or key, _MISSING) if isinstance(value, dict) else _MISSING
+        if value is _MISSING:
+            return change.removed
+    return not change.removed and bool(value == change.after)
 
 
 def _stable(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Preview(_Frozen):
     uid: str
     diff: tuple[FieldChange, ...]
     before: dict[str, Any]
+    after: dict[str, Any]
 
     @property
     def is_void(self) -> bool:
@@ -127,13 +128,15 @@ class Executor:
         """
         live = await self._read(call)
         stamped = call.stamped(approval_id, live["metadata"].get("annotations"))
+        after = await self._dry_run(stamped)
         return Preview(
             arguments=stamped,
             server=await self._server(),
             kind=live["kind"],
             uid=live["metadata"]["uid"],
-            diff=await self._dry_run(stamped, live),
+            diff=diff_objects(live, after),
             before=live,
+            after=after,
         )
 
     async def execute(self, approval_id: str, digest: str, epoch: int) -> Outcome:
@@ -195,11 +198,10 @@ class Executor:
     async def _read(self, call: PatchArguments) -> Object:
         return await self.cluster.get(call.resource_type, call.name, call.namespace)
 
-    async def _dry_run(self, call: PatchArguments, live: Object) -> tuple[FieldChange, ...]:
-        after = await self.cluster.patch(
+    async def _dry_run(self, call: PatchArguments) -> Object:
+        return await self.cluster.patch(
             call.resource_type, call.name, call.namespace, call.patch_type, call.patch_data, dry_run=True
         )
-        return diff_objects(live, after)
 
     async def _compare(self, live: Object, grant: Grant) -> None:
         """Raise `Drifted` unless the patch would do now exactly what was approved, to the same object."""
@@ -207,7 +209,7 @@ class Executor:
             raise Drifted("the object was deleted and made anew since the approval")
         if await self._server() != grant.server:
             raise Drifted("the tool server is no longer the one that was approved")
-        if await self._dry_run(grant.arguments, live) != grant.diff:
+        if diff_objects(live, await self._dry_run(grant.arguments)) != grant.diff:
             raise Drifted("the patch would no longer change what was approved: the object has changed since")
 
     async def _server(self) -> ExecutingServer:

@@ -4,6 +4,8 @@ Nothing else is ever passed on to a tool server: npm's mcp-server-kubernetes, fo
 `patchFile` (a file read at execution) and `context` (another cluster).
 """
 
+import json
+import shlex
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -34,6 +36,14 @@ class PatchArguments(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """Return the arguments as a tool server receives them."""
         return self.model_dump(mode="json")
+
+    def as_command(self) -> str:
+        """Return the kubectl command that does the same, for a person to read or run."""
+        document = json.dumps(self.patch_data, ensure_ascii=False)
+        return (
+            f"kubectl patch {self.resource_type} {self.name} -n {self.namespace} "
+            f"--type {self.patch_type} --patch {shlex.quote(document)}"
+        )
 
     def stamped(self, approval_id: str, annotations: Mapping[str, str] | None) -> "PatchArguments":
         """Return the same patch carrying the approval's id as an annotation of the object itself.

@@ -1,0 +1,68 @@
+"""The end of a run: verify what was applied, then write the report. In this order, always."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from graph.incident import Ending, Verification
+from graph.journal import Journal
+from graph.planning import undo_candidate
+from graph.ports import ApprovalLedger, IncidentLedger
+from graph.proposal import Proposal
+from graph.report import render_report
+from graph.state import IncidentState, RunContext
+from graph.verification import Verifier
+
+Update = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The nodes that judge and report."""
+
+    incidents: IncidentLedger
+    approvals: ApprovalLedger
+    verifier: Verifier
+
+    async def verify_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
+        """Verify the applied change against the cluster."""
+        journal = Journal.of(self.incidents, state, runtime)
+        await self.incidents.set_status(state.incident_id, journal.epoch, "verifying")
+        await journal.enter("verify_fix")
+        proposal = (await self.approvals.standing(state.approval_id)).approval.proposal
+        verification = await self.verifier.verify(proposal, journal.checked)
+        await self.incidents.set_verification(state.incident_id, journal.epoch, verification)
+        return {"verdict": verification.verdict, **await self._weigh(state, proposal, verification)}
+
+    async def generate_report(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
+        """Write the report from the ledger's facts, and end the incident."""
+        journal = Journal.of(self.incidents, state, runtime)
+        await journal.enter("generate_report")
+        ending = state.ending
+        assert ending is not None, "routing leads here with an ending only"
+        report = render_report(await self.incidents.case_file(state.incident_id), ending)
+        await self.incidents.finish(state.incident_id, journal.epoch, ending, report)
+        return {}
+
+    async def _weigh(self, state: IncidentState, proposal: Proposal, verification: Verification) -> Update:
+        """Return what the verdict means for the run."""
+        reason = verification.reason
+        if verification.verdict == "undetermined":
+            advice = "Look at the workload yourself: alertmend couldn't tell whether the change helped."
+            return {"ending": Ending(status="handed_over", reason=reason, advice=(advice,))}
+        if proposal.purpose == "undo":
+            done = "was taken back" if verification.verdict == "verified" else "could not be taken back"
+            return {"ending": Ending(status="unresolved", reason=f"the change {done}: {state.setbacks[-1]}")}
+        if verification.verdict == "verified":
+            return {"ending": Ending(status="resolved", reason=reason)}
+        why = f"{proposal.summary} was applied, but it didn't help: {reason}"
+        evidence = await self.incidents.evidence(state.incident_id)
+        return {
+            "steps": 0,
+            "evidence_from": len(evidence),
+            "setbacks": (*state.setbacks, why),
+            "undo": undo_candidate(
+                proposal.undo_plan, f"Takes back what didn't help: {proposal.undo_plan.summary}"
+            ),
+        }

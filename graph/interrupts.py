@@ -1,0 +1,48 @@
+"""What a paused run shows: one payload that LangGraph Studio, agent-inbox and agent-chat-ui all understand.
+
+It is a wake-up and a display, never an authority: whatever a resume carries is ignored.
+"""
+
+from typing import Any
+
+from graph.ports import Standing
+
+
+def describe_pause(standing: Standing) -> dict[str, Any]:
+    """Return the interrupt's payload for an approval that waits."""
+    approval = standing.approval
+    proposal = approval.proposal
+    arguments = proposal.arguments.as_json()
+    text = describe_proposal(standing)
+    return {
+        "action_requests": [
+            {"name": proposal.tool, "args": arguments, "arguments": arguments, "description": text}
+        ],
+        "review_configs": [
+            {"action_name": proposal.tool, "allowed_decisions": ["approve", "edit", "reject"]}
+        ],
+        "action_request": {"action": proposal.tool, "args": arguments},
+        "config": {
+            "allow_accept": True,
+            "allow_edit": True,
+            "allow_respond": True,
+            "allow_ignore": True,
+        },
+        "description": text,
+        "x_approval": {
+            "id": approval.id,
+            "digest": approval.digest,
+            "url": f"/v1/approvals/{approval.id}",
+        },
+    }
+
+
+def describe_proposal(standing: Standing) -> str:
+    """Return the proposal as Markdown: what changes, where, why, and what keeps it waiting."""
+    proposal = standing.approval.proposal
+    diff = "\n".join(str(change) for change in proposal.diff)
+    held = f"\n\nHeld: {standing.stopped_by}." if standing.stopped_by else ""
+    return (
+        f"**{proposal.summary}**\n\nTarget: {proposal.target}. Risk: {proposal.risk}. "
+        f"{proposal.basis}\n\n```\n{diff}\n```{held}"
+    )

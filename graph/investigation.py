@@ -1,0 +1,119 @@
+"""The first half of a run: what the alert is about, and why it fires. Read-only tools only."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from graph.diagnosis import CallTools, HandOver, NothingWrong, ProposePatch, ReadCall, Step
+from graph.incident import Ending
+from graph.journal import Journal
+from graph.policy import refuse_tool
+from graph.ports import Case, IncidentLedger, Mind, Reader
+from graph.state import IncidentState, RunContext
+from graph.targets import find_target
+from tools.tool_session import ToolResult
+
+Update = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Investigation:
+    """The nodes that look. `most_steps` bounds the analysis between two changes of the cluster."""
+
+    incidents: IncidentLedger
+    reader: Reader
+    mind: Mind
+    most_steps: int = 8
+
+    async def receive_alert(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
+        """Find out what the alert is about, or why there is nothing to investigate."""
+        journal = Journal.of(self.incidents, state, runtime)
+        await self.incidents.set_status(state.incident_id, journal.epoch, "investigating")
+        await journal.enter("receive_alert")
+        if ending := _nothing_to_investigate(state):
+            return {"ending": ending}
+        target = next(found for alert in state.alert.alerts if (found := find_target(alert)))
+        await self.incidents.set_target(state.incident_id, journal.epoch, target)
+        return {"target": target}
+
+    async def analyze_root_cause(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
+        """Let the mind decide the next step from the evidence."""
+        journal = Journal.of(self.incidents, state, runtime)
+        await journal.enter("analyze_root_cause")
+        step: Step
+        if state.steps < self.most_steps:
+            step = await self.mind.decide(await self._case(state))
+        else:
+            step = HandOver(reason=f"no conclusion after {state.steps} steps of analysis")
+        await journal.reasoned(step)
+        update: Update = {"steps": state.steps + 1, "pending_calls": (), "candidate": None}
+        match step:
+            case CallTools(calls=calls):
+                return {**update, "pending_calls": calls}
+            case ProposePatch(diagnosis=diagnosis, candidate=candidate):
+                await self.incidents.set_diagnosis(state.incident_id, journal.epoch, diagnosis)
+                return {**update, "diagnosis": diagnosis, "candidate": candidate}
+        if isinstance(step, HandOver) and step.diagnosis:
+            await self.incidents.set_diagnosis(state.incident_id, journal.epoch, step.diagnosis)
+        if state.undo:
+            return {**update, "candidate": state.undo, "undo": None}
+        return {**update, "ending": _end(state, step)}
+
+    async def run_tool(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
+        """Make the read-only calls that the analysis asked for, and keep every answer as evidence."""
+        journal = Journal.of(self.incidents, state, runtime)
+        await journal.enter("run_tool")
+        for call in state.pending_calls:
+            await journal.calls(call)
+            result = await self._read(call)
+            evidence = await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
+            await journal.answered(evidence)
+        return {"pending_calls": ()}
+
+    async def _read(self, call: ReadCall) -> ToolResult:
+        if refusal := refuse_tool(call.tool):
+            return ToolResult(text=refusal, is_error=True, error_code=None)
+        return await self.reader.call(call.tool, call.arguments)
+
+    async def _case(self, state: IncidentState) -> Case:
+        assert state.target is not None, "routing leads here with a target only"
+        evidence = await self.incidents.evidence(state.incident_id)
+        return Case(
+            group=state.alert,
+            target=state.target,
+            evidence=tuple(evidence[state.evidence_from :]),
+            setbacks=state.setbacks,
+            tried=state.tried,
+        )
+
+
+def _nothing_to_investigate(state: IncidentState) -> Ending | None:
+    alert = state.alert.alerts[0]
+    if alert.is_heartbeat:
+        reason = f"{alert.name} fires all the time by design, to show that alerting works"
+        return Ending(status="no_action", reason=reason)
+    if any(find_target(alert) for alert in state.alert.alerts):
+        return None
+    missing = "namespace" if alert.namespace is None else "pod or workload"
+    return Ending(
+        status="handed_over",
+        reason=f"alert {alert.name} names no {missing}, so there is no workload to investigate",
+        advice=(f"Follow the alert's own runbook: {alert.annotations.get('runbook_url', 'it names none')}",),
+    )
+
+
+def _end(state: IncidentState, step: HandOver | NothingWrong) -> Ending:
+    """Return how the run ends when the mind has nothing (more) to propose."""
+    if state.verdict:
+        because = state.setbacks[-1] if state.setbacks else step.reason
+        return Ending(status="unresolved", reason=because, advice=_advice(step))
+    if state.standing == "rejected":
+        return Ending(status="rejected", reason=state.setbacks[-1], advice=_advice(step))
+    if isinstance(step, NothingWrong):
+        return Ending(status="no_action", reason=step.reason)
+    return Ending(status="handed_over", reason=step.reason, advice=step.advice)
+
+
+def _advice(step: HandOver | NothingWrong) -> tuple[str, ...]:
+    return step.advice if isinstance(step, HandOver) else (step.reason,)

@@ -1,0 +1,62 @@
+"""What a run writes down as it goes: the lines that a person follows live, and the report is made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langgraph.runtime import Runtime
+
+from graph.diagnosis import Evidence, ReadCall, Step
+from graph.incident import Check
+from graph.ports import IncidentLedger
+from graph.state import IncidentState, RunContext
+
+_EXCERPT_CHARACTERS = 600
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The timeline of one run's incident."""
+
+    incidents: IncidentLedger
+    incident_id: str
+    epoch: int
+
+    @classmethod
+    def of(cls, incidents: IncidentLedger, state: IncidentState, runtime: Runtime[RunContext]) -> "Journal":
+        """Return the journal of the run that this node works for."""
+        return cls(incidents, state.incident_id, runtime.context.epoch)
+
+    async def enter(self, node: str) -> None:
+        """Note that a node of the graph begins."""
+        await self.incidents.record(self.incident_id, self.epoch, "node_entered", {"node": node})
+
+    async def reasoned(self, step: Step) -> None:
+        """Note what the mind chose to do next, and why."""
+        data = {"reason": step.reason, "decision": step.step}
+        await self.incidents.record(self.incident_id, self.epoch, "reasoned", data)
+
+    async def calls(self, call: ReadCall) -> None:
+        """Note that a read-only tool is about to be called."""
+        data = {"tool": call.tool, "arguments": call.arguments, "reason": call.reason}
+        await self.incidents.record(self.incident_id, self.epoch, "tool_called", data)
+
+    async def answered(self, evidence: Evidence) -> None:
+        """Note that a tool answered; the whole text is in the evidence."""
+        excerpt = evidence.text[:_EXCERPT_CHARACTERS]
+        data = {
+            "evidence": evidence.id,
+            "tool": evidence.tool,
+            "is_error": evidence.is_error,
+            "characters": len(evidence.text),
+            "excerpt": excerpt,
+        }
+        await self.incidents.record(self.incident_id, self.epoch, "tool_answered", data)
+
+    async def checked(self, checks: Sequence[Check]) -> None:
+        """Note what verification saw, each time the picture changed."""
+        data = {"checks": [check.model_dump() for check in checks]}
+        await self.incidents.record(self.incident_id, self.epoch, "checked", data)
+
+    async def failed(self, reason: str) -> None:
+        """Note what didn't work; the run goes on."""
+        await self.incidents.record(self.incident_id, self.epoch, "error", {"reason": reason})

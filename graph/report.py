@@ -1,0 +1,204 @@
+"""The report: Markdown, written from the ledger's facts alone.
+
+It says "resolved" only where the verdict is `verified`. Text that comes from the cluster is shown as data:
+in code spans and fences that it can't break out of.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from graph.diagnosis import Evidence
+from graph.incident import CaseFile, Ending
+from graph.proposal import Approval
+
+_OUTCOMES = {
+    "resolved": "Resolved: the fix was applied and verified against the cluster",
+    "unresolved": "Not resolved: a change was applied, but the cluster doesn't show that it helped",
+    "no_action": "No action: nothing to fix was found",
+    "handed_over": "Handed over: a person must act",
+    "rejected": "Rejected: the proposal was turned down and nothing was changed",
+    "expired": "Expired: nobody decided in time and nothing was changed",
+    "withdrawn": "Withdrawn: the alert resolved before anything was changed",
+    "failed": "Failed: the run could not be completed",
+}
+_EXCERPT_CHARACTERS = 800
+
+
+def render_report(case: CaseFile, ending: Ending) -> str:
+    """Return the incident's report."""
+    sections = [
+        f"# Incident report: {_text(case.incident.alertname)}",
+        _overview(case, ending),
+        _problem(case),
+        _process(case),
+        _root_cause(case),
+        _solution(case),
+        _verification(case),
+        _prevention(case),
+        _summary(case, ending),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _overview(case: CaseFile, ending: Ending) -> str:
+    incident = case.incident
+    instances = [alert.labels.get("pod") for alert in case.group.alerts]
+    rows = [
+        ("Incident", incident.id),
+        ("Alert", incident.alertname),
+        ("Severity", incident.severity),
+        ("Target", str(incident.target) if incident.target else "none named"),
+        ("Affected", ", ".join(name for name in instances if name) or "see the alert's labels"),
+        ("First fired", _at(case.group.first_fired_at())),
+        ("Received", _at(incident.created_at)),
+        ("Closed", _at(_closed_at(case))),
+        ("Outcome", _outcome(case, ending)),
+        ("Verdict", incident.verdict or "none: no change was applied"),
+    ]
+    return "## 1. Overview\n\n" + _table(("Item", "Detail"), rows)
+
+
+def _problem(case: CaseFile) -> str:
+    said = {
+        alert.annotations.get("description") or alert.annotations.get("summary") or alert.name: None
+        for alert in case.group.alerts
+    }
+    count = len(case.group.alerts)
+    lines = [f"{count} alert{'s' if count != 1 else ''} of rule {_code(case.incident.alertname)} fired:", ""]
+    return "## 2. Problem\n\n" + "\n".join(lines + [f"- {_text(text)}" for text in said])
+
+
+def _process(case: CaseFile) -> str:
+    if not case.evidence:
+        return "## 3. Investigation\n\nThe cluster was not asked anything."
+    return "## 3. Investigation\n\n" + "\n\n".join(_show_evidence(piece) for piece in case.evidence)
+
+
+def _show_evidence(piece: Evidence) -> str:
+    state = " (answered with an error)" if piece.is_error else ""
+    command = f"{piece.tool} {json.dumps(piece.arguments, ensure_ascii=False)}"
+    size = f"{len(piece.text)} characters"
+    excerpt = piece.text[:_EXCERPT_CHARACTERS]
+    cut = "\n…" if len(piece.text) > _EXCERPT_CHARACTERS else ""
+    return f"**[{piece.id}]** {_code(command)} at {_at(piece.at)}, {size}{state}\n\n{_fence(excerpt + cut)}"
+
+
+def _root_cause(case: CaseFile) -> str:
+    diagnosis = case.incident.diagnosis
+    if diagnosis is None:
+        return "## 4. Root cause\n\nNo root cause was established."
+    cited = "".join(f" [{name}]" for name in diagnosis.evidence)
+    where = _text(", ".join(str(target) for target in diagnosis.root_causes) or "none named")
+    return (
+        f"## 4. Root cause\n\n**{_text(diagnosis.summary)}**{cited}\n\n{_text(diagnosis.cause)}\n\n"
+        f"Found by a {diagnosis.source}, confidence {diagnosis.confidence}; objects: {where}."
+    )
+
+
+def _solution(case: CaseFile) -> str:
+    if not case.approvals:
+        return "## 5. Solution\n\nNo change was proposed; the cluster was not changed."
+    shown = "\n\n".join(_show_approval(number, item) for number, item in enumerate(case.approvals, 1))
+    changed = any(approval.status == "applied" for approval in case.approvals)
+    unsure = any(approval.status in {"unknown", "executing"} for approval in case.approvals)
+    if unsure:
+        verdict = "Whether the cluster was changed is not known."
+    else:
+        verdict = "" if changed else "The cluster was not changed."
+    return f"## 5. Solution\n\n{shown}\n\n{verdict}".rstrip()
+
+
+def _show_approval(number: int, approval: Approval) -> str:
+    proposal = approval.proposal
+    decisions = [
+        (decision.by, decision.verdict, decision.reason or "-", _at(decision.at))
+        for decision in approval.decisions
+    ]
+    decided = _table(("Who", "Decision", "Reason", "When"), decisions) if decisions else "Nobody decided."
+    diff = "\n".join(str(change) for change in proposal.diff)
+    status = f"{approval.status}" + (f" ({_text(approval.outcome)})" if approval.outcome else "")
+    return (
+        f"### Proposal {number}: {_text(proposal.summary)}\n\n"
+        f"- Approval {_code(approval.id)}, digest {_code(approval.digest)}\n"
+        f"- Status: {status}\n"
+        f"- Target: {_text(str(proposal.target))}, risk {proposal.risk}\n"
+        f"- Where the value comes from: {_text(proposal.basis)} ({proposal.grounding})\n\n"
+        f"{_fence(proposal.arguments.as_command(), 'bash')}\n\n{_fence(diff)}\n\n{decided}\n\n"
+        f"To take it back: {_text(proposal.undo_plan.summary)}"
+    )
+
+
+def _verification(case: CaseFile) -> str:
+    done = case.incident.verification
+    if done is None:
+        return "## 6. Verification\n\nNothing was applied, so there was nothing to verify."
+    words = {True: "held", False: "failed", None: "couldn't be read"}
+    rows = [(check.predicate, words[check.held], check.detail) for check in done.checks]
+    return (
+        f"## 6. Verification\n\nVerdict: **{done.verdict}**. {_text(done.reason)}\n\n"
+        f"{_table(('Check', 'At the last look', 'Detail'), rows)}\n\n"
+        f"{done.looks} looks from {_at(done.started_at)} to {_at(done.ended_at)}; "
+        f"stable for {done.stable_seconds:g} s at the end."
+    )
+
+
+def _prevention(case: CaseFile) -> str:
+    diagnosis = case.incident.diagnosis
+    if diagnosis is None or not diagnosis.prevention:
+        return ""
+    return "## 7. Prevention\n\n" + "\n".join(f"- {_text(item)}" for item in diagnosis.prevention)
+
+
+def _summary(case: CaseFile, ending: Ending) -> str:
+    lines = [f"{_outcome(case, ending)}. {_text(ending.reason)}"]
+    if ending.advice:
+        lines += ["", "What to do now:", "", *(f"- {_text(item)}" for item in ending.advice)]
+    return "## 8. Summary\n\n" + "\n".join(lines)
+
+
+def _outcome(case: CaseFile, ending: Ending) -> str:
+    if ending.status == "resolved" and case.incident.verdict != "verified":
+        return "Not resolved: the verdict isn't `verified`"
+    return _OUTCOMES[ending.status]
+
+
+def _closed_at(case: CaseFile) -> datetime:
+    return case.timeline[-1].at if case.timeline else case.incident.updated_at
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return _text(text).replace("|", "\\|")
+
+
+def _text(text: str) -> str:
+    """Return text on one line, with nothing in it that Markdown or HTML would act on."""
+    flat = " ".join(str(text).split())
+    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", flat)
+
+
+def _code(text: str) -> str:
+    flat = " ".join(text.split())
+    ticks = "`" * (_longest_run(flat) + 1)
+    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def _fence(text: str, language: str = "") -> str:
+    ticks = "`" * max(3, _longest_run(text) + 1)
+    return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall(r"`+", text)), default=0)
+
+
+def _at(moment: Any) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

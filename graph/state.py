@@ -1,0 +1,54 @@
+"""What a run carries from node to node. Checkpoints record these class names: keep them stable.
+
+The ledger holds the truth; the state says where the run stands. Whole tool answers are in the evidence table.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from graph.alerts import AlertGroup
+from graph.diagnosis import Candidate, Diagnosis, ReadCall
+from graph.incident import Ending, Verdict
+from graph.proposal import ApprovalStatus
+from graph.targets import Target
+from tools.executor import Outcome
+from tools.patch import PatchArguments
+
+
+class IncidentState(BaseModel):
+    """One incident's run."""
+
+    alert: AlertGroup
+    incident_id: str = ""
+    target: Target | None = None
+
+    steps: int = 0
+    """Analysis steps taken since the last change of the cluster."""
+    pending_calls: tuple[ReadCall, ...] = ()
+    evidence_from: int = 0
+    """Evidence up to this number was gathered before the cluster changed, and no longer counts."""
+
+    diagnosis: Diagnosis | None = None
+    candidate: Candidate | None = None
+    undo: Candidate | None = None
+    """How to take back the change that was applied but didn't help."""
+    rounds: int = 0
+    """Proposals tried so far, refused ones included."""
+    tried: tuple[PatchArguments, ...] = ()
+    setbacks: tuple[str, ...] = ()
+
+    approval_id: str = ""
+    digest: str = ""
+    standing: ApprovalStatus | None = None
+    """The approval as the gate last read it; None while it must wait."""
+    outcome: Outcome | None = None
+    verdict: Verdict | None = None
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Which take-over of the incident this run is: every write to the ledger names it."""
+
+    epoch: int

@@ -1,0 +1,208 @@
+"""Verification: deterministic, three-valued, and never the model's word.
+
+`verified` only when every predicate of the approved plan held at every look over the whole window.
+`not_verified` only when a predicate positively failed at the end of the budget. What couldn't be read is
+`undetermined`. "Running" isn't "Ready", and a container that crashes every minute is Ready in between.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from graph.incident import Check, Verdict, Verification
+from graph.ports import Observer
+from graph.proposal import Proposal, VerificationPlan
+from graph.workloads import Document, count_replicas, pods_of
+from tools.diffing import shows_change
+from tools.errors import ClusterError, ObjectNotFound
+
+_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+OnLook = Callable[[Sequence[Check]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """The cluster at one moment, and the restart counts per container to compare with the next."""
+
+    checks: tuple[Check, ...]
+    restarts: Mapping[str, int]
+
+    @property
+    def held(self) -> bool:
+        """Whether every predicate held."""
+        return all(check.held for check in self.checks)
+
+    @property
+    def failed(self) -> bool:
+        """Whether some predicate positively failed."""
+        return any(check.held is False for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Looks at the cluster until the plan holds for its window, or its budget is used up."""
+
+    observer: Observer
+    interval_seconds: float = 2.0
+
+    async def verify(self, proposal: Proposal, on_look: OnLook) -> Verification:
+        """Return the verdict on an applied proposal; `on_look` is told whenever the picture changes."""
+        plan = proposal.verification_plan
+        loop = asyncio.get_running_loop()
+        started, began = datetime.now(UTC), loop.time()
+        stable_since: float | None = None
+        restarts: Mapping[str, int] | None = None
+        shown: tuple[Check, ...] | None = None
+        looks = 0
+        while True:
+            look = await self.look(proposal, restarts)
+            looks, now, restarts = looks + 1, loop.time(), look.restarts
+            if look.checks != shown:
+                await on_look(look.checks)
+                shown = look.checks
+            stable_since = (stable_since if stable_since is not None else now) if look.held else None
+            stable = now - stable_since if stable_since is not None else 0.0
+            verdict = _judge(look, plan, stable=stable, elapsed=now - began)
+            if verdict:
+                return Verification(
+                    verdict=verdict, reason=_explain(verdict, look, plan), checks=look.checks,
+                    started_at=started, ended_at=datetime.now(UTC),
+                    stable_seconds=round(stable, 1), looks=looks,
+                )  # fmt: skip
+            await asyncio.sleep(self.interval_seconds)
+
+    async def look(self, proposal: Proposal, restarts: Mapping[str, int] | None) -> Look:
+        """Look once. `restarts` are the counts of the look before (None at the first)."""
+        plan = proposal.verification_plan
+        workload = plan.workload
+        try:
+            document = await self.observer.get(workload.kind, workload.name, workload.namespace)
+            pods = await pods_of(self.observer, document)
+            endpoints = [
+                await self.observer.get("Endpoints", name, workload.namespace) for name in plan.services
+            ]
+        except ObjectNotFound as error:
+            return Look((Check(predicate="observed_generation", held=False, detail=str(error)),), {})
+        except ClusterError as error:
+            detail = f"the cluster couldn't be read: {error}"
+            return Look(
+                tuple(Check(predicate=name, held=None, detail=detail) for name in plan.predicates),
+                restarts or {},
+            )
+        counts = _restart_counts(pods)
+        judged = {
+            "observed_generation": _generation(document),
+            "rollout_complete": _rollout(document),
+            "pods_ready": _readiness(document, pods),
+            "restarts_stable": _restarts(restarts if restarts is not None else counts, counts),
+            "symptom_gone": _symptoms(pods),
+            "endpoints_present": _endpoints(endpoints),
+            "restored": _restoration(document, proposal),
+        }
+        return Look(
+            tuple(
+                Check(predicate=name, held=judged[name][0], detail=judged[name][1])
+                for name in plan.predicates
+            ),
+            counts,
+        )
+
+
+_Finding = tuple[bool | None, str]
+
+
+def _judge(look: Look, plan: VerificationPlan, *, stable: float, elapsed: float) -> Verdict | None:
+    if look.held and stable >= plan.window_seconds:
+        return "verified"
+    if elapsed < plan.budget_seconds:
+        return None
+    return "not_verified" if look.failed else "undetermined"
+
+
+def _explain(verdict: Verdict, look: Look, plan: VerificationPlan) -> str:
+    if verdict == "verified":
+        return f"every check held for {plan.window_seconds:g} s without a break"
+    missed = "; ".join(f"{check.predicate}: {check.detail}" for check in look.checks if not check.held)
+    if not missed:
+        missed = f"everything held at the end, but not yet for {plan.window_seconds:g} s"
+    return f"after {plan.budget_seconds:g} s: {missed}"
+
+
+def _generation(workload: Document) -> _Finding:
+    wanted, seen = (
+        workload["metadata"].get("generation", 0),
+        workload.get("status", {}).get("observedGeneration", 0),
+    )
+    return seen >= wanted, f"the controller has seen generation {seen} of {wanted}"
+
+
+def _rollout(workload: Document) -> _Finding:
+    replicas = count_replicas(workload)
+    if replicas is None:
+        return None, f"alertmend can't tell whether a {workload.get('kind')} is rolled out"
+    return replicas.settled and replicas.desired > 0, str(replicas)
+
+
+def _readiness(workload: Document, pods: Sequence[Document]) -> _Finding:
+    replicas = count_replicas(workload)
+    ready = [pod["metadata"]["name"] for pod in pods if _is_ready(pod)]
+    desired = replicas.desired if replicas else None
+    return 0 < len(ready) == len(pods) == desired, f"{len(ready)} of {len(pods)} pods are Ready"
+
+
+def _is_ready(pod: Document) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _statuses(pod: Document) -> list[dict[str, Any]]:
+    status = pod.get("status", {})
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _restart_counts(pods: Sequence[Document]) -> dict[str, int]:
+    return {
+        f"{pod['metadata']['uid']}/{status['name']}": status.get("restartCount", 0)
+        for pod in pods
+        for status in _statuses(pod)
+    }
+
+
+def _restarts(before: Mapping[str, int], now: Mapping[str, int]) -> _Finding:
+    risen = [name for name, count in now.items() if count > before.get(name, count)]
+    return (
+        not risen,
+        f"{len(risen)} containers restarted since the last look, {sum(now.values())} times in all",
+    )
+
+
+def _symptoms(pods: Sequence[Document]) -> _Finding:
+    waiting = sorted(
+        {
+            reason
+            for pod in pods
+            for status in _statuses(pod)
+            if (reason := (status.get("state", {}).get("waiting") or {}).get("reason"))
+            and reason not in _STARTING
+        }
+    )
+    return not waiting, f"containers wait: {', '.join(waiting)}" if waiting else "no container waits"
+
+
+def _endpoints(endpoints: Sequence[Document]) -> _Finding:
+    empty = [
+        item["metadata"]["name"]
+        for item in endpoints
+        if not any(subset.get("addresses") for subset in item.get("subsets") or [])
+    ]
+    return (
+        not empty,
+        f"no ready address behind {', '.join(empty)}" if empty else "every Service has ready addresses",
+    )
+
+
+def _restoration(workload: Document, proposal: Proposal) -> _Finding:
+    missing = [change.path for change in proposal.diff if not shows_change(workload, change)]
+    return not missing, f"not as approved: {', '.join(missing)}" if missing else "the old values are back"
