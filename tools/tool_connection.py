@@ -1,0 +1,160 @@
+"""One life of a connection to an MCP server, opened and closed by the task that owns it.
+
+The SDK's streams live in cancel scopes that must be left by the task that entered them, and a server that
+has died shows only as calls that never return. So one task holds the connection, and the callers, in tasks of
+their own, wait for their answer or for its end, whichever comes first.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from mcp import ClientSession
+    from mcp.types import CallToolResult, Implementation, Tool
+
+logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+
+class ConnectionEndedError(Exception):
+    """The connection ended; never leaves `tools`.
+
+    `handed_over` False: before the server could see the request, so that sending it again is safe.
+    """
+
+    def __init__(self, why: str, *, handed_over: bool) -> None:
+        self.handed_over = handed_over
+        super().__init__(why)
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """A session that is ready, and what its server said of itself."""
+
+    session: "ClientSession"
+    server: "Implementation"
+    tools: "Mapping[str, Tool]"
+
+
+class ToolConnection:
+    """A connection from its opening to its end."""
+
+    def __init__(self, session: "AbstractAsyncContextManager[ClientSession]", opening_seconds: float) -> None:
+        self._welcome: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
+        self._welcome.add_done_callback(lambda future: future.exception())  # a caller may have left by then
+        self._leaving = asyncio.Event()
+        self._owner = asyncio.create_task(self._hold(session, opening_seconds))
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing of it is left."""
+        return self._owner.done()
+
+    @property
+    def ended(self) -> bool:
+        """Whether this one is of no more use."""
+        return self._leaving.is_set() or self._owner.done()
+
+    async def welcome(self) -> Welcome:
+        """Wait until the server is ready, or raise ConnectionEndedError."""
+        return await asyncio.shield(self._welcome)
+
+    async def call(self, tool: str, arguments: dict[str, Any], timeout_seconds: float) -> "CallToolResult":
+        """Call a tool. Raises ConnectionEndedError, and McpError for an error that the protocol carries."""
+        session = (await self.welcome()).session
+        return await self._expect(session.call_tool(tool, arguments), timeout_seconds)
+
+    async def ping(self, timeout_seconds: float) -> None:
+        """Make sure that the server is there, or raise ConnectionEndedError."""
+        session = (await self.welcome()).session
+        await self._expect(session.send_ping(), timeout_seconds)
+
+    def leave(self) -> None:
+        """Let the owner close the connection; returns at once."""
+        self._leaving.set()
+        if not self._welcome.done():
+            self._owner.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until everything is closed and the server has ended."""
+        await asyncio.wait({self._owner})
+
+    async def _expect(self, request: Coroutine[Any, Any, Answer], timeout_seconds: float) -> Answer:
+        """Wait for the answer or for the end. A server that is silent for so long is given up as a whole."""
+        task = asyncio.create_task(request)
+        try:
+            await asyncio.wait(
+                {task, self._owner}, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if task.done():
+                return self._read(task)
+            ended = self._owner.done()
+            self.leave()
+            why = "it died" if ended else f"it didn't answer within {timeout_seconds:g} s"
+            raise ConnectionEndedError(why, handed_over=True)
+        finally:
+            task.cancel()
+
+    def _read(self, task: "asyncio.Task[Answer]") -> Answer:
+        import anyio
+        from mcp import McpError
+        from mcp.types import CONNECTION_CLOSED
+
+        try:
+            return task.result()
+        except McpError as error:
+            if error.error.code != CONNECTION_CLOSED or error.error.message != "Connection closed":
+                raise
+            self.leave()
+            raise ConnectionEndedError("it died", handed_over=True) from error
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
+            self.leave()
+            raise ConnectionEndedError("it had died before", handed_over=False) from error
+        except (RuntimeError, ValueError) as error:  # the SDK's words for an answer that breaks the protocol
+            raise ConnectionEndedError(f"its answer can't be read: {error}", handed_over=True) from error
+
+    async def _hold(
+        self, opening: "AbstractAsyncContextManager[ClientSession]", opening_seconds: float
+    ) -> None:
+        try:
+            async with opening as session:
+                async with asyncio.timeout(opening_seconds):
+                    welcome = await _greet(session)
+                self._welcome.set_result(welcome)
+                await self._leaving.wait()
+        # whatever somebody else's server breaks must reach the callers, who wait for it in other tasks
+        except Exception as error:  # noqa: BLE001
+            logger.info("an MCP server's connection ended: %r", error)
+            self._fail(_first_of(error))
+        finally:
+            self._fail("it was closed")
+
+    def _fail(self, why: str) -> None:
+        if not self._welcome.done():
+            self._welcome.set_exception(ConnectionEndedError(why, handed_over=False))
+
+
+def _first_of(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, TimeoutError):
+        return "it didn't introduce itself in time"
+    return str(error) or type(error).__name__
+
+
+async def _greet(session: "ClientSession") -> Welcome:
+    from mcp.types import PaginatedRequestParams, Tool
+
+    about = await session.initialize()
+    tools: dict[str, Tool] = {}
+    cursor: str | None = None
+    while True:
+        page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+        tools |= {tool.name: tool for tool in page.tools}
+        cursor = page.nextCursor
+        if not cursor:
+            return Welcome(session, about.serverInfo, tools)

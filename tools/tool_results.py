@@ -1,0 +1,87 @@
+"""What a tool answered, in one shape whatever server it came from.
+
+The error code matters most: it tells a refusal (4xx, nothing was written) from an unknown outcome. Our own
+server says it in JSON; kubectl, which others run, says it in words.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcp.types import CallToolResult, ContentBlock
+
+# https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/types.go, StatusReason
+_CODES = {
+    "BadRequest": 400,
+    "Unauthorized": 401,
+    "Forbidden": 403,
+    "NotFound": 404,
+    "MethodNotAllowed": 405,
+    "NotAcceptable": 406,
+    "Conflict": 409,
+    "AlreadyExists": 409,
+    "Gone": 410,
+    "Expired": 410,
+    "RequestEntityTooLarge": 413,
+    "UnsupportedMediaType": 415,
+    "Invalid": 422,
+    "TooManyRequests": 429,
+    "InternalError": 500,
+    "ServerTimeout": 500,
+    "ServiceUnavailable": 503,
+    "Timeout": 504,
+}
+_KUBECTL_REASON = re.compile(r"Error from server \((\w+)\)")
+_KUBECTL_INVALID = re.compile(r"^(?:Error: )?The [A-Za-z]+ \"[^\"]*\" is invalid:", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """One answer. `error_code` is the HTTP status behind an error, None where that isn't known."""
+
+    text: str
+    is_error: bool
+    error_code: int | None = None
+
+
+def read_result(answer: "CallToolResult") -> ToolResult:
+    """Turn the protocol's answer into text; structured content stands in where there is no text."""
+    text = "\n".join(_read_block(block) for block in answer.content)
+    if not text and answer.structuredContent is not None:
+        text = json.dumps(answer.structuredContent, ensure_ascii=False)
+    return refusal(text) if answer.isError else ToolResult(text, is_error=False)
+
+
+def refusal(text: str) -> ToolResult:
+    """Return an error result with the code that its text gives away."""
+    return ToolResult(text, is_error=True, error_code=find_error_code(text))
+
+
+def find_error_code(text: str) -> int | None:
+    """Return the HTTP status that an error's text tells of, or None where it doesn't say."""
+    try:
+        document: Any = json.loads(text)
+        code = document["error"]["code"]
+    except (ValueError, TypeError, KeyError):
+        return _read_kubectl(text)
+    return code if isinstance(code, int) else None
+
+
+def _read_kubectl(text: str) -> int | None:
+    # several reasons in one answer: which of them was the write's can't be told
+    reasons = set(_KUBECTL_REASON.findall(text))
+    if len(reasons) == 1:
+        return _CODES.get(reasons.pop())
+    return _CODES["Invalid"] if not reasons and _KUBECTL_INVALID.search(text) else None
+
+
+def _read_block(block: "ContentBlock") -> str:
+    from mcp.types import EmbeddedResource, TextContent, TextResourceContents
+
+    if isinstance(block, TextContent):
+        return block.text
+    if isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
+        return block.resource.text
+    return f"[{block.type} left out]"
