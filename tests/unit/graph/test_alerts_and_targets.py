@@ -1,0 +1,87 @@
+"""Alertmanager's body as it really comes, and the workload behind it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from graph.alerts import Alert, AlertGroup
+from graph.targets import Target, find_target
+
+WEBHOOK = Path(__file__).parents[2] / "data" / "alertmanager-webhook.json"
+
+
+def real_body() -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(WEBHOOK.read_text())
+    return body
+
+
+def alert(**labels: str) -> Alert:
+    return Alert.model_validate(
+        {
+            "status": "firing",
+            "labels": {"alertname": "KubePodNotReady", **labels},
+            "startsAt": "2025-06-04T07:25:54.169Z",
+            "fingerprint": "c15863890ad1ba9a",
+        }
+    )
+
+
+def test_a_real_body_is_read_whole() -> None:
+    group = AlertGroup.model_validate(real_body())
+
+    assert [one.name for one in group.alerts] == ["KubePodNotReady"] * 3
+    assert {find_target(one) for one in group.alerts} == {
+        Target(kind="Deployment", namespace="default", name="nginx-deployment")
+    }
+
+
+def test_fields_that_newer_servers_add_are_kept() -> None:
+    body = real_body() | {"notification_reason": "group_interval", "routeLabels": {"a": "b"}}
+
+    kept = AlertGroup.model_validate(body).model_dump(mode="json")
+
+    assert kept["notification_reason"] == "group_interval"
+    assert kept["routeLabels"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"version": "3"}, "version"),
+        ({"alerts": []}, "alerts"),
+        ({"alerts": "no"}, "alerts"),
+        ({"status": "maybe"}, "status"),
+        ({"groupKey": None}, "groupKey"),
+        ({"commonLabels": {"a": 1}}, "commonLabels"),
+    ],
+)
+def test_a_body_that_is_no_webhook_is_refused_by_field(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        AlertGroup.model_validate(real_body() | change)
+
+    assert refused.value.errors()[0]["loc"][0] == field
+
+
+@pytest.mark.parametrize(
+    ("labels", "target"),
+    [
+        ({"namespace": "shop", "pod": "api-85c88b48cd-6kmxz"}, ("Deployment", "shop", "api")),
+        ({"namespace": "shop", "pod": "db-0"}, ("StatefulSet", "shop", "db")),
+        ({"namespace": "shop", "pod": "agent-x7k2p"}, ("DaemonSet", "shop", "agent")),
+        ({"namespace": "shop", "pod": "by-hand"}, ("Pod", "shop", "by-hand")),
+        ({"namespace": "shop", "deployment": "api", "pod": "ksm-0"}, ("Deployment", "shop", "api")),
+        ({"namespace": "shop", "service": "front"}, ("Service", "shop", "front")),
+    ],
+)
+def test_the_workload_is_found_from_the_labels(labels: dict[str, str], target: tuple[str, str, str]) -> None:
+    kind, namespace, name = target
+
+    assert find_target(alert(**labels)) == Target(kind=kind, namespace=namespace, name=name)
+
+
+@pytest.mark.parametrize("labels", [{}, {"pod": "api-85c88b48cd-6kmxz"}, {"namespace": "shop"}])
+def test_an_alert_that_names_too_little_has_no_target(labels: dict[str, str]) -> None:
+    assert find_target(alert(**labels)) is None
