@@ -1,0 +1,178 @@
+"""Verification against a cluster that plays one picture after the other: three verdicts, none cheap."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from graph.incident import Check
+from graph.proposal import Predicate, Proposal, VerificationPlan
+from graph.targets import Target
+from graph.verification import Verifier
+from tests.unit.graph.proposals import make_proposal
+from tools.errors import ClusterUnreachable, ObjectNotFound
+
+Picture = dict[str, Any]
+HEALTHY: Picture = {
+    "generation": 2, "observed": 2, "replicas": 3, "updated": 3, "ready": 3, "restarts": 0, "waiting": None,
+}  # fmt: skip
+
+
+class PlayedCluster:
+    """An Observer that shows the given pictures in turn and stays at the last; an exception is raised."""
+
+    def __init__(self, *pictures: Picture | Exception) -> None:
+        self._pictures = list(pictures)
+
+    async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
+        if kind == "Endpoints":
+            addresses = [{"ip": "10.0.0.1"}] if self._pictures[0].get("endpoints", True) else []  # type: ignore[union-attr]  # never an exception here
+            return {"kind": kind, "metadata": {"name": name}, "subsets": [{"addresses": addresses}]}
+        picture = self._pictures[0]
+        if isinstance(picture, Exception):
+            self._advance()
+            raise picture
+        status = {
+            "observedGeneration": picture["observed"],
+            "replicas": picture.get("current", picture["replicas"]),
+            "updatedReplicas": picture["updated"],
+            "readyReplicas": picture["ready"],
+            "availableReplicas": picture["ready"],
+        }
+        return {
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": "default", "generation": picture["generation"]},
+            "spec": {"replicas": picture["replicas"], "selector": {"matchLabels": {"app": "web"}}},
+            "status": status,
+        }
+
+    async def list(
+        self, kind: str, namespace: str | None, *, label_selector: str | None = None
+    ) -> list[dict[str, Any]]:
+        picture = self._pictures[0]
+        assert isinstance(picture, dict)
+        self._advance()
+        waiting = {"waiting": {"reason": picture["waiting"]}} if picture["waiting"] else {"running": {}}
+        return [
+            {
+                "metadata": {"name": f"web-{number}", "uid": str(number)},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": str(number < picture["ready"])}],
+                    "containerStatuses": [
+                        {"name": "nginx", "restartCount": picture["restarts"], "state": waiting}
+                    ],
+                },
+            }
+            for number in range(int(picture.get("pods", picture["replicas"])))
+        ]
+
+    def _advance(self) -> None:
+        if len(self._pictures) > 1:
+            self._pictures.pop(0)
+
+
+async def ignore(checks: Sequence[Check]) -> None:
+    """Take no notice of what a look shows."""
+
+
+def plan(window: float = 0.02, budget: float = 0.2, *, services: tuple[str, ...] = ()) -> Proposal:
+    predicates: tuple[Predicate, ...] = (
+        "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone",
+    )  # fmt: skip
+    return make_proposal(
+        verification_plan=VerificationPlan(
+            workload=Target(kind="Deployment", namespace="default", name="web"),
+            predicates=(*predicates, "endpoints_present") if services else predicates,
+            window_seconds=window,
+            budget_seconds=budget,
+            services=services,
+        )
+    )
+
+
+async def judge(*pictures: Picture | Exception, proposal: Proposal | None = None) -> tuple[str, str]:
+    verification = await Verifier(PlayedCluster(*pictures), interval_seconds=0.005).verify(
+        proposal or plan(), ignore
+    )
+    return verification.verdict, verification.reason
+
+
+async def test_a_workload_that_stays_healthy_over_the_window_is_verified() -> None:
+    assert (await judge(HEALTHY))[0] == "verified"
+
+
+@pytest.mark.parametrize(
+    ("sick", "predicate"),
+    [
+        (HEALTHY | {"generation": 3}, "observed_generation"),
+        (HEALTHY | {"updated": 2}, "rollout_complete"),
+        (HEALTHY | {"current": 4}, "rollout_complete"),
+        (HEALTHY | {"ready": 2}, "pods_ready"),
+        (HEALTHY | {"pods": 4}, "pods_ready"),
+        (HEALTHY | {"replicas": 0, "updated": 0, "ready": 0}, "rollout_complete"),
+        (HEALTHY | {"waiting": "ImagePullBackOff"}, "symptom_gone"),
+        (HEALTHY | {"waiting": "CrashLoopBackOff"}, "symptom_gone"),
+    ],
+)
+async def test_a_predicate_that_fails_to_the_end_means_not_verified(sick: Picture, predicate: str) -> None:
+    verdict, reason = await judge(sick)
+
+    assert verdict == "not_verified"
+    assert predicate in reason
+
+
+async def test_running_pods_that_are_not_ready_are_never_called_fixed() -> None:
+    assert (await judge(HEALTHY | {"ready": 0}))[0] == "not_verified"
+
+
+async def test_a_break_in_the_window_starts_it_again() -> None:
+    break_late = [HEALTHY] * 3 + [HEALTHY | {"ready": 1}] * 100
+
+    assert (await judge(*break_late, proposal=plan(window=0.1)))[0] == "not_verified"
+
+
+async def test_a_container_that_restarts_now_and_then_is_not_stable() -> None:
+    restarting = [HEALTHY | {"restarts": count // 2} for count in range(200)]
+
+    assert (await judge(*restarting, proposal=plan(window=0.1)))[0] == "not_verified"
+
+
+async def test_what_cannot_be_read_is_undetermined() -> None:
+    verdict, reason = await judge(ClusterUnreachable("connection refused"))
+
+    assert verdict == "undetermined"
+    assert "connection refused" in reason
+
+
+async def test_a_cluster_that_comes_back_is_judged_by_what_it_shows() -> None:
+    assert (await judge(ClusterUnreachable("down"), ClusterUnreachable("down"), HEALTHY))[0] == "verified"
+
+
+async def test_a_workload_that_is_gone_is_not_fixed() -> None:
+    assert (await judge(ObjectNotFound("deployments.apps web not found", code=404)))[0] == "not_verified"
+
+
+async def test_health_that_came_too_late_to_last_is_undetermined() -> None:
+    verdict, reason = await judge(HEALTHY, proposal=plan(window=10, budget=0.05))
+
+    assert verdict == "undetermined"
+    assert "not yet" in reason
+
+
+async def test_a_service_without_ready_addresses_is_not_fixed() -> None:
+    verdict, reason = await judge(HEALTHY | {"endpoints": False}, proposal=plan(services=("web",)))
+
+    assert verdict == "not_verified"
+    assert "endpoints_present" in reason
+
+
+async def test_each_change_of_the_picture_is_shown_once() -> None:
+    shown: list[Sequence[Check]] = []
+
+    async def show(checks: Sequence[Check]) -> None:
+        shown.append(checks)
+
+    cluster = PlayedCluster(HEALTHY | {"ready": 1}, HEALTHY | {"ready": 1}, HEALTHY)
+    await Verifier(cluster, interval_seconds=0.001).verify(plan(), show)
+
+    assert len(shown) == 2
