@@ -1,0 +1,62 @@
+"""Keeps secrets out of what a model, a report or a person reads.
+
+It goes by names and shapes, so it is a second fence: the first is that the reader's credential can't read
+Secrets. Where it errs it hides too much.
+"""
+
+import re
+from typing import Any
+
+REDACTED = "<redacted>"
+_WORDS = r"(?:password|passwd|secret|token|api[_-]?key|credential|private[_-]?key)"
+_SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
+_IN_TEXT = (
+    # user:password@ in a URL
+    (re.compile(r"(?<=://)([^/\s:@\"']*):[^/\s@\"']+(?=@)"), rf"\1:{REDACTED}"),
+    # an Authorization header, wherever it is quoted
+    (re.compile(r"\b(Bearer|Basic)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1\2{REDACTED}"),
+    # --db-password=x, DB_PASSWORD=x
+    (re.compile(rf"([\w.-]*{_WORDS}[\w.-]*=)[^\s&\"',;]+", re.IGNORECASE), rf"\1{REDACTED}"),
+    # a line of YAML or JSON: password: x
+    (
+        re.compile(
+            rf"^(\s*[\"']?[\w.-]*{_WORDS}[\w.-]*[\"']?\s*:[ \t]+)\S.*?(,?)$", re.IGNORECASE | re.MULTILINE
+        ),
+        rf"\1{REDACTED}\2",
+    ),
+    (re.compile(rf"(\"[\w.-]*{_WORDS}[\w.-]*\"\s*:\s*)\"[^\"]*\"", re.IGNORECASE), rf'\1"{REDACTED}"'),
+    (
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        REDACTED,
+    ),
+)
+
+
+def redact_text(text: str) -> str:
+    """Hide what looks like a credential in running text, such as a log."""
+    for pattern, replacement in _IN_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redact(document: Any) -> Any:
+    """Return a copy of a JSON document without credentials.
+
+    Hidden are values of environment variables and of ConfigMap entries whose names look secret, and what
+    `redact_text` finds in any string. Names of Secrets and references to them stay.
+    """
+    if isinstance(document, str):
+        return redact_text(document)
+    if isinstance(document, list):
+        return [redact(item) for item in document]
+    if not isinstance(document, dict):
+        return document
+    if document.get("kind") == "ConfigMap":
+        document = {**document, "data": _hide_named(document.get("data") or {})}
+    if isinstance(document.get("value"), str) and _SECRET_NAME.search(str(document.get("name", ""))):
+        document = {**document, "value": REDACTED}
+    return {key: redact(value) for key, value in document.items()}
+
+
+def _hide_named(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: REDACTED if _SECRET_NAME.search(key) else value for key, value in data.items()}
