@@ -6,6 +6,7 @@
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,11 @@ class Look:
 
     checks: tuple[Check, ...]
     restarts: Mapping[str, int]
+
+    @property
+    def steady(self) -> bool:
+        """Whether all held but the restarts: those are counted over the whole window at every look."""
+        return all(check.held for check in self.checks if check.predicate != "restarts_stable")
 
     @property
     def held(self) -> bool:
@@ -53,16 +59,17 @@ class Verifier:
         loop = asyncio.get_running_loop()
         started, began = datetime.now(UTC), loop.time()
         stable_since: float | None = None
-        restarts: Mapping[str, int] | None = None
+        history: deque[tuple[float, Mapping[str, int]]] = deque()
         shown: tuple[Check, ...] | None = None
         looks = 0
         while True:
-            look = await self.look(proposal, restarts)
-            looks, now, restarts = looks + 1, loop.time(), look.restarts
+            look = await self.look(proposal, history[0][1] if history else {})
+            looks, now = looks + 1, loop.time()
             if look.checks != shown:
                 await on_look(look.checks)
                 shown = look.checks
-            stable_since = (stable_since if stable_since is not None else now) if look.held else None
+            _remember(history, now, look.restarts, plan.window_seconds)
+            stable_since = (stable_since if stable_since is not None else now) if look.steady else None
             stable = now - stable_since if stable_since is not None else 0.0
             verdict = _judge(look, plan, stable=stable, elapsed=now - began)
             if verdict:
@@ -73,8 +80,8 @@ class Verifier:
                 )  # fmt: skip
             await asyncio.sleep(self.interval_seconds)
 
-    async def look(self, proposal: Proposal, restarts: Mapping[str, int] | None) -> Look:
-        """Look once. `restarts` are the counts of the look before (None at the first)."""
+    async def look(self, proposal: Proposal, restarts: Mapping[str, int]) -> Look:
+        """Look once. `restarts` are the counts per container at the beginning of the window."""
         plan = proposal.verification_plan
         workload = plan.workload
         try:
@@ -89,14 +96,14 @@ class Verifier:
             detail = f"the cluster couldn't be read: {error}"
             return Look(
                 tuple(Check(predicate=name, held=None, detail=detail) for name in plan.predicates),
-                restarts or {},
+                restarts,
             )
         counts = _restart_counts(pods)
         judged = {
             "observed_generation": _generation(document),
             "rollout_complete": _rollout(document),
             "pods_ready": _readiness(document, pods),
-            "restarts_stable": _restarts(restarts if restarts is not None else counts, counts),
+            "restarts_stable": _restarts(restarts, counts),
             "symptom_gone": _symptoms(pods),
             "endpoints_present": _endpoints(endpoints),
             "restored": _restoration(document, proposal),
@@ -111,6 +118,15 @@ class Verifier:
 
 
 _Finding = tuple[bool | None, str]
+
+
+def _remember(
+    history: deque[tuple[float, Mapping[str, int]]], now: float, counts: Mapping[str, int], window: float
+) -> None:
+    """Keep the counts of the window, and the last ones from before it."""
+    history.append((now, counts))
+    while len(history) > 1 and history[1][0] <= now - window:
+        history.popleft()
 
 
 def _judge(look: Look, plan: VerificationPlan, *, stable: float, elapsed: float) -> Verdict | None:
@@ -174,7 +190,7 @@ def _restarts(before: Mapping[str, int], now: Mapping[str, int]) -> _Finding:
     risen = [name for name, count in now.items() if count > before.get(name, count)]
     return (
         not risen,
-        f"{len(risen)} containers restarted since the last look, {sum(now.values())} times in all",
+        f"{len(risen)} containers restarted within the window, {sum(now.values())} times in all",
     )
 
 

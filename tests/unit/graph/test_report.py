@@ -69,7 +69,7 @@ def approval(status: str, *decisions: Decision) -> Approval:
             "execute_by": None,
             "superseded_by": None,
             "outcome": "",
-        }  # fmt: skip
+        }
     )
 
 

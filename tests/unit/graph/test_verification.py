@@ -63,7 +63,7 @@ class PlayedCluster:
                     ],
                 },
             }
-            for number in range(int(picture.get("pods", picture["replicas"])))
+            for number in range(picture["pods"] if "pods" in picture else picture["replicas"])
         ]
 
     def _advance(self) -> None:
