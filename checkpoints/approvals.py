@@ -85,8 +85,7 @@ class Approvals:
             await _require_epoch(session, row.incident_id, epoch)
             if row.status in {"applied", "failed", "superseded", "unknown"}:
                 return Outcome.model_validate({"kind": row.status, "detail": row.outcome})
-            if row.status != "executing":
-                await _claim(session, row, digest, epoch, now)
+            await _claim(session, row, digest, epoch, now)
             return await _grant(session, row)
 
     async def record_intent(self, approval_id: str, epoch: int, resource_version: str) -> None:
@@ -235,20 +234,16 @@ async def _require_epoch(session: AsyncSession, incident_id: str, epoch: int) ->
 
 
 async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: int, now: datetime) -> None:
+    """Claim an approval, or a dead run's claim, by one conditional UPDATE; else raise `ClaimRefused`."""
+    fresh = (ApprovalRow.status == "approved") & (ApprovalRow.execute_by > now) & ~stop_in_force(now)
+    dead = (ApprovalRow.status == "executing") & (ApprovalRow.claim_epoch < epoch)
     holds_incident = (
         select(1).where(IncidentRow.id == row.incident_id, IncidentRow.run_epoch == epoch).exists()
     )
     claimed = await session.execute(
         update(ApprovalRow)
-        .where(
-            ApprovalRow.id == row.id,
-            ApprovalRow.status == "approved",
-            ApprovalRow.digest == digest,
-            ApprovalRow.execute_by > now,
-            ~stop_in_force(now),
-            holds_incident,
-        )
-        .values(status="executing")
+        .where(ApprovalRow.id == row.id, ApprovalRow.digest == digest, holds_incident, fresh | dead)
+        .values(status="executing", claim_epoch=epoch)
         .returning(ApprovalRow.id)
     )
     if claimed.scalar() is None:
@@ -258,6 +253,8 @@ async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: in
 
 
 async def _why_not(session: AsyncSession, row: ApprovalRow, digest: str, now: datetime) -> str:
+    if row.status == "executing":
+        return f"approval {row.id} is being executed by this very run"
     if row.status != "approved":
         return f"approval {row.id} is {row.status}, not approved"
     if row.digest != digest:

@@ -125,6 +125,7 @@ class ApprovalRow(Base):
     created_at: Mapped[datetime]
     decide_by: Mapped[datetime]
     execute_by: Mapped[datetime | None]
+    claim_epoch: Mapped[int | None]
     superseded_by: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str] = mapped_column(Text, default="")
 

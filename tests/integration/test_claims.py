@@ -1,0 +1,220 @@
+"""The claim: one UPDATE decides who may write, whatever the graph, a resume or a late worker says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkpoints.ledger import Expiries, Ledger, open_ledger
+from graph.alerts import AlertGroup
+from graph.ports import StaleRun
+from graph.proposal import Approval, Proposal
+from tests.unit.graph.proposals import make_proposal
+from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.executor import ClaimRefused, Grant, Outcome
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as ledger:
+        yield ledger
+
+
+async def open_incident(ledger: Ledger) -> tuple[str, int]:
+    receipt = await ledger.intake.accept(AlertGroup.model_validate(real_body()), b"{}")
+    (incident_id,) = receipt.incident_ids
+    return incident_id, await ledger.incidents.begin_run(incident_id)
+
+
+async def propose(ledger: Ledger, **changes: Any) -> tuple[Approval, int]:
+    incident_id, epoch = await open_incident(ledger)
+    proposal = make_proposal(incident_id=incident_id, **changes)
+    return await ledger.approvals.propose(proposal, epoch), epoch
+
+
+async def approve(ledger: Ledger, approval: Approval) -> None:
+    await ledger.decisions.decide(
+        approval.id, by="alice", verdict="approve", digest=approval.digest, reason=""
+    )
+
+
+async def test_an_approved_proposal_is_granted_as_it_was_seen(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+
+    grant = await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+    assert isinstance(grant, Grant)
+    assert grant.arguments == make_proposal().arguments
+    assert grant.intent is None
+    assert (await ledger.approvals.find(approval.id)).status == "executing"
+
+
+async def test_a_pending_proposal_is_not_granted(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+
+    with pytest.raises(ClaimRefused, match="pending"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_a_rejected_proposal_is_not_granted(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await ledger.decisions.decide(approval.id, by="bob", verdict="reject", digest=None, reason="no")
+
+    with pytest.raises(ClaimRefused, match="rejected"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_another_digest_is_not_granted(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+
+    with pytest.raises(ClaimRefused, match="digests differ"):
+        await ledger.approvals.claim(approval.id, "0" * 64, epoch)
+
+
+async def test_a_run_that_was_taken_over_is_not_granted(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await ledger.incidents.begin_run(approval.proposal.incident_id)
+
+    with pytest.raises(StaleRun):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_the_kill_switch_stops_a_claim_and_gives_it_free_again(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+
+    with pytest.raises(ClaimRefused, match="kill switch"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await ledger.stops.set_kill_switch(engaged=False, by="root", reason="over")
+
+    assert isinstance(await ledger.approvals.claim(approval.id, approval.digest, epoch), Grant)
+
+
+async def test_a_freeze_stops_a_claim_while_it_holds(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    now = datetime.now(UTC)
+    await ledger.stops.add_freeze(
+        starts_at=now, ends_at=now + timedelta(hours=1), reason="release day", by="root"
+    )
+
+    with pytest.raises(ClaimRefused, match="release day"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_a_stop_that_comes_after_the_claim_still_stops_the_write(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+
+    with pytest.raises(ClaimRefused, match="kill switch"):
+        await ledger.approvals.record_intent(approval.id, epoch, "1")
+
+
+async def test_an_approval_past_its_time_is_not_granted_even_before_the_sweep(tmp_path: Path) -> None:
+    expiries = Expiries(execute_within=timedelta(0))
+    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db", expiries) as ledger:
+        approval, epoch = await propose(ledger)
+        await approve(ledger, approval)
+
+        with pytest.raises(ClaimRefused, match="had to be executed by"):
+            await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_of_many_claims_at_once_only_one_gets_the_grant(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+
+    answers = await asyncio.gather(
+        *(ledger.approvals.claim(approval.id, approval.digest, epoch) for _ in range(10)),
+        return_exceptions=True,
+    )
+
+    assert len([answer for answer in answers if isinstance(answer, Grant)]) == 1
+    assert len([answer for answer in answers if isinstance(answer, ClaimRefused)]) == 9
+
+
+async def test_an_execution_that_has_ended_is_told_and_not_granted_again(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail="done"))
+
+    again = await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+    assert again == Outcome(kind="applied", detail="done")
+
+
+async def test_after_a_crash_the_next_run_gets_the_grant_with_the_intent(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await ledger.approvals.record_intent(approval.id, epoch, "41")
+    next_epoch = await ledger.incidents.begin_run(approval.proposal.incident_id)
+
+    grant = await ledger.approvals.claim(approval.id, approval.digest, next_epoch)
+
+    assert isinstance(grant, Grant)
+    assert grant.intent == "41"
+
+
+async def test_the_dead_run_that_wakes_again_can_write_nothing(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await ledger.incidents.begin_run(approval.proposal.incident_id)
+
+    with pytest.raises(StaleRun):
+        await ledger.approvals.record_intent(approval.id, epoch, "41")
+    with pytest.raises(StaleRun):
+        await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail=""))
+    with pytest.raises(StaleRun):
+        await ledger.incidents.set_status(approval.proposal.incident_id, epoch, "resolved")  # type: ignore[arg-type]  # a forged status
+
+
+async def test_a_newer_proposal_takes_the_older_out_of_use(ledger: Ledger) -> None:
+    older, epoch = await propose(ledger)
+    await approve(ledger, older)
+    newer = make_proposal(id="apr-2", incident_id=older.proposal.incident_id)
+    await ledger.approvals.propose(newer, epoch)
+
+    answer = await ledger.approvals.claim(older.id, older.digest, epoch)
+
+    assert answer == Outcome(kind="superseded", detail="a newer proposal took its place")
+    assert (await ledger.approvals.find(older.id)).superseded_by == "apr-2"
+
+
+async def test_a_proposal_that_was_altered_in_the_table_is_not_granted(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await _alter(tmp_path / "ledger.db", approval.id)
+
+    with pytest.raises(ClaimRefused, match="doesn't match its digest"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def _alter(database: Path, approval_id: str) -> None:
+    import aiosqlite
+
+    async with aiosqlite.connect(database) as connection:
+        await connection.execute(
+            "UPDATE approvals SET proposal = replace(proposal, 'nginx:1.25', 'evil:6.66') WHERE id = ?",
+            (approval_id,),
+        )
+        await connection.commit()
+
+
+def test_the_stored_proposal_is_the_one_that_was_digested() -> None:
+    proposal = make_proposal()
+
+    assert Proposal.model_validate(proposal.model_dump(mode="json")).digest == proposal.digest
