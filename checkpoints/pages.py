@@ -4,21 +4,15 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graph.incident import Incident
+from graph.proposal import Approval
 from tools.errors import BadInput
 
-
-class _Listed(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-
-
-T = TypeVar("T", bound=_Listed)
+T = TypeVar("T", Incident, Approval)
 
 
 class Page(BaseModel, Generic[T]):

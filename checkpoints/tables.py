@@ -133,13 +133,13 @@ class ApprovalRow(Base):
 
 
 class DecisionRow(Base):
-    """What one person said about one approval; one decision each."""
+    """What one person said about one approval, once per verdict: who approved may still reject."""
 
     __tablename__ = "decisions"
 
     approval_id: Mapped[str] = mapped_column(ForeignKey("approvals.id"), primary_key=True)
     by: Mapped[str] = mapped_column(String(255), primary_key=True)
-    verdict: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(16), primary_key=True)
     reason: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime]
 

@@ -177,7 +177,7 @@ async def test_the_dead_run_that_wakes_again_can_write_nothing(ledger: Ledger) -
     with pytest.raises(StaleRun):
         await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail=""))
     with pytest.raises(StaleRun):
-        await ledger.incidents.set_status(approval.proposal.incident_id, epoch, "resolved")  # type: ignore[arg-type]  # a forged status
+        await ledger.incidents.set_status(approval.proposal.incident_id, epoch, "resolved")
 
 
 async def test_a_newer_proposal_takes_the_older_out_of_use(ledger: Ledger) -> None:
