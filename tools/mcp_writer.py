@@ -1,0 +1,25 @@
+"""The writer's only tool. Who may have it run, and when, is the executor's business."""
+
+from tools.kubernetes import Cluster
+from tools.mcp_offer import OfferedTool, readable_kind
+from tools.patch import PatchArguments
+
+
+async def patch(cluster: Cluster, call: PatchArguments) -> str:
+    """Patch one object and say so as kubectl does, with the version it has now."""
+    kind = readable_kind(call.resource_type)
+    after = await cluster.patch(
+        kind, call.name, call.namespace, call.patch_type, call.patch_data, dry_run=False
+    )
+    return f"{kind.singular}/{call.name} patched (resourceVersion {after['metadata']['resourceVersion']})\n"
+
+
+WRITER_TOOLS = (
+    OfferedTool(
+        "kubectl_patch",
+        "Change one object by a strategic merge patch, a merge patch (RFC 7386) or a JSON patch (RFC 6902).",
+        PatchArguments,
+        patch,
+        read_only=False,
+    ),
+)
