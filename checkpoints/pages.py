@@ -1,12 +1,10 @@
 """Lists by keyset: newest first, a page ends where the next begins, whatever was added meanwhile."""
 
 import base64
-import binascii
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from graph.incident import Incident
 from graph.proposal import Approval
@@ -15,13 +13,12 @@ from tools.errors import BadInput
 T = TypeVar("T", Incident, Approval)
 
 
-class Page(BaseModel, Generic[T]):
-    """One page of a list; `continue` fetches the next, null at the end."""
-
-    model_config = ConfigDict(frozen=True, serialize_by_alias=True, validate_by_name=True)
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a list; `continue_` fetches the next, None at the end."""
 
     items: tuple[T, ...]
-    continue_: str | None = Field(alias="continue")
+    continue_: str | None
 
 
 def cut_page(items: Sequence[T], *, more: bool) -> Page[T]:
@@ -37,8 +34,8 @@ def parse_token(token: str) -> tuple[datetime, str]:
     """Return the position a token stands for, or raise `BadInput`."""
     try:
         at, _, last = base64.urlsafe_b64decode(token.encode()).decode().partition(" ")
-        return datetime.fromisoformat(at), last
-    except (ValueError, binascii.Error) as error:
+        return datetime.fromisoformat(at).astimezone(UTC), last
+    except (ValueError, OverflowError) as error:
         raise BadInput(
             "`continue` isn't a token of this list: take it unchanged from the page before"
         ) from error
