@@ -54,7 +54,15 @@ class ApiServer:
             config = _load(path, context)
             client = AsyncClient(config, ConnectionParams(timeout=httpx2.Timeout(timeout_seconds)))
         # besides its own ConfigError, lightkube lets through whatever a broken file causes
-        except (ConfigError, OSError, ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+        except (
+            ConfigError,
+            OSError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            yaml.YAMLError,
+        ) as error:
             raise BadInput(_unusable(path, context, error)) from error
         return cls(client, context=config.context_name if path else "in-cluster")
 

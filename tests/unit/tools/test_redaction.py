@@ -1,0 +1,80 @@
+"""Redaction: what is hidden by name or by shape, and what a diagnosis needs stays readable."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tools.redaction import REDACTED, redact, redact_text
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("postgres://shop:hunter22@db:5432/shop", "hunter22"),
+        ("redis://:hunter22@cache", "hunter22"),
+        ("GET /v1 Authorization: Bearer eyJhbGciOi.abc.def", "eyJhbGciOi"),
+        ("Authorization: Basic c2hvcDpodW50ZXIyMg==", "c2hvcDpodW50ZXIyMg"),
+        ("starting with --db-password=hunter22 --port=80", "hunter22"),
+        ("DB_PASSWORD=hunter22", "hunter22"),
+        ("GET /v1?access_token=hunter22&x=1", "hunter22"),
+        ('{"level":"info","api_key": "hunter22"}', "hunter22"),
+        ("server:\n  apiKey: hunter22\n  port: 80", "hunter22"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nhunter22\n-----END RSA PRIVATE KEY-----", "hunter22"),
+        ("-----BEGIN PRIVATE KEY-----\nhunter22 (cut off", "hunter22"),
+    ],
+)
+def test_credentials_in_text_are_hidden(text: str, secret: str) -> None:
+    shown = redact_text(text)
+
+    assert secret not in shown
+    assert REDACTED in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Error: secret "shop-db" not found',
+        "couldn't find key token in Secret default/shop",
+        "https://registry.example/v2/library/nginx/manifests/1.25-?ns=docker.io: 400 Bad Request",
+        "dial tcp 10.0.0.1:5432: connect: connection refused",
+        "basic auth is off",
+    ],
+)
+def test_what_a_diagnosis_needs_stays_readable(text: str) -> None:
+    assert redact_text(text) == text
+
+
+def test_environment_values_are_hidden_by_name_and_references_stay() -> None:
+    container: dict[str, Any] = {
+        "env": [
+            {"name": "DB_PASSWORD", "value": "hunter22"},
+            {"name": "PORT", "value": "80"},
+            {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "shop", "key": "token"}}},
+        ]
+    }
+
+    shown = redact(container)["env"]
+
+    assert [entry.get("value") for entry in shown] == [REDACTED, "80", None]
+    assert shown[2] == container["env"][2]
+
+
+def test_config_map_entries_are_hidden_by_name_and_by_content() -> None:
+    config = {
+        "kind": "ConfigMap",
+        "data": {"password": "hunter22", "app.yaml": "port: 80\npassword: hunter22\n", "port": "80"},
+    }
+
+    shown = redact(config)["data"]
+
+    assert shown == {"password": REDACTED, "app.yaml": f"port: 80\npassword: {REDACTED}\n", "port": "80"}
+
+
+def test_the_document_itself_is_left_as_it_was() -> None:
+    document = {"env": [{"name": "PASSWORD", "value": "hunter22"}]}
+    before = json.dumps(document)
+
+    redact(document)
+
+    assert json.dumps(document) == before

@@ -1,0 +1,55 @@
+"""Error codes: a refusal must never be taken for an unknown outcome, nor the other way round."""
+
+import pytest
+from mcp.types import CallToolResult, EmbeddedResource, ImageContent, TextContent, TextResourceContents
+from pydantic import AnyUrl
+
+from tools.tool_results import ToolResult, find_error_code, read_result
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"error": {"code": 409, "reason": "Conflict", "message": "moved"}}', 409),
+        ('{"error": {"code": null, "reason": "ClusterUnreachable", "message": "no answer"}}', None),
+        ('{"error": "something"}', None),
+        ("[]", None),
+        ('Failed: Error from server (Conflict): Operation cannot be fulfilled on deployments "x"', 409),
+        ('Error from server (NotFound): deployments.apps "x" not found', 404),
+        ("Error from server (Forbidden): deployments.apps is forbidden", 403),
+        ("Error from server (BadRequest): invalid JSON", 400),
+        ("Error from server (InternalError): webhook failed", 500),
+        ("Error from server (Sideways): what", None),
+        ("Error from server (Conflict): x\nError from server (InternalError): y", None),
+        ('The Deployment "x" is invalid: spec.replicas: Invalid value: -1', 422),
+        ("Unable to connect to the server: dial tcp 127.0.0.1:6443: connection refused", None),
+        ("", None),
+    ],
+)
+def test_the_code_is_read_from_json_or_from_kubectls_words(text: str, code: int | None) -> None:
+    assert find_error_code(text) == code
+
+
+def test_a_success_that_quotes_an_error_has_no_code() -> None:
+    answer = CallToolResult(content=[TextContent(type="text", text="Error from server (Conflict): old log")])
+
+    assert read_result(answer) == ToolResult("Error from server (Conflict): old log", is_error=False)
+
+
+def test_all_text_is_joined_and_other_content_is_named() -> None:
+    resource = TextResourceContents(uri=AnyUrl("file:///x"), text="three")
+    answer = CallToolResult(
+        content=[
+            TextContent(type="text", text="one"),
+            ImageContent(type="image", data="", mimeType="image/png"),
+            EmbeddedResource(type="resource", resource=resource),
+        ]
+    )
+
+    assert read_result(answer).text == "one\n[image left out]\nthree"
+
+
+def test_structured_content_stands_in_for_missing_text() -> None:
+    answer = CallToolResult(content=[], structuredContent={"pods": 3})
+
+    assert read_result(answer).text == '{"pods": 3}'
