@@ -29,18 +29,19 @@ _EXCERPT_CHARACTERS = 800
 
 def render_report(case: CaseFile, ending: Ending) -> str:
     """Return the incident's report."""
-    sections = [
-        f"# Incident report: {_text(case.incident.alertname)}",
-        _overview(case, ending),
-        _problem(case),
-        _process(case),
-        _root_cause(case),
-        _solution(case),
-        _verification(case),
-        _prevention(case),
-        _summary(case, ending),
-    ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    sections = (
+        ("Overview", _overview(case, ending)),
+        ("Problem", _problem(case)),
+        ("Investigation", _investigation(case)),
+        ("Root cause", _root_cause(case)),
+        ("Solution", _solution(case)),
+        ("Verification", _verification(case)),
+        ("Prevention", _prevention(case)),
+        ("Summary", _summary(case, ending)),
+    )
+    told = [(title, body) for title, body in sections if body]
+    chapters = [f"## {number}. {title}\n\n{body}" for number, (title, body) in enumerate(told, 1)]
+    return "\n\n".join([f"# Incident report: {_text(case.incident.alertname)}", *chapters]) + "\n"
 
 
 def _overview(case: CaseFile, ending: Ending) -> str:
@@ -58,7 +59,7 @@ def _overview(case: CaseFile, ending: Ending) -> str:
         ("Outcome", _outcome(case, ending)),
         ("Verdict", incident.verdict or "none: no change was applied"),
     ]
-    return "## 1. Overview\n\n" + _table(("Item", "Detail"), rows)
+    return _table(("Item", "Detail"), [(item, _text(detail)) for item, detail in rows])
 
 
 def _problem(case: CaseFile) -> str:
@@ -68,39 +69,51 @@ def _problem(case: CaseFile) -> str:
     }
     count = len(case.group.alerts)
     lines = [f"{count} alert{'s' if count != 1 else ''} of rule {_code(case.incident.alertname)} fired:", ""]
-    return "## 2. Problem\n\n" + "\n".join(lines + [f"- {_text(text)}" for text in said])
+    return "\n".join(lines + [f"- {_text(text)}" for text in said])
 
 
-def _process(case: CaseFile) -> str:
+def _investigation(case: CaseFile) -> str:
     if not case.evidence:
-        return "## 3. Investigation\n\nThe cluster was not asked anything."
-    return "## 3. Investigation\n\n" + "\n\n".join(_show_evidence(piece) for piece in case.evidence)
+        return "The cluster was not asked anything."
+    rows = [
+        (
+            piece.id,
+            _code(f"{piece.tool} {json.dumps(piece.arguments, ensure_ascii=False)}"),
+            f"{'error' if piece.is_error else 'ok'}, {len(piece.text)} characters",
+            _at(piece.at),
+        )
+        for piece in case.evidence
+    ]
+    cited = case.incident.diagnosis.evidence if case.incident.diagnosis else ()
+    shown = [_excerpt(piece) for piece in case.evidence if piece.id in cited and _is_prose(piece.text)]
+    return "\n\n".join([_table(("Id", "Call", "Answer", "When"), rows), *shown])
 
 
-def _show_evidence(piece: Evidence) -> str:
-    state = " (answered with an error)" if piece.is_error else ""
-    command = f"{piece.tool} {json.dumps(piece.arguments, ensure_ascii=False)}"
-    size = f"{len(piece.text)} characters"
-    excerpt = piece.text[:_EXCERPT_CHARACTERS]
+def _excerpt(piece: Evidence) -> str:
     cut = "\n…" if len(piece.text) > _EXCERPT_CHARACTERS else ""
-    return f"**[{piece.id}]** {_code(command)} at {_at(piece.at)}, {size}{state}\n\n{_fence(excerpt + cut)}"
+    return f"What {piece.id} says:\n\n{_fence(piece.text[:_EXCERPT_CHARACTERS] + cut)}"
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a person would read it: whole objects as JSON are for the runbooks."""
+    return not text.lstrip().startswith(("{", "["))
 
 
 def _root_cause(case: CaseFile) -> str:
     diagnosis = case.incident.diagnosis
     if diagnosis is None:
-        return "## 4. Root cause\n\nNo root cause was established."
+        return "No root cause was established."
     cited = "".join(f" [{name}]" for name in diagnosis.evidence)
     where = _text(", ".join(str(target) for target in diagnosis.root_causes) or "none named")
     return (
-        f"## 4. Root cause\n\n**{_text(diagnosis.summary)}**{cited}\n\n{_text(diagnosis.cause)}\n\n"
+        f"**{_text(diagnosis.summary)}**{cited}\n\n{_text(diagnosis.cause)}\n\n"
         f"Found by a {diagnosis.source}, confidence {diagnosis.confidence}; objects: {where}."
     )
 
 
 def _solution(case: CaseFile) -> str:
     if not case.approvals:
-        return "## 5. Solution\n\nNo change was proposed; the cluster was not changed."
+        return "No change was proposed; the cluster was not changed."
     shown = "\n\n".join(_show_approval(number, item) for number, item in enumerate(case.approvals, 1))
     changed = any(approval.status == "applied" for approval in case.approvals)
     unsure = any(approval.status in {"unknown", "executing"} for approval in case.approvals)
@@ -108,13 +121,13 @@ def _solution(case: CaseFile) -> str:
         verdict = "Whether the cluster was changed is not known."
     else:
         verdict = "" if changed else "The cluster was not changed."
-    return f"## 5. Solution\n\n{shown}\n\n{verdict}".rstrip()
+    return f"{shown}\n\n{verdict}".rstrip()
 
 
 def _show_approval(number: int, approval: Approval) -> str:
     proposal = approval.proposal
     decisions = [
-        (decision.by, decision.verdict, decision.reason or "-", _at(decision.at))
+        (_text(decision.by), decision.verdict, _text(decision.reason or "-"), _at(decision.at))
         for decision in approval.decisions
     ]
     decided = _table(("Who", "Decision", "Reason", "When"), decisions) if decisions else "Nobody decided."
@@ -127,18 +140,18 @@ def _show_approval(number: int, approval: Approval) -> str:
         f"- Target: {_text(str(proposal.target))}, risk {proposal.risk}\n"
         f"- Where the value comes from: {_text(proposal.basis)} ({proposal.grounding})\n\n"
         f"{_fence(proposal.arguments.as_command(), 'bash')}\n\n{_fence(diff)}\n\n{decided}\n\n"
-        f"To take it back: {_text(proposal.undo_plan.summary)}"
+        f"To take it back: {_code(proposal.undo_plan.summary)}"
     )
 
 
 def _verification(case: CaseFile) -> str:
     done = case.incident.verification
     if done is None:
-        return "## 6. Verification\n\nNothing was applied, so there was nothing to verify."
+        return "Nothing was applied, so there was nothing to verify."
     words = {True: "held", False: "failed", None: "couldn't be read"}
-    rows = [(check.predicate, words[check.held], check.detail) for check in done.checks]
+    rows = [(_code(check.predicate), words[check.held], _text(check.detail)) for check in done.checks]
     return (
-        f"## 6. Verification\n\nVerdict: **{done.verdict}**. {_text(done.reason)}\n\n"
+        f"Verdict: **{done.verdict}**. {_text(done.reason)}\n\n"
         f"{_table(('Check', 'At the last look', 'Detail'), rows)}\n\n"
         f"{done.looks} looks from {_at(done.started_at)} to {_at(done.ended_at)}; "
         f"stable for {done.stable_seconds:g} s at the end."
@@ -149,14 +162,14 @@ def _prevention(case: CaseFile) -> str:
     diagnosis = case.incident.diagnosis
     if diagnosis is None or not diagnosis.prevention:
         return ""
-    return "## 7. Prevention\n\n" + "\n".join(f"- {_text(item)}" for item in diagnosis.prevention)
+    return "\n".join(f"- {_text(item)}" for item in diagnosis.prevention)
 
 
 def _summary(case: CaseFile, ending: Ending) -> str:
     lines = [f"{_outcome(case, ending)}. {_text(ending.reason)}"]
     if ending.advice:
         lines += ["", "What to do now:", "", *(f"- {_text(item)}" for item in ending.advice)]
-    return "## 8. Summary\n\n" + "\n".join(lines)
+    return "\n".join(lines)
 
 
 def _outcome(case: CaseFile, ending: Ending) -> str:
@@ -170,12 +183,13 @@ def _closed_at(case: CaseFile) -> datetime:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; its cells are Markdown already."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
 
 
-def _cell(text: str) -> str:
-    return _text(text).replace("|", "\\|")
+def _cell(markdown: str) -> str:
+    return markdown.replace("|", "\\|")
 
 
 def _text(text: str) -> str:
