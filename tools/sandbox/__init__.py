@@ -1,0 +1,8 @@
+"""A small in-process Kubernetes for demos and fast tests: it answers as a real one, and runs nothing."""
+
+from tools.sandbox.cluster import SandboxCluster
+from tools.sandbox.pace import Pace
+from tools.sandbox.scenarios import SCENARIOS, Scenario
+from tools.sandbox.writes import WriteRecord
+
+__all__ = ["SCENARIOS", "Pace", "SandboxCluster", "Scenario", "WriteRecord"]

@@ -1,0 +1,56 @@
+"""Who may do what: a reader's and a writer's token, with the rights of alertmend's two roles."""
+
+from dataclasses import dataclass
+
+from tools.kinds import Kind
+from tools.sandbox.statuses import forbidden, unauthorized
+
+READER, WRITER = "sandbox-reader", "sandbox-writer"
+
+_PATCHABLE = frozenset({
+    "configmaps", "cronjobs", "daemonsets", "deployments", "horizontalpodautoscalers", "ingresses",
+    "networkpolicies", "poddisruptionbudgets", "services", "statefulsets",
+})  # fmt: skip
+_NEVER_READ = frozenset({"secrets"})
+_READING = frozenset({"get", "list", "watch"})
+_PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+
+
+@dataclass(frozen=True)
+class Access:
+    """The two tokens. Neither may read Secrets; only the writer's may patch, and only workloads' kinds."""
+
+    reader_token: str
+    writer_token: str
+
+    def authenticate(self, authorization: str) -> str:
+        """Return the user behind an Authorization header. Raises Refusal (401)."""
+        users = {f"Bearer {self.reader_token}": READER, f"Bearer {self.writer_token}": WRITER}
+        user = users.get(authorization)
+        if user is None:
+            raise unauthorized()
+        return user
+
+    def authorize(
+        self,
+        user: str,
+        verb: str,
+        kind: Kind,
+        *,
+        namespace: str | None,
+        name: str | None,
+        subresource: str = "",
+    ) -> None:
+        """Raise Refusal (403) unless the user holds the right. A dry-run needs the patch right too."""
+        if verb in _READING:
+            allowed = kind.plural not in _NEVER_READ
+        else:
+            allowed = (
+                user == WRITER
+                and verb == "patch"
+                and not subresource
+                and kind.plural in _PATCHABLE
+                and namespace not in _PROTECTED_NAMESPACES
+            )
+        if not allowed:
+            raise forbidden(user, verb, kind, name=name, namespace=namespace, subresource=subresource)

@@ -1,0 +1,289 @@
+"""One container's life: pulled, started, probed, crashed, waiting for its next try.
+
+A state machine with one method per phase; texts are those of a 1.31 kubelet on containerd.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.errors import BadInput
+from tools.sandbox.endpoints import resolve_port
+from tools.sandbox.events import Recorder, Source
+from tools.sandbox.images import Catalogue, ImageRule, explain_pull_failure, parse_reference
+from tools.sandbox.pace import Pace
+from tools.sandbox.quantities import parse_quantity
+from tools.sandbox.store import Object, timestamp, uid_of
+
+ANNOTATION = "sandbox.alertmend.io/"
+_KILLED = 137
+_KUBELET_BACKOFF, _KUBELET_LONGEST = 10, 300
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a container needs from its node. `explain_missing` says which ConfigMap or Secret is missing."""
+
+    pace: Pace
+    catalogue: Catalogue
+    recorder: Recorder
+    explain_missing: Callable[[Object, Object], str | None]
+
+
+@dataclass
+class ProbeRound:
+    """When a probe is due next, and how often it failed in a row."""
+
+    due: float = 0.0
+    failures: int = 0
+
+
+@dataclass
+class Container:
+    """One container of one pod; `spec` and `pod` are as last read from the store."""
+
+    spec: Object
+    pod: Object
+    around: Surroundings
+    state: Object = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
+    last_state: Object = field(default_factory=dict)
+    restarts: int = 0
+    ready: bool = False
+    started: bool = False
+    logs: list[tuple[str, str]] = field(default_factory=list)
+    previous_logs: list[tuple[str, str]] | None = None
+    container_id: str = ""
+    done: bool = False
+    _phase: str = "pull"
+    _due: float = 0.0
+    _failures: int = 0
+    _probes: dict[str, ProbeRound] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the container's name."""
+        return str(self.spec["name"])
+
+    def step(self, now: float) -> None:
+        """Live on to `now` (seconds of a clock that never goes back)."""
+        if not self.done and now >= self._due:
+            getattr(self, f"_{self._phase}")(now)
+
+    def status(self) -> Object:
+        """Return the container's entry in the pod's status."""
+        image_id = hashlib.sha256(self.spec["image"].encode()).hexdigest()
+        reference = parse_reference(self.spec["image"])
+        ran = bool(self.container_id) and reference is not None
+        return {
+            "name": self.name,
+            "image": self.spec["image"],
+            "imageID": f"{reference.registry}/{reference.repository}@sha256:{image_id}"
+            if ran and reference
+            else "",
+            **({"containerID": self.container_id} if self.container_id else {}),
+            "ready": self.ready,
+            "started": self.started,
+            "restartCount": self.restarts,
+            "state": self.state,
+            "lastState": self.last_state,
+        }
+
+    def _enter(self, phase: str, due: float) -> None:
+        self._phase, self._due = phase, due
+
+    def _wait(self, reason: str, message: str) -> None:
+        self.state = {"waiting": {"reason": reason, "message": message}}
+
+    def _note(self, reason: str, message: str) -> None:
+        self.around.recorder.note(self._source, self.pod, reason, message, container=self.name)
+
+    def _warn(self, reason: str, message: str) -> None:
+        self.around.recorder.warn(self._source, self.pod, reason, message, container=self.name)
+
+    @property
+    def _source(self) -> Source:
+        return Source("kubelet", self.pod["spec"]["nodeName"])
+
+    def _pull(self, now: float) -> None:
+        image, pace = self.spec["image"], self.around.pace
+        if parse_reference(image) is None:
+            parsing = f'couldn\'t parse image name "{image}": invalid reference format'
+            message = f'Failed to apply default image tag "{image}": {parsing}'
+            self._warn("InspectFailed", message)
+            self._warn("Failed", "Error: InvalidImageName")
+            self._wait("InvalidImageName", message)
+            self._enter("pull", now + pace.longest_backoff)
+            return
+        self._note("Pulling", f'Pulling image "{image}"')
+        self._enter("pulled", now + pace.pull)
+
+    def _pulled(self, now: float) -> None:
+        image, pace = self.spec["image"], self.around.pace
+        reference = parse_reference(image)
+        assert reference is not None, "an unparsable image never leaves the pull phase"
+        why = explain_pull_failure(self.around.catalogue, reference)
+        if why is None:
+            took = f"{pace.pull * 1000:.0f}ms"
+            text = f'Successfully pulled image "{image}" in {took} ({took} including waiting).'
+            self._note("Pulled", f"{text} Image size: 71005258 bytes.")
+            self._failures = 0
+            self._enter("start", now)
+            return
+        self._failures += 1
+        self._warn("Failed", f'Failed to pull image "{image}": {why}')
+        self._warn("Failed", "Error: ErrImagePull")
+        self._wait("ErrImagePull", why)
+        self._enter("pull_backoff", now + pace.report)
+
+    def _pull_backoff(self, now: float) -> None:
+        message = f'Back-off pulling image "{self.spec["image"]}"'
+        self._note("BackOff", message)
+        self._warn("Failed", "Error: ImagePullBackOff")
+        self._wait("ImagePullBackOff", message)
+        self._enter("pull", now + self.around.pace.backoff(self._failures))
+
+    def _start(self, now: float) -> None:
+        why = self.around.explain_missing(self.pod, self.spec)
+        if why is not None:
+            self._warn("Failed", f"Error: {why}")
+            self._wait("CreateContainerConfigError", why)
+            self._enter("start", now + self.around.pace.first_backoff)
+            return
+        serial = f"{uid_of(self.pod)}/{self.name}/{self.restarts}"
+        self.container_id = f"containerd://{hashlib.sha256(serial.encode()).hexdigest()}"
+        self._note("Created", f"Created container {self.name}")
+        self._note("Started", f"Started container {self.name}")
+        self.state = {"running": {"startedAt": timestamp()}}
+        if self.logs or self.restarts:
+            self.previous_logs = self.logs
+        self.logs = [(timestamp(), line) for line in self._rule.logs]
+        self.started = "startupProbe" not in self.spec
+        fate = self._fate()
+        self.ready = fate is None and self.started and "readinessProbe" not in self.spec
+        self._probes = {name: self._first_round(name, now) for name in _PROBES if name in self.spec}
+        self._enter("run" if fate is None else "exit", now + (0 if fate is None else self.around.pace.crash))
+
+    @property
+    def _rule(self) -> ImageRule:
+        reference = parse_reference(self.spec["image"])
+        assert reference is not None, "only a pulled image is started"
+        return self.around.catalogue.images[reference.short]
+
+    def _fate(self) -> tuple[str, int, list[str]] | None:
+        """Return how the program will end by itself (reason, exit code, last words), or None."""
+        annotations = self.pod["metadata"].get("annotations") or {}
+        limit = (self.spec.get("resources", {}).get("limits") or {}).get("memory")
+        if limit and _exceeds(annotations.get(f"{ANNOTATION}needs-memory"), limit):
+            return "OOMKilled", _KILLED, []
+        command = " ".join([*(self.spec.get("command") or []), *(self.spec.get("args") or [])])
+        if annotations.get(f"{ANNOTATION}crash") == "true" or "exit 1" in command:
+            words = annotations.get(f"{ANNOTATION}crash-log", "fatal: exiting with status 1")
+            return "Error", 1, words.splitlines()
+        return None
+
+    def _exit(self, now: float) -> None:
+        fate = self._fate() or ("Error", 1, [])
+        self._end(now, *fate)
+
+    def _end(self, now: float, reason: str, code: int, words: list[str]) -> None:
+        self.logs += [(timestamp(), line) for line in words]
+        self.ready = self.started = False
+        ended = {
+            "exitCode": code,
+            "reason": reason,
+            "startedAt": self.state["running"]["startedAt"],
+            "finishedAt": timestamp(),
+            "containerID": self.container_id,
+        }
+        self.state = self.last_state = {"terminated": ended}
+        policy = self.pod["spec"].get("restartPolicy", "Always")
+        if policy == "Never" or (policy == "OnFailure" and code == 0):
+            self.done = True
+            return
+        self._failures += 1
+        self._enter("recover", now + self.around.pace.report)
+
+    def _recover(self, now: float) -> None:
+        if self._failures == 1:
+            self._restart(now)
+            return
+        metadata = self.pod["metadata"]
+        place = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+        waits = min(_KUBELET_BACKOFF * 2 ** min(self._failures - 2, 10), _KUBELET_LONGEST)
+        self._warn("BackOff", f"Back-off restarting failed container {self.name} in pod {place}")
+        message = f"back-off {go_duration(waits)} restarting failed container={self.name} pod={place}"
+        self._wait("CrashLoopBackOff", message)
+        self._enter("restart", now + self.around.pace.backoff(self._failures - 1))
+
+    def _restart(self, now: float) -> None:
+        self.restarts += 1
+        self._note("Pulled", f'Container image "{self.spec["image"]}" already present on machine')
+        self._enter("start", now)
+
+    def _run(self, now: float) -> None:
+        for name, round_ in self._probes.items():
+            waiting = not self.started and name != "startupProbe"
+            if waiting or now < round_.due or (self.started and name == "startupProbe"):
+                continue
+            self._probe(now, name, round_)
+            if "running" not in self.state:
+                return
+
+    def _first_round(self, name: str, now: float) -> ProbeRound:
+        pace, delay = self.around.pace, self.spec[name].get("initialDelaySeconds", 0)
+        return ProbeRound(now + max(pace.start, min(delay, pace.longest_probe_period)))
+
+    def _probe(self, now: float, name: str, round_: ProbeRound) -> None:
+        probe = self.spec[name]
+        why = self._explain_probe_failure(probe)
+        round_.due = now + min(probe["periodSeconds"], self.around.pace.longest_probe_period)
+        round_.failures = 0 if why is None else round_.failures + 1
+        if why is not None:
+            self._warn("Unhealthy", f"{_PROBES[name]} probe failed: {why}")
+        if name == "readinessProbe":
+            self.ready = why is None or (self.ready and round_.failures < probe["failureThreshold"])
+        elif name == "startupProbe" and why is None:
+            self.started, self.ready = True, "readinessProbe" not in self.spec
+        if name != "readinessProbe" and round_.failures >= probe["failureThreshold"]:
+            word = _PROBES[name].lower()
+            self._note("Killing", f"Container {self.name} failed {word} probe, will be restarted")
+            self._end(now, "Error", _KILLED, [])
+
+    def _explain_probe_failure(self, probe: Object) -> str | None:
+        handler = next((one for one in ("httpGet", "tcpSocket", "grpc") if one in probe), None)
+        if handler is None:
+            return None
+        port = resolve_port(probe[handler]["port"], [self.spec])
+        if port in self._listening():
+            return None
+        target = f"{self.pod['status']['podIP']}:{port}"
+        refused = f"dial tcp {target}: connect: connection refused"
+        if handler == "httpGet":
+            scheme, path = probe["httpGet"]["scheme"].lower(), probe["httpGet"]["path"]
+            return f'Get "{scheme}://{target}{path}": {refused}'
+        return refused
+
+    def _listening(self) -> set[int]:
+        text = (self.pod["metadata"].get("annotations") or {}).get(f"{ANNOTATION}listen")
+        return {int(port) for port in text.split(",")} if text is not None else set(self._rule.ports)
+
+
+_PROBES: dict[str, Any] = {
+    "startupProbe": "Startup",
+    "livenessProbe": "Liveness",
+    "readinessProbe": "Readiness",
+}
+
+
+def go_duration(seconds: int) -> str:
+    """Return whole seconds as Go prints a duration: 10s, 1m20s, 5m0s."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def _exceeds(need: str | None, limit: str) -> bool:
+    try:
+        return need is not None and parse_quantity(need) > parse_quantity(limit)
+    except BadInput:
+        return False
