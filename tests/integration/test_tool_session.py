@@ -34,10 +34,10 @@ async def pid_of(session: ToolSession) -> int:
 
 def is_running(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().split()[2]
+    except (FileNotFoundError, ProcessLookupError):  # the second: it was reaped while being read
         return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    return state != "Z"
 
 
 async def until(holds: Callable[[], bool]) -> None:
