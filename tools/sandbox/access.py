@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from tools.kinds import Kind
-from tools.sandbox.statuses import forbidden, unauthorized
+from tools.sandbox.statuses import Action, forbidden, unauthorized
 
 READER, WRITER = "sandbox-reader", "sandbox-writer"
 
@@ -31,26 +30,13 @@ class Access:
             raise unauthorized()
         return user
 
-    def authorize(
-        self,
-        user: str,
-        verb: str,
-        kind: Kind,
-        *,
-        namespace: str | None,
-        name: str | None,
-        subresource: str = "",
-    ) -> None:
+    def authorize(self, user: str, action: Action) -> None:
         """Raise Refusal (403) unless the user holds the right. A dry-run needs the patch right too."""
-        if verb in _READING:
-            allowed = kind.plural not in _NEVER_READ
+        plural = action.kind.plural
+        if action.verb in _READING:
+            allowed = plural not in _NEVER_READ
         else:
-            allowed = (
-                user == WRITER
-                and verb == "patch"
-                and not subresource
-                and kind.plural in _PATCHABLE
-                and namespace not in _PROTECTED_NAMESPACES
-            )
+            may_write = user == WRITER and action.namespace not in _PROTECTED_NAMESPACES
+            allowed = may_write and action.verb == "patch" and plural in _PATCHABLE and not action.subresource
         if not allowed:
-            raise forbidden(user, verb, kind, name=name, namespace=namespace, subresource=subresource)
+            raise forbidden(user, action)

@@ -24,7 +24,7 @@ from tools.sandbox.pace import Pace
 from tools.sandbox.scenarios import Scenario
 from tools.sandbox.simulation import Simulation
 from tools.sandbox.store import Object, Store
-from tools.sandbox.writes import WriteRecord, Writer
+from tools.sandbox.writes import Writer, WriteRecord
 
 if TYPE_CHECKING:
     import uvicorn
@@ -37,12 +37,12 @@ _POLL_SECONDS = 0.02
 class SandboxCluster:
     """`async with SandboxCluster() as cluster:` serves until the block ends.
 
-    `port` 0 takes any free port and keeps it: a cluster that is entered again comes back where it was, with its
-    objects. Tokens left out are made up. `middleware` wraps the HTTP application, so that a test can lose,
-    delay or falsify answers.
+    `port` 0 takes any free port and keeps it: a cluster that is entered again comes back where it was, with
+    its objects. Tokens left out are made up. `middleware` wraps the HTTP application, so that a test can
+    lose, delay or falsify answers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one choice of a demo or a test, all by name
         self,
         *,
         port: int = 0,
@@ -75,7 +75,7 @@ class SandboxCluster:
 
     @property
     def writes(self) -> list[WriteRecord]:
-        """Return the accepted writes, oldest first; dry-runs and this class's own methods aren't among them."""
+        """Return the accepted patches, oldest first: no dry-runs, and nothing that this class put in."""
         return self._writer.records
 
     async def __aenter__(self) -> Self:

@@ -160,7 +160,8 @@ class Container:
         self.logs = [(timestamp(), line) for line in self._rule.logs]
         self.started = "startupProbe" not in self.spec
         fate = self._fate()
-        self.ready = fate is None and self.started and "readinessProbe" not in self.spec
+        # A program that will crash looks healthy until it does, as in a real cluster.
+        self.ready = self.started and "readinessProbe" not in self.spec
         self._probes = {name: self._first_round(name, now) for name in _PROBES if name in self.spec}
         self._enter("run" if fate is None else "exit", now + (0 if fate is None else self.around.pace.crash))
 

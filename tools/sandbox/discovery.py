@@ -53,7 +53,7 @@ def _resources(group: str, version: str) -> dict[str, Any]:
         entry: dict[str, Any] = {"name": kind.plural, "singularName": kind.kind.lower()}
         entry |= {"namespaced": kind.namespaced, "kind": kind.kind, "verbs": ["get", "list", "patch"]}
         resources.append({**entry, **({"shortNames": list(kind.names)} if kind.names else {})})
-        for sub in _SUBRESOURCES.get(kind.plural, ()):
-            resources.append({**entry, "name": f"{kind.plural}/{sub}", "verbs": ["get"]})
+        subresources = _SUBRESOURCES.get(kind.plural, ())
+        resources += [{**entry, "name": f"{kind.plural}/{one}", "verbs": ["get"]} for one in subresources]
     name = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}

@@ -28,4 +28,4 @@ class Pace:
 
     def backoff(self, failures: int) -> float:
         """Return the wait after so many failures in a row, in seconds."""
-        return min(self.longest_backoff, self.first_backoff * 2 ** min(max(failures - 1, 0), 10))
+        return min(self.longest_backoff, self.first_backoff * 2.0 ** min(max(failures - 1, 0), 10))

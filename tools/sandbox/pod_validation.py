@@ -10,11 +10,12 @@ from tools.sandbox.store import Object
 
 _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 _DNS_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end"
-    " with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is"
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and"
+    " end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is"
     " '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _LAST_PORT = 65535
 
 
@@ -47,6 +48,13 @@ def _container(container: Object, path: str, volumes: set[Any]) -> Iterator[Fiel
         yield FieldProblem.invalid(f"{path}.name", name, _DNS_RULE)
     if not container.get("image"):
         yield FieldProblem.required(f"{path}.image")
+    for probe in (one for one in _PROBES if one in container):
+        yield from _probe(container[probe], f"{path}.{probe}")
+    yield from _lists(container, path, volumes)
+    yield from _resources(container.get("resources") or {}, f"{path}.resources")
+
+
+def _lists(container: Object, path: str, volumes: set[Any]) -> Iterator[FieldProblem]:
     for index, port in enumerate(container.get("ports") or []):
         yield from check_port(port.get("containerPort", 0), f"{path}.ports[{index}].containerPort")
     for index, variable in enumerate(container.get("env") or []):
@@ -56,10 +64,6 @@ def _container(container: Object, path: str, volumes: set[Any]) -> Iterator[Fiel
         if mount.get("name") not in volumes:
             text = f'Not found: "{mount.get("name", "")}"'
             yield FieldProblem(f"{path}.volumeMounts[{index}].name", "FieldValueNotFound", text)
-    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if probe in container:
-            yield from _probe(container[probe], f"{path}.{probe}")
-    yield from _resources(container.get("resources") or {}, f"{path}.resources")
 
 
 def _probe(probe: Object, path: str) -> Iterator[FieldProblem]:

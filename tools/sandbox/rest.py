@@ -17,6 +17,7 @@ from tools.sandbox.discovery import describe
 from tools.sandbox.logs import LogReader
 from tools.sandbox.selectors import match_fields, match_labels
 from tools.sandbox.statuses import (
+    Action,
     FieldProblem,
     Refusal,
     invalid,
@@ -46,6 +47,10 @@ class Target:
     namespace: str | None
     name: str | None
     subresource: str
+
+    def action(self, verb: str) -> Action:
+        """Return what a user who sends `verb` here wants to do."""
+        return Action(verb, self.kind, self.namespace, self.name, self.subresource)
 
 
 def parse_path(path: str) -> Target:
@@ -100,7 +105,7 @@ class ApiServer:
             return JSONResponse(document)
         target = parse_path(path)
         verb = "get" if target.name else "list"
-        self._authorize(user, verb, target)
+        self._access.authorize(user, target.action(verb))
         if request.query_params.get("watch") in {"1", "true"}:
             raise method_not_allowed()
         if target.name is None:
@@ -111,16 +116,6 @@ class ApiServer:
         if target.subresource not in {"", "status"}:
             raise no_such_path()
         return JSONResponse(self._get(target))
-
-    def _authorize(self, user: str, verb: str, target: Target) -> None:
-        self._access.authorize(
-            user,
-            verb,
-            target.kind,
-            namespace=target.namespace,
-            name=target.name,
-            subresource=target.subresource,
-        )
 
     def _get(self, target: Target) -> Object:
         name = target.name or ""
@@ -152,7 +147,7 @@ class ApiServer:
         verb = _WRITING[request.method]
         if verb == "delete" and target.name is None:
             verb = "deletecollection"
-        self._authorize(user, verb, target)
+        self._access.authorize(user, target.action(verb))
         if verb != "patch" or target.name is None:
             raise method_not_allowed()
         dry_run, validation = _options(request)

@@ -196,7 +196,7 @@ def _matching(deployment: Object, family: list[Object]) -> Object | None:
 
 
 def _annotations(deployment: Object, revision: str) -> dict[str, str]:
-    """The Deployment's own annotations go along, as in a real cluster: alertmend's marker among them."""
+    """Return a ReplicaSet's: the Deployment's own go along, as in a real cluster, alertmend's too."""
     own = deployment["metadata"].get("annotations") or {}
     return {**{key: value for key, value in own.items() if key not in _NOT_COPIED}, REVISION: revision}
 

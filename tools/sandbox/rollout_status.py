@@ -81,21 +81,11 @@ def _count(family: list[Object], newest: Object | None) -> dict[str, int]:
 
 
 def _condition(deployment: Object, name: str, status: str, reason: str, message: str) -> Object:
-    before = next(
-        (one for one in (deployment.get("status") or {}).get("conditions") or [] if one["type"] == name), None
-    )
-    if before is not None and (before["status"], before["reason"], before["message"]) == (
-        status,
-        reason,
-        message,
-    ):
+    conditions: list[Object] = (deployment.get("status") or {}).get("conditions") or []
+    before = next((one for one in conditions if one["type"] == name), None)
+    wanted = {"type": name, "status": status, "reason": reason, "message": message}
+    if before is not None and wanted.items() <= before.items():
         return before
     kept = before is not None and before["status"] == status
-    return {
-        "type": name,
-        "status": status,
-        "lastUpdateTime": timestamp(),
-        "lastTransitionTime": before["lastTransitionTime"] if before is not None and kept else timestamp(),
-        "reason": reason,
-        "message": message,
-    }
+    since = before["lastTransitionTime"] if before is not None and kept else timestamp()
+    return {**wanted, "lastUpdateTime": timestamp(), "lastTransitionTime": since}

@@ -65,7 +65,8 @@ class Scheduler:
         helpless = "No preemption victims found for incoming pod"
         if not any(reason.startswith("Insufficient") for reason in reasons):
             helpless = "Preemption is not helpful for scheduling"
-        message = f"0/{count} nodes are available: {listed}. preemption: 0/{count} nodes are available: {count} {helpless}."
+        none = f"0/{count} nodes are available"
+        message = f"{none}: {listed}. preemption: {none}: {count} {helpless}."
         pod["status"] = {
             "phase": "Pending",
             "conditions": [{**_scheduled("False"), "reason": "Unschedulable", "message": message}],

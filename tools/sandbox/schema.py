@@ -110,7 +110,13 @@ def _map(value: Any, path: str) -> Object:
 
 
 def _mismatch(value: Any, path: str, wanted: str) -> BadInput:
-    names = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
-    return BadInput(
-        f"json: cannot unmarshal {names.get(type(value), 'value')} into Go struct field {path} of type {wanted}"
-    )
+    names: dict[type, str] = {
+        dict: "object",
+        list: "array",
+        str: "string",
+        bool: "bool",
+        int: "number",
+        float: "number",
+    }
+    given = names.get(type(value), "value")
+    return BadInput(f"json: cannot unmarshal {given} into Go struct field {path} of type {wanted}")

@@ -18,7 +18,10 @@ _FIELD_TERM = re.compile(r"^(?P<field>[^=!]+)(?P<op>==|=|!=)(?P<value>.*)$")
 _EVERY_KIND = frozenset({"metadata.name", "metadata.namespace"})
 _MORE_FIELDS = {
     "Pod": frozenset({"spec.nodeName", "spec.restartPolicy", "status.phase", "status.podIP"}),
-    "Event": frozenset({"reason", "type", *(f"involvedObject.{f}" for f in ("kind", "name", "namespace", "uid"))}),
+    "Event": frozenset({
+        "involvedObject.kind", "involvedObject.name", "involvedObject.namespace", "involvedObject.uid",
+        "reason", "type",
+    }),
     "Namespace": frozenset({"status.phase"}),
     "Secret": frozenset({"type"}),
 }  # fmt: skip

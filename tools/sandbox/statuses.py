@@ -21,19 +21,30 @@ class FieldProblem:
 
     @classmethod
     def invalid(cls, field: str, value: Any, why: str) -> "FieldProblem":
-        """A value that is there but not allowed."""
+        """Return the problem of a value that is there but not allowed."""
         shown = f'"{value}"' if isinstance(value, str) else value
         return cls(field, "FieldValueInvalid", f"Invalid value: {shown}: {why}")
 
     @classmethod
     def required(cls, field: str, why: str = "") -> "FieldProblem":
-        """A value that is missing."""
+        """Return the problem of a missing value."""
         return cls(field, "FieldValueRequired", "Required value" + (f": {why}" if why else ""))
 
     @classmethod
     def forbidden(cls, field: str, why: str) -> "FieldProblem":
-        """A value that may not stand beside another one."""
+        """Return the problem of a value that may not stand beside another one."""
         return cls(field, "FieldValueForbidden", f"Forbidden: {why}")
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a user wants to do: a verb on a kind, or on one object (`name`). `namespace` None means all."""
+
+    verb: str
+    kind: Kind
+    namespace: str | None
+    name: str | None
+    subresource: str = ""
 
 
 class Refusal(AlertmendError):
@@ -64,10 +75,10 @@ def qualified(kind: Kind) -> str:
     return f"{kind.plural}.{kind.group}" if kind.group else kind.plural
 
 
-def _details(kind: Kind, name: str | None, *, word: str = "") -> dict[str, Any]:
+def _details(kind: Kind, name: str | None) -> dict[str, Any]:
     named = {"name": name} if name else {}
     group = {"group": kind.group} if kind.group else {}
-    return {**named, **group, "kind": word or kind.plural}
+    return {**named, **group, "kind": kind.plural}
 
 
 def not_found(kind: Kind, name: str) -> Refusal:
@@ -87,19 +98,18 @@ def unauthorized() -> Refusal:
     return Refusal(401, "Unauthorized", reason="Unauthorized")
 
 
-def forbidden(
-    user: str, verb: str, kind: Kind, *, name: str | None, namespace: str | None, subresource: str = ""
-) -> Refusal:
+def forbidden(user: str, action: Action) -> Refusal:
     """403: the user's role doesn't hold the right."""
-    subject = qualified(kind) + (f' "{name}"' if name else "")
-    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-    resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
+    kind = action.kind
+    subject = qualified(kind) + (f' "{action.name}"' if action.name else "")
+    where = f'in the namespace "{action.namespace}"' if action.namespace else "at the cluster scope"
+    resource = f"{kind.plural}/{action.subresource}" if action.subresource else kind.plural
     return Refusal(
         403,
-        f'{subject} is forbidden: User "{user}" cannot {verb} resource "{resource}" in API group "{kind.group}"'
-        f" {where}",
+        f'{subject} is forbidden: User "{user}" cannot {action.verb} resource "{resource}"'
+        f' in API group "{kind.group}" {where}',
         reason="Forbidden",
-        details=_details(kind, name),
+        details=_details(kind, action.name),
     )
 
 

@@ -1,7 +1,6 @@
 """The sandbox's etcd: every object by kind, namespace and name, with one counter of resource versions."""
 
 import asyncio
-import copy
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -58,18 +57,18 @@ class Store:
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return one object, or None. The namespace of a cluster-wide kind is the empty string."""
         found = self._objects.get((kind, namespace, name))
-        return copy.deepcopy(found) if found is not None else None
+        return _copy(found) if found is not None else None
 
     def select(self, kind: str, namespace: str | None = None) -> list[Object]:
         """Return the objects of a kind in the order of their names; namespace None means all."""
         keys = sorted(
             key for key in self._objects if key[0] == kind and (namespace is None or key[1] == namespace)
         )
-        return [copy.deepcopy(self._objects[key]) for key in keys]
+        return [_copy(self._objects[key]) for key in keys]
 
     def create(self, kind: Kind, obj: Object) -> Object:
         """Store a new object with a uid, a resource version and a creation time."""
-        created = copy.deepcopy(obj)
+        created = _copy(obj)
         metadata = created.setdefault("metadata", {})
         metadata.update(uid=str(uuid.uuid4()), creationTimestamp=timestamp())
         if kind.kind in _WITH_GENERATION:
@@ -80,8 +79,8 @@ class Store:
         """Store a new version of an object; one without a difference isn't a write."""
         current = self._objects.get(_key(obj))
         if current is not None and same_content(current, obj):
-            return copy.deepcopy(current)
-        return self._write(copy.deepcopy(obj))
+            return _copy(current)
+        return self._write(_copy(obj))
 
     def remove(self, kind: str, namespace: str, name: str) -> bool:
         """Forget an object; False if there was none."""
@@ -96,7 +95,20 @@ class Store:
         obj["metadata"]["resourceVersion"] = str(self.version)
         self._objects[_key(obj)] = obj
         self.changed.set()
-        return copy.deepcopy(obj)
+        return _copy(obj)
+
+
+def _copy_value(value: Any) -> Any:
+    """Copy a JSON value; several times faster than copy.deepcopy, and the controllers copy all the time."""
+    if isinstance(value, dict):
+        return {key: _copy_value(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_copy_value(child) for child in value]
+    return value
+
+
+def _copy(obj: Object) -> Object:
+    return {key: _copy_value(child) for key, child in obj.items()}
 
 
 def _key(obj: Object) -> tuple[str, str, str]:

@@ -26,7 +26,8 @@ _ORDER, _REMOVED, _RETAIN, _DIRECTIVE = (
 def apply_strategic_patch(kind: str, target: Object, patch: Object) -> Object:
     """Return `target` with a strategic merge patch applied.
 
-    Raises Refusal (500, as the real server answers) for an item without its merge key or an unknown directive.
+    Raises Refusal (500, as the real server answers) for an item without its merge key and for an unknown
+    directive.
     """
     return _Merge(kind).merge(target, patch)
 
@@ -38,7 +39,8 @@ class _Merge:
     def merge(self, target: Object, patch: Object) -> Object:
         directive = patch.get(_DIRECTIVE, "merge")
         if directive == "replace":
-            return _plain({key: value for key, value in patch.items() if key != _DIRECTIVE})
+            plain: Object = _plain({key: value for key, value in patch.items() if key != _DIRECTIVE})
+            return plain
         if directive == "delete":
             return {}
         if directive != "merge":

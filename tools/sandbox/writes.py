@@ -161,7 +161,7 @@ def _parse(request: PatchRequest) -> Any:
         raise bad_request(f"invalid JSON in the patch: {error}") from error
     wanted: type = list if request.content_type == _JSON else dict
     if not isinstance(body, wanted):
-        names = {dict: "object", list: "array", str: "string"}
+        names: dict[type, str] = {dict: "object", list: "array", str: "string"}
         target = "jsonpatch.Patch" if wanted is list else "map[string]interface {}"
         raise bad_request(
             f"json: cannot unmarshal {names.get(type(body), 'value')} into Go value of type {target}"
