@@ -4,33 +4,62 @@ SQLite: WAL, `synchronous=FULL` (an acknowledged alert or decision survives a po
 `BEGIN IMMEDIATE`, so that a transaction that will write never fails half-way on a busy file.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from tools.errors import AlertmendError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MILLISECONDS = 10_000
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
 
+class DatabaseUnavailable(AlertmendError):
+    """The database is busy, full, read-only, damaged or gone; the message says which."""
+
+
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[Transaction]:
     """Open the database at `url`, bring its tables up to date, and yield a factory of transactions.
 
-    Each `async with transaction() as session` is one transaction, committed at its end.
+    Each `async with transaction() as session` is one transaction, committed at its end. It raises
+    `DatabaseUnavailable` where the database fails; nothing of the transaction is kept then.
     """
     engine = _create_engine(url)
+    begin = async_sessionmaker(engine, expire_on_commit=False).begin
+
+    @asynccontextmanager
+    async def transaction() -> AsyncIterator[AsyncSession]:
+        with _failures_named():
+            async with begin() as session:
+                yield session
+
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(migrate)
-        yield async_sessionmaker(engine, expire_on_commit=False).begin
+        with _failures_named():
+            async with engine.begin() as connection:
+                await connection.run_sync(migrate)
+        yield transaction
     finally:
         await engine.dispose()
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    try:
+        yield
+    except (DatabaseError, PoolTimeout) as error:
+        cause = error.orig if isinstance(error, DatabaseError) else "it is too busy"
+        raise DatabaseUnavailable(
+            f"the database can't be used now ({cause}): nothing was stored; try again"
+        ) from error
 
 
 def sqlite_path(url: str) -> Path:

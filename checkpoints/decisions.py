@@ -26,6 +26,10 @@ class DecisionRefused(AlertmendError):
         super().__init__(message)
 
 
+class DigestMissing(DecisionRefused):
+    """An approval must name the digest of what was seen."""
+
+
 class DigestMismatch(DecisionRefused):
     """The decision was made for something else than what this approval binds: look at it again."""
 
@@ -67,6 +71,8 @@ class Decisions:
                 late = ApprovalGone(row.outcome, await read_approval(session, row))
             else:
                 approval = await read_approval(session, row)
+                if verdict == "approve" and digest is None:
+                    raise DigestMissing("send the digest of the approval that you looked at", approval)
                 if _stands_already(approval, by, verdict, digest):
                     return approval, False
                 await self._check(session, approval, verdict, digest)

@@ -163,6 +163,7 @@ class Incidents:
     async def evidence(self, incident_id: str) -> Sequence[Evidence]:
         """Return all evidence, oldest first."""
         async with self._transaction() as session:
+            await _require(session, incident_id)
             return await _all_evidence(session, incident_id)
 
     async def case_file(self, incident_id: str) -> CaseFile:

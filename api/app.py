@@ -1,0 +1,52 @@
+"""The HTTP app: every route of `/v1`, the webhook, and the errors as problems."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import approval_routes, control_routes, incident_routes, webhook
+from api.door import Door
+from api.limits import BodyLimit
+from api.openapi import install_description
+from api.problems import install_handlers
+
+_TAGS = [
+    {"name": "alerts", "description": "Where Alertmanager delivers."},
+    {"name": "incidents", "description": "What happened and what came of it."},
+    {"name": "approvals", "description": "What waits for a person, and what people said."},
+    {"name": "controls", "description": "What stops every write: the kill switch and freezes."},
+    {"name": "service", "description": "About the service and the caller."},
+]
+
+
+def create_app(door: Door) -> FastAPI:
+    """Return the app that serves this door. It opens nothing and closes nothing."""
+    app = FastAPI(
+        title="alertmend",
+        summary="Turns a Kubernetes alert into an approved, verified fix.",
+        description="Errors are problem documents (RFC 9457); lists are `{items, continue}`.",
+        version=_find_version(),
+        openapi_tags=_TAGS,
+        docs_url=None,  # the pages would load scripts from elsewhere
+        redoc_url=None,
+        generate_unique_id_function=_name_operation,
+    )
+    app.state.door = door
+    app.add_middleware(BodyLimit)
+    install_handlers(app)
+    for module in (webhook, incident_routes, approval_routes, control_routes):
+        app.include_router(module.router)
+    install_description(app)
+    return app
+
+
+def _name_operation(route: APIRoute) -> str:
+    return route.name
+
+
+def _find_version() -> str:
+    try:
+        return version("alertmend")
+    except PackageNotFoundError:
+        return "0+checkout"  # run from a checkout that isn't installed

@@ -1,0 +1,115 @@
+"""Approvals over REST: read exactly what would be done, then let it happen or not.
+
+A decision is recorded here and nothing else: the run goes on through the runner, never inside the request.
+The decider's name comes from the token, never from the body.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Response
+
+from api.auth import Approver, Viewer
+from api.door import DoorIn
+from api.examples import APPROVAL, APPROVALS, APPROVE, APPROVED, REJECT, REJECTED
+from api.incident_routes import Continue, Limit
+from api.openapi import Responses, answers
+from api.problems import FieldProblem, InvalidBody
+from api.schemas import ApprovalList, ApprovalView, ApproveBody, RejectBody
+from checkpoints.decisions import Verdict
+from graph.proposal import ApprovalStatus
+
+router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
+IfMatch = Annotated[str | None, Header(alias="If-Match", description="The digest of what you looked at.")]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a decision about one approval is made: what both kinds of decision need from the request."""
+
+    approval_id: str
+    door: DoorIn
+    caller: Approver
+    response: Response
+    if_match: IfMatch = None
+
+    async def decide(self, verdict: Verdict, digest: str | None, reason: str) -> ApprovalView:
+        """Record the decision and wake the incident; set 200 instead of 201 if nothing new was recorded."""
+        approval, recorded = await self.door.ledger.decisions.decide(
+            self.approval_id,
+            by=self.caller.name,
+            verdict=verdict,
+            digest=_seen(digest, self.if_match),
+            reason=reason,
+        )
+        self.response.headers["ETag"] = f'"{approval.digest}"'
+        if recorded:
+            self.door.wake(approval.proposal.incident_id)
+        else:
+            self.response.status_code = 200
+        return ApprovalView.of(approval)
+
+
+DeskIn = Annotated[Desk, Depends()]
+_REFUSALS = (401, 403, 404, 409, 410, 412, 422)
+
+
+def _decided(example: object, *refusals: int) -> Responses:
+    again = answers(200, "It stands so already; nothing new was recorded.", example, refusals=())
+    again[200]["model"] = ApprovalView
+    return answers(201, "Recorded.", example, refusals=(*_REFUSALS, *refusals, 503)) | again
+
+
+@router.get("", responses=answers(200, "Newest first.", APPROVALS, refusals=(401, 403, 422, 503)))
+async def list_approvals(
+    door: DoorIn,
+    _caller: Viewer,
+    status: Annotated[ApprovalStatus | None, Query(description="Only those that stand so.")] = None,
+    namespace: Annotated[str | None, Query(description="Only those whose target is there.")] = None,
+    limit: Limit = 50,
+    continue_: Continue = None,
+) -> ApprovalList:
+    """List approvals, newest first."""
+    page = await door.ledger.approvals.page(status=status, namespace=namespace, limit=limit, token=continue_)
+    return ApprovalList(items=tuple(ApprovalView.of(one) for one in page.items), continue_=page.continue_)
+
+
+@router.get(
+    "/{approval_id}",
+    responses=answers(200, "As it stands; the ETag is its digest.", APPROVAL, refusals=(401, 403, 404, 503)),
+)
+async def read_approval(approval_id: str, door: DoorIn, _caller: Viewer, response: Response) -> ApprovalView:
+    """Read one approval: the exact call, its diff, how it will be verified, how it can be undone."""
+    approval = await door.ledger.approvals.find(approval_id)
+    response.headers["ETag"] = f'"{approval.digest}"'
+    return ApprovalView.of(approval)
+
+
+@router.post("/{approval_id}/approve", status_code=201, responses=_decided(APPROVED, 423, 428))  # noqa: FAST003 -- `Desk` takes it
+async def approve(
+    desk: DeskIn,
+    body: Annotated[ApproveBody | None, Body(openapi_examples={"approve": {"value": APPROVE}})] = None,
+) -> ApprovalView:
+    """Let exactly the change with this digest happen."""
+    decision = body or ApproveBody()
+    return await desk.decide("approve", decision.digest, decision.reason)
+
+
+@router.post("/{approval_id}/reject", status_code=201, responses=_decided(REJECTED))  # noqa: FAST003 -- `Desk` takes it
+async def reject(
+    desk: DeskIn,
+    body: Annotated[RejectBody, Body(openapi_examples={"reject": {"value": REJECT}})],
+) -> ApprovalView:
+    """Keep the change from happening. Always possible, also while writes are stopped."""
+    return await desk.decide("reject", body.digest, body.reason)
+
+
+def _seen(digest: str | None, if_match: str | None) -> str | None:
+    """Return the digest that was sent, in the body or as `If-Match`; `*` names nothing."""
+    header = (if_match or "").strip().strip('"')
+    if header in {"", "*"}:
+        return digest
+    if digest not in (None, header):
+        errors = [FieldProblem(detail="differs from If-Match", pointer="/digest")]
+        raise InvalidBody("/digest: the body and If-Match name different digests: send one", errors)
+    return header

@@ -1,0 +1,72 @@
+"""Who knocks, and whether they may: bearer tokens on every path but /healthz and the API's description."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict
+
+from api.door import DoorIn
+from api.tokens import Role, includes
+from tools.errors import AlertmendError
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="A token from `alertmend token create --role ROLE --name NAME`. Roles: `ingest` delivers "
+    "alerts; `viewer` reads; `approver` reads, decides and retries; `admin` does everything.",
+)
+
+
+class Unauthenticated(AlertmendError):
+    """There is no valid token on the request."""
+
+    def __init__(self, message: str, *, token_given: bool) -> None:
+        self.token_given = token_given
+        super().__init__(message)
+
+
+class Forbidden(AlertmendError):
+    """The token is valid, and its role doesn't allow this."""
+
+
+class Caller(BaseModel):
+    """The person or program behind a request, as its token says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    role: Role
+
+
+class Knock:
+    """A dependency that lets in only a token whose role includes `needed` (None: any token)."""
+
+    def __init__(self, needed: Role | None) -> None:
+        self._needed = needed
+
+    async def __call__(
+        self,
+        door: DoorIn,
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    ) -> Caller:
+        """Return who it is, or raise `Unauthenticated` or `Forbidden`."""
+        if credentials is None:
+            raise Unauthenticated(
+                "send `Authorization: Bearer <token>`; `alertmend token create` makes one",
+                token_given="authorization" in request.headers,
+            )
+        record = door.tokens.find(credentials.credentials)
+        if record is None:
+            raise Unauthenticated("this token isn't known here, or it was revoked", token_given=True)
+        if self._needed and not includes(record.role, self._needed):
+            raise Forbidden(f"{record.name} is {record.role}; this needs the role {self._needed}")
+        return Caller(name=record.name, role=record.role)
+
+
+Anyone = Annotated[Caller, Depends(Knock(None))]
+Ingester = Annotated[Caller, Depends(Knock("ingest"))]
+Viewer = Annotated[Caller, Depends(Knock("viewer"))]
+Approver = Annotated[Caller, Depends(Knock("approver"))]
+Admin = Annotated[Caller, Depends(Knock("admin"))]

@@ -1,0 +1,33 @@
+"""What every route needs, handed to the app once instead of living in module-level clients."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.tokens import TokenStore
+from checkpoints.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Door:
+    """The routes' collaborators.
+
+    `wake` tells the runner that an incident has something to do; it returns at once. `retry` opens a failed
+    incident again, in the name of a person, or raises.
+    """
+
+    ledger: Ledger
+    wake: Callable[[str], None]
+    retry: Callable[[str, str], Awaitable[None]]
+    tokens: TokenStore
+
+
+async def find_door(request: Request) -> Door:
+    """Return the door of the app that serves the request."""
+    door: Door = request.app.state.door
+    return door
+
+
+DoorIn = Annotated[Door, Depends(find_door)]

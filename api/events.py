@@ -1,0 +1,24 @@
+"""Timelines as server-sent events. They come out of the ledger, so that any process can serve them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from sse_starlette import ServerSentEvent
+
+from checkpoints.incidents import Incidents
+from graph.incident import ACTIVE
+
+_LOOK_EVERY_SECONDS = 0.3
+
+
+async def follow(incidents: Incidents, incident_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+    """Yield each line behind `after` as it is committed, until the incident has ended."""
+    while True:
+        # The status is read first: whatever came before the end is then among the lines.
+        status = (await incidents.find(incident_id)).status
+        for entry in await incidents.entries(incident_id, after=after):
+            yield ServerSentEvent(id=str(entry.seq), event=entry.kind, data=entry.model_dump_json())
+            after = entry.seq
+        if status not in ACTIVE:
+            return
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)

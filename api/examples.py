@@ -1,0 +1,187 @@
+"""One incident, told as the documents that REST takes and gives: the examples of the API's description."""
+
+from typing import Any
+
+from api.problems import KINDS
+
+_AT = "2026-11-23T07:40:54Z"
+_INCIDENT_ID = "inc-0f3a9c1b2d4e5f60"
+_APPROVAL_ID = "apr-7c21d90be4a35f18"
+_DIGEST = "5b0f6d1c2a9e4f7389d2c4b61e0a7f53c8e91d24b6f03a7592ce18d4f0b7a361"
+_TARGET = {"kind": "Deployment", "namespace": "default", "name": "nginx-deployment"}
+_IMAGE = "spec.template.spec.containers[nginx].image"
+
+WEBHOOK: dict[str, Any] = {
+    "version": "4",
+    "groupKey": '{}/{alertname=~"KubePodNotReady"}:{namespace="default"}',
+    "truncatedAlerts": 0,
+    "status": "firing",
+    "receiver": "alertmend",
+    "groupLabels": {"namespace": "default"},
+    "commonLabels": {"alertname": "KubePodNotReady", "namespace": "default", "severity": "warning"},
+    "commonAnnotations": {"summary": "Pod has been in a non-ready state for more than 15 minutes."},
+    "externalURL": "http://alertmanager.monitoring:9093",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {
+                "alertname": "KubePodNotReady",
+                "namespace": "default",
+                "pod": "nginx-deployment-85c88b48cd-6kmxz",
+                "severity": "warning",
+            },
+            "annotations": {"summary": "Pod has been in a non-ready state for more than 15 minutes."},
+            "startsAt": "2026-11-23T07:25:54.169Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "http://prometheus.monitoring:9090/graph",
+            "fingerprint": "c15863890ad1ba9a",
+        }
+    ],
+}
+RECEIPT = {"incident_ids": [_INCIDENT_ID], "new_alerts": 1, "known_alerts": 0}
+INCIDENT: dict[str, Any] = {
+    "id": _INCIDENT_ID,
+    "status": "awaiting_approval",
+    "alertname": "KubePodNotReady",
+    "severity": "warning",
+    "target": _TARGET,
+    "diagnosis": {
+        "summary": "Image nginx:1.25- can't be pulled: its tag is malformed.",
+        "cause": "image_pull",
+        "root_causes": [_TARGET],
+        "evidence": ["E1", "E3"],
+        "source": "runbook",
+        "confidence": "high",
+        "prevention": ["Check image tags before they are rolled out."],
+    },
+    "approval_ids": [_APPROVAL_ID],
+    "verdict": None,
+    "verification": None,
+    "reason": "",
+    "advice": [],
+    "created_at": "2026-11-23T07:40:50Z",
+    "updated_at": _AT,
+}
+INCIDENTS = {"items": [INCIDENT], "continue": None}
+REPORT = "# KubePodNotReady: nginx-deployment\n\nResolved: the image was set back to nginx:1.25.\n"
+EVENTS = (
+    f'id: 1\nevent: alert_received\ndata: {{"seq":1,"at":"{_AT}","kind":"alert_received",'
+    '"data":{"alertname":"KubePodNotReady","alerts":3}}\n\n'
+)
+EVIDENCE = {
+    "items": [
+        {
+            "id": "E1",
+            "tool": "kubectl_get",
+            "arguments": {"resourceType": "pods", "namespace": "default"},
+            "text": "nginx-deployment-85c88b48cd-6kmxz  0/1  ImagePullBackOff",
+            "is_error": False,
+            "at": _AT,
+        }
+    ],
+    "continue": None,
+}
+WOKEN = {"incident_id": _INCIDENT_ID}
+_CALL: dict[str, Any] = {
+    "resourceType": "deployment",
+    "name": "nginx-deployment",
+    "namespace": "default",
+    "patchType": "strategic",
+    "patchData": {
+        "metadata": {"annotations": {"alertmend.io/approval": _APPROVAL_ID}},
+        "spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.25"}]}}},
+    },
+}
+APPROVAL: dict[str, Any] = {
+    "id": _APPROVAL_ID,
+    "incident_id": _INCIDENT_ID,
+    "status": "pending",
+    "purpose": "fix",
+    "summary": "Set the image of container nginx back to nginx:1.25",
+    "tool": "kubectl_patch",
+    "arguments": _CALL,
+    "command": "kubectl patch deployment nginx-deployment -n default --type strategic --patch '…'",
+    "server": {"name": "alertmend-kubernetes", "version": "0.1.0", "schema_sha256": "3f" * 32},
+    "target": _TARGET,
+    "diff": [
+        {
+            "path": 'metadata.annotations["alertmend.io/approval"]',
+            "before": None,
+            "after": _APPROVAL_ID,
+            "added": True,
+            "removed": False,
+        },
+        {"path": _IMAGE, "before": "nginx:1.25-", "after": "nginx:1.25", "added": False, "removed": False},
+    ],
+    "digest": _DIGEST,
+    "risk": "low",
+    "grounding": "last_good_revision",
+    "basis": "nginx:1.25 ran in revision 1 of this Deployment",
+    "verification_plan": {
+        "workload": _TARGET,
+        "predicates": ["observed_generation", "rollout_complete", "pods_ready", "symptom_gone"],
+        "window_seconds": 60.0,
+        "budget_seconds": 600.0,
+        "services": [],
+    },
+    "undo_plan": {"summary": "Set the image back to nginx:1.25-", "call": None},
+    "policy_version": "builtin-1",
+    "quorum": 1,
+    "decisions": [],
+    "created_at": _AT,
+    "decide_by": "2026-11-23T11:40:54Z",
+    "execute_by": None,
+    "superseded_by": None,
+    "outcome": "",
+}
+APPROVALS = {"items": [APPROVAL], "continue": None}
+APPROVE = {"digest": _DIGEST, "reason": "1.25 is what ran last week"}
+REJECT = {"reason": "we want 1.26 instead", "digest": _DIGEST}
+APPROVED = APPROVAL | {
+    "status": "approved",
+    "decisions": [{"by": "alice", "verdict": "approve", "reason": APPROVE["reason"], "at": _AT}],
+    "execute_by": "2026-11-23T08:10:54Z",
+}
+REJECTED = APPROVAL | {
+    "status": "rejected",
+    "decisions": [{"by": "alice", "verdict": "reject", "reason": REJECT["reason"], "at": _AT}],
+    "outcome": REJECT["reason"],
+}
+KILL_SWITCH_BODY = {"engaged": True, "reason": "the registry is down"}
+KILL_SWITCH = KILL_SWITCH_BODY | {"by": "alice", "at": _AT}
+FREEZE_BODY = {
+    "starts_at": "2026-12-24T00:00:00Z",
+    "ends_at": "2026-12-27T00:00:00Z",
+    "reason": "nobody is in the office",
+}
+FREEZE = FREEZE_BODY | {"id": "frz-91b2c3d4e5f60718", "by": "alice"}
+FREEZES = {"items": [FREEZE], "continue": None}
+CALLER = {"name": "alice", "role": "approver"}
+HEALTH = {"status": "ok"}
+_DETAILS = {
+    "unauthenticated": "send `Authorization: Bearer <token>`; `alertmend token create` makes one",
+    "forbidden": "bob is viewer; this needs the role approver",
+    "approval-not-found": f"there is no approval {_APPROVAL_ID}",
+    "incident-not-found": f"there is no incident {_INCIDENT_ID}",
+    "report-not-written": f"incident {_INCIDENT_ID} is investigating; its report comes at the end",
+    "not-retryable": f"incident {_INCIDENT_ID} is resolved; only a failed one can be retried",
+    "digest-missing": "send the digest of the approval that you looked at",
+    "digest-mismatch": "the digest isn't this approval's: read it again and decide on that",
+    "already-decided": "already rejected: bob chose to reject at 2026-11-23 07:41:20 UTC",
+    "approval-gone": "nobody decided by 2026-11-23 11:40:54 UTC",
+    "writes-stopped": "the kill switch is on (by alice: the registry is down); rejecting is still possible",
+    "invalid-input": "/reason: String should have at least 1 character",
+    "unavailable": "the database can't be used now (database is locked): nothing was stored; try again",
+}
+PROBLEMS: list[dict[str, Any]] = [
+    {"type": kind.type, "title": kind.title, "status": int(kind.status), "detail": _DETAILS[kind.slug]}
+    for kind in dict.fromkeys(KINDS.values())
+    if kind.slug in _DETAILS
+] + [
+    {
+        "type": "about:blank",
+        "title": "Request Entity Too Large",
+        "status": 413,
+        "detail": "the body is larger than 10485760 bytes; nothing was stored",
+    }
+]

@@ -1,0 +1,190 @@
+"""Errors as RFC 9457 problems. One table says which error means which status; one handler applies it."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.exceptions import HTTPException
+
+from api.auth import Forbidden, Unauthenticated
+from api.schemas import ApprovalView
+from api.tokens import TokenFileUnusable
+from checkpoints.approvals import ApprovalNotFound
+from checkpoints.database import DatabaseUnavailable
+from checkpoints.decisions import (
+    AlreadyDecided,
+    ApprovalGone,
+    DecisionRefused,
+    DigestMismatch,
+    DigestMissing,
+    WritesStopped,
+)
+from checkpoints.incidents import IncidentNotFound, NotRetryable
+from tools.errors import AlertmendError, BadInput
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field: of the body (`pointer`, a JSON pointer) or of the query (`parameter`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Problem(BaseModel):
+    """What went wrong and what to do (RFC 9457). A refused decision carries the approval as it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldProblem, ...] | None = None
+    approval: ApprovalView | None = None
+
+
+class InvalidBody(AlertmendError):
+    """The body can't be parsed into what it must be; `errors` name the fields."""
+
+    def __init__(self, message: str, errors: Sequence[FieldProblem]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(message)
+
+
+class ReportNotWritten(AlertmendError):
+    """The incident is still going on: its report isn't written yet."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem: its status, the last part of its type, and its title."""
+
+    status: int
+    slug: str
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The identifier that programs go by; titles may change."""
+        return f"urn:alertmend:problem:{self.slug}"
+
+
+# The first class that fits counts, so a subclass stands before its parent.
+KINDS: dict[type[AlertmendError], Kind] = {
+    Unauthenticated: Kind(401, "unauthenticated", "No valid token"),
+    Forbidden: Kind(403, "forbidden", "The role doesn't allow this"),
+    ApprovalNotFound: Kind(404, "approval-not-found", "No such approval"),
+    IncidentNotFound: Kind(404, "incident-not-found", "No such incident"),
+    ReportNotWritten: Kind(404, "report-not-written", "Not written yet"),
+    NotRetryable: Kind(409, "not-retryable", "Only a failed incident can be retried"),
+    DigestMissing: Kind(428, "digest-missing", "The digest is missing"),
+    DigestMismatch: Kind(412, "digest-mismatch", "Another proposal was seen"),
+    AlreadyDecided: Kind(409, "already-decided", "Already decided"),
+    ApprovalGone: Kind(410, "approval-gone", "The approval is over"),
+    WritesStopped: Kind(423, "writes-stopped", "Writes are stopped"),
+    InvalidBody: Kind(422, "invalid-input", "The input can't be used"),
+    BadInput: Kind(422, "invalid-input", "The input can't be used"),
+    DatabaseUnavailable: Kind(503, "unavailable", "Try again later"),
+    TokenFileUnusable: Kind(503, "unavailable", "Try again later"),
+    AlertmendError: Kind(500, "internal", "alertmend failed"),
+}
+
+
+def find_kind(error: AlertmendError) -> Kind:
+    """Return which kind of problem an error is."""
+    return next(kind for cls, kind in KINDS.items() if isinstance(error, cls))
+
+
+def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
+    """Return one entry per field that couldn't be used. Values are left out: they may be secret."""
+    return tuple(_field_problem(tuple(found["loc"]), found["msg"]) for found in error.errors())
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Make every error of the app a problem document."""
+    app.add_exception_handler(AlertmendError, _answer_alertmend_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(Exception, _answer_unexpected)
+
+
+async def _answer_alertmend_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AlertmendError)
+    kind = find_kind(error)
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s", error, exc_info=error)
+    problem = Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status,
+        detail=_detail(error),
+        errors=error.errors if isinstance(error, InvalidBody) else None,
+        approval=ApprovalView.of(error.approval) if isinstance(error, DecisionRefused) else None,
+    )
+    return _answer(problem, _headers(error))
+
+
+def _detail(error: AlertmendError) -> str:
+    if isinstance(error, TokenFileUnusable):
+        return "the token file can't be used, so that nobody is let in: see the service's log"
+    return str(error)
+
+
+def _headers(error: AlertmendError) -> dict[str, str]:
+    if isinstance(error, Unauthenticated):
+        reason = ', error="invalid_token"' if error.token_given else ""
+        return {"WWW-Authenticate": f'Bearer realm="alertmend"{reason}'}
+    if isinstance(error, DecisionRefused):
+        return {"ETag": f'"{error.approval.digest}"'}
+    return {}
+
+
+async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = field_problems(error)
+    kind = KINDS[InvalidBody]
+    detail = "; ".join(f"{one.pointer or one.parameter or 'the body'}: {one.detail}" for one in errors)
+    return _answer(
+        Problem(type=kind.type, title=kind.title, status=kind.status, detail=detail, errors=errors)
+    )
+
+
+async def _answer_http_exception(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    problem = Problem(type="about:blank", title=title, status=error.status_code, detail=str(error.detail))
+    return _answer(problem, dict(error.headers or {}))
+
+
+async def _answer_unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    kind = KINDS[AlertmendError]
+    detail = "an error that alertmend didn't foresee; the service's log says more"
+    return _answer(Problem(type=kind.type, title=kind.title, status=kind.status, detail=detail))
+
+
+def _answer(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    content: Any = json.loads(problem.model_dump_json(exclude_none=True, exclude={"approval"}))
+    if problem.approval:
+        content["approval"] = problem.approval.model_dump(mode="json")
+    return JSONResponse(content, problem.status, headers, MEDIA_TYPE)
+
+
+def _field_problem(loc: tuple[str | int, ...], message: str) -> FieldProblem:
+    if loc and loc[0] in {"query", "header", "path"}:
+        return FieldProblem(detail=message, parameter=str(loc[-1]))
+    steps = loc[1:] if loc and loc[0] == "body" else loc
+    escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    return FieldProblem(detail=message, pointer="".join(f"/{step}" for step in escaped))

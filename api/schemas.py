@@ -1,0 +1,166 @@
+"""What REST takes and gives, where it isn't a model of the graph itself."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from checkpoints.stops import Freeze
+from graph.diagnosis import Evidence, Grounding
+from graph.incident import Incident
+from graph.proposal import (
+    Approval,
+    ApprovalStatus,
+    Decision,
+    Purpose,
+    Risk,
+    UndoPlan,
+    VerificationPlan,
+)
+from graph.targets import Target
+from tools.diffing import FieldChange
+from tools.executor import ExecutingServer
+from tools.patch import PatchArguments
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Digest = Annotated[str, Field(description="SHA-256 in hex of everything that the approval binds.")]
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True, validate_by_name=True)
+
+
+class _Taken(BaseModel):
+    """A body that a person sends: an unknown field is a mistake, so it is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ApprovalView(_Given):
+    """An approval as people see it: the exact call, what it would change, and what was said about it."""
+
+    id: str
+    incident_id: str
+    status: ApprovalStatus
+    purpose: Purpose
+    summary: str
+    tool: Literal["kubectl_patch"]
+    arguments: PatchArguments
+    command: Annotated[str, Field(description="The kubectl command that does the same.")]
+    server: Annotated[ExecutingServer, Field(description="The MCP server that will execute the call.")]
+    target: Target
+    diff: tuple[FieldChange, ...]
+    digest: Digest
+    risk: Risk
+    grounding: Annotated[Grounding, Field(description="Where the new value comes from.")]
+    basis: Annotated[str, Field(description="The same in words.")]
+    verification_plan: VerificationPlan
+    undo_plan: UndoPlan
+    policy_version: str
+    quorum: Annotated[int, Field(description="How many distinct approvers it needs.")]
+    decisions: tuple[Decision, ...]
+    created_at: datetime
+    decide_by: datetime
+    execute_by: Annotated[datetime | None, Field(description="Null until it is approved.")]
+    superseded_by: str | None
+    outcome: Annotated[str, Field(description="Why it ended as it did; empty while it stands.")]
+
+    @classmethod
+    def of(cls, approval: Approval) -> Self:
+        """Return the approval and its proposal as one flat document."""
+        proposal = approval.proposal
+        facts: dict[str, Any] = {name: getattr(approval, name) for name in Approval.model_fields}
+        facts |= {name: getattr(proposal, name) for name in type(proposal).model_fields}
+        facts["command"] = proposal.arguments.as_command()
+        return cls(**{name: facts[name] for name in cls.model_fields})
+
+
+class ApprovalList(_Given):
+    """One page of approvals, newest first."""
+
+    items: tuple[ApprovalView, ...]
+    continue_: Annotated[
+        str | None, Field(alias="continue", description="Fetches the next page; null at the end.")
+    ]
+
+
+class IncidentList(_Given):
+    """One page of incidents, newest first."""
+
+    items: tuple[Incident, ...]
+    continue_: Annotated[
+        str | None, Field(alias="continue", description="Fetches the next page; null at the end.")
+    ]
+
+
+class EvidenceList(_Given):
+    """All evidence of an incident, oldest first."""
+
+    items: tuple[Evidence, ...]
+    continue_: Annotated[None, Field(alias="continue")] = None
+
+
+class FreezeList(_Given):
+    """The freezes that hold now or later, soonest first."""
+
+    items: tuple[Freeze, ...]
+    continue_: Annotated[None, Field(alias="continue")] = None
+
+
+class Woken(_Given):
+    """The incident that was set going again."""
+
+    incident_id: str
+
+
+class Health(_Given):
+    """The service answers and its database can be used."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ApproveBody(_Taken):
+    """The decision to let exactly this change happen."""
+
+    digest: Annotated[Digest | None, Field(description="What you looked at; or send it as `If-Match`.")] = (
+        None
+    )
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
+
+
+class RejectBody(_Taken):
+    """The decision against a change. The reason is given to the next round of the diagnosis."""
+
+    reason: Reason
+    digest: Annotated[Digest | None, Field(description="What you looked at, if you want it checked.")] = None
+
+
+class KillSwitchBody(_Taken):
+    """How the kill switch shall stand."""
+
+    engaged: Annotated[bool, Field(description="True stops every write to the cluster.")]
+    reason: Reason
+
+
+class FreezeBody(_Taken):
+    """A window in which nothing is written."""
+
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    reason: Reason
+
+    @field_validator("ends_at")
+    @classmethod
+    def _require_order(cls, ends_at: datetime, info: ValidationInfo) -> datetime:
+        starts_at = info.data.get("starts_at")
+        if starts_at is not None and ends_at <= starts_at:
+            raise ValueError("a freeze must end after it starts")
+        return ends_at

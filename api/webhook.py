@@ -1,0 +1,47 @@
+"""Takes Alertmanager's webhooks in: parse, commit, wake, answer. Nothing is diagnosed inside the request.
+
+Alertmanager tries again on 5xx and on network errors only, so a broken database answers 503, never 429.
+"""
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+
+from api.auth import Ingester
+from api.door import DoorIn
+from api.examples import RECEIPT, WEBHOOK
+from api.openapi import answers, takes
+from api.problems import InvalidBody, field_problems
+from checkpoints.intake import Receipt
+from graph.alerts import AlertGroup
+
+router = APIRouter(tags=["alerts"])
+_answers = answers(
+    202, "Committed; the incidents are on their way.", RECEIPT, refusals=(401, 403, 413, 422, 503)
+)
+_body = takes("AlertGroup", WEBHOOK)
+
+
+@router.post("/v1/webhooks/alertmanager", status_code=202, responses=_answers, openapi_extra=_body)
+@router.post(
+    "/alert", status_code=202, responses=_answers, openapi_extra=_body, operation_id="receive_alert_as_before"
+)
+async def receive_alert(request: Request, door: DoorIn, _caller: Ingester) -> Receipt:
+    """Take one delivery of Alertmanager (webhook version 4).
+
+    The same delivery again changes nothing. Fields that newer Alertmanagers add are kept.
+    """
+    raw = await request.body()
+    receipt = await door.ledger.intake.accept(_parse(raw), raw)
+    for incident_id in receipt.incident_ids:
+        door.wake(incident_id)
+    return receipt
+
+
+def _parse(raw: bytes) -> AlertGroup:
+    try:
+        return AlertGroup.model_validate_json(raw)
+    except ValidationError as error:
+        found = field_problems(error)
+        where = found[0].pointer or "the body"
+        message = f"not an Alertmanager webhook of version 4: {where}: {found[0].detail}; nothing was stored"
+        raise InvalidBody(message, found) from error
