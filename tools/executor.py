@@ -214,9 +214,10 @@ class Executor:
 
     async def _server(self) -> ExecutingServer:
         identity = await self.session.identity()
-        return ExecutingServer(
-            name=identity.name, version=identity.version, schema_sha256=identity.schema_hashes[PATCH_TOOL]
-        )
+        schema = identity.schema_hashes.get(PATCH_TOOL)
+        if schema is None:
+            raise ToolServerError(f"MCP server {identity.name!r} offers no {PATCH_TOOL}: choose another writer")
+        return ExecutingServer(name=identity.name, version=identity.version, schema_sha256=schema)
 
 
 def _carries(live: Object, grant: Grant) -> bool:

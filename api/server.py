@@ -1,0 +1,107 @@
+"""Serving: the app, the runner and the process's signals under one roof."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from api.app import create_app
+from api.door import Door
+from api.settings import Settings
+from api.tokens import TokenStore
+from api.wiring import open_service
+from tools.errors import BadInput
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_GRACEFUL_SECONDS = 5
+_POLL_SECONDS = 0.02
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `BadInput` where the service may not or can't start."""
+    require_tokens(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as url:
+        print(f"alertmend listens on {url} (webhook: {url}/v1/webhooks/alertmanager)", flush=True)  # noqa: T201 -- what a person who started it waits for
+        await stop.wait()
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[str]:
+    """Serve while the block runs; yield the base URL once requests are answered."""
+    listener = _listen(settings)
+    try:
+        async with open_service(settings) as service:
+            tokens = TokenStore(settings.tokens)
+            door = Door(service.ledger, service.runner.wake, service.runner.retry, tokens)
+            async with _answering(_new_server(door), listener):
+                host, port = listener.getsockname()[:2]
+                yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        listener.close()
+
+
+def require_tokens(settings: Settings) -> None:
+    """Raise `BadInput` if nobody could talk to the service."""
+    if not TokenStore(settings.tokens).records():
+        raise BadInput(
+            f"there are no tokens in {settings.tokens}, so nobody could talk to the service: "
+            "make one with `alertmend token create --role approver --name alice`, and one with "
+            "`--role ingest --name alertmanager`"
+        )
+
+
+@asynccontextmanager
+async def _answering(server: "uvicorn.Server", listener: socket.socket) -> AsyncIterator[None]:
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn offers nothing to await
+            await asyncio.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _new_server(door: Door) -> "uvicorn.Server":
+    import uvicorn
+
+    config = uvicorn.Config(
+        create_app(door),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    # uvicorn would raise the signal again when it stops, before the runner has put its runs down.
+    server.capture_signals = _leave_signals_alone  # type: ignore[method-assign]
+    return server
+
+
+@contextlib.contextmanager
+def _leave_signals_alone() -> Iterator[None]:
+    yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise BadInput(
+            f"can't listen on {settings.host}:{settings.port} ({error.strerror}): "
+            "another process may have the port; choose one with ALERTMEND_PORT"
+        ) from error
+    return listener
