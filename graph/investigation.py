@@ -12,6 +12,7 @@ from graph.policy import refuse_tool
 from graph.ports import Case, IncidentLedger, Mind, Reader
 from graph.state import IncidentState, RunContext
 from graph.targets import find_target
+from tools.errors import ClusterUnreachable
 from tools.tool_session import ToolResult
 
 Update = dict[str, Any]
@@ -73,8 +74,11 @@ class Investigation:
 
     async def _read(self, call: ReadCall) -> ToolResult:
         if refusal := refuse_tool(call.tool):
-            return ToolResult(text=refusal, is_error=True, error_code=None)
-        return await self.reader.call(call.tool, call.arguments)
+            return ToolResult(text=refusal, is_error=True)
+        result = await self.reader.call(call.tool, call.arguments)
+        if result.is_unanswered:
+            raise ClusterUnreachable(f"{call.tool} got no answer from the API server: {result.text}")
+        return result
 
     async def _case(self, state: IncidentState) -> Case:
         assert state.target is not None, "routing leads here with a target only"

@@ -45,6 +45,13 @@ class ToolResult:
     is_error: bool
     error_code: int | None = None
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the API server behind the tool gave no usable answer, so that asking again may help."""
+        if self.error_code is not None:
+            return self.error_code == _CODES["TooManyRequests"] or self.error_code >= _CODES["InternalError"]
+        return self.is_error and "code" in _read_json_error(self.text)
+
 
 def read_result(answer: "CallToolResult") -> ToolResult:
     """Turn the protocol's answer into text; structured content stands in where there is no text."""
@@ -61,12 +68,18 @@ def refusal(text: str) -> ToolResult:
 
 def find_error_code(text: str) -> int | None:
     """Return the HTTP status that an error's text tells of, or None where it doesn't say."""
-    try:
-        document: Any = json.loads(text)
-        code = document["error"]["code"]
-    except (ValueError, TypeError, KeyError):
+    told = _read_json_error(text)
+    if "code" not in told:
         return _read_kubectl(text)
-    return code if isinstance(code, int) else None
+    return told["code"] if isinstance(told["code"], int) else None
+
+
+def _read_json_error(text: str) -> dict[str, Any]:
+    try:
+        error = json.loads(text)["error"]
+    except (ValueError, TypeError, KeyError):
+        return {}
+    return error if isinstance(error, dict) else {}
 
 
 def _read_kubectl(text: str) -> int | None:

@@ -1,0 +1,120 @@
+"""A service as a user runs it: the installed command in a process of its own, which a test may kill."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api.tokens import TokenStore
+
+_START_SECONDS = 30.0
+_POLL_SECONDS = 0.1
+COMMAND = str(Path(sys.executable).parent / "alertmend")
+
+
+class ServiceProcess:
+    """`alertmend serve` on a free port, with its files in `folder`; it can be started again after its end."""
+
+    def __init__(self, folder: Path, reader: Path, writer: Path | None, **environment: str) -> None:
+        self._folder = folder
+        tokens = TokenStore(folder / "tokens.json")
+        self.tokens = {
+            role: tokens.create(f"test-{role}", role) for role in ("ingest", "viewer", "approver", "admin")
+        }
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "KUBECONFIG": str(reader),
+            "ALERTMEND_WRITE_KUBECONFIG": str(writer) if writer else "",
+            "ALERTMEND_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/alertmend.db",
+            "ALERTMEND_TOKENS": str(folder / "tokens.json"),
+            "ALERTMEND_PORT": "0",
+            "ALERTMEND_VERIFY_WINDOW": "2",
+            "ALERTMEND_VERIFY_BUDGET": "60",
+            **environment,
+        }
+        self.process: Process | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Start the service and wait until it says where it listens."""
+        with (self._folder / "stderr.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                COMMAND, "serve", cwd=self._folder, env=self._environment,
+                stdout=asyncio.subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        line = await asyncio.wait_for(self.process.stdout.readline(), _START_SECONDS)
+        assert b"listens on" in line, self.log()
+        self.url = line.decode().split("listens on ")[1].split()[0]
+
+    async def kill(self) -> None:
+        """Kill the service as a power cut would."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """Stop the service as an init system would, and return its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def ended(self) -> None:
+        """Wait for the end that somebody else brought about."""
+        assert self.process is not None
+        await asyncio.wait_for(self.process.wait(), _START_SECONDS)
+        self.process = None
+
+    async def _end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = await asyncio.wait_for(self.process.wait(), _START_SECONDS)
+        self.process = None
+        return code
+
+    def log(self) -> str:
+        """Return what the service has logged."""
+        return (self._folder / "stderr.log").read_text()
+
+    async def request(self, method: str, path: str, role: str = "admin", **options: Any) -> httpx.Response:
+        """Send one request with a role's token."""
+        headers = {"Authorization": f"Bearer {self.tokens[role]}"}
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=15) as client:
+            return await client.request(method, path, **options)
+
+    async def post_alert(self, body: dict[str, Any]) -> str:
+        """Deliver a webhook and return the one incident it opened."""
+        answer = await self.request("POST", "/v1/webhooks/alertmanager", "ingest", json=body)
+        assert answer.status_code == 202, answer.text
+        (incident_id,) = answer.json()["incident_ids"]
+        return str(incident_id)
+
+    async def wait_for(self, incident_id: str, *statuses: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until the incident has one of the statuses, and return it."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            incident: dict[str, Any] = (await self.request("GET", f"/v1/incidents/{incident_id}")).json()
+            if incident["status"] in statuses:
+                return incident
+            assert asyncio.get_running_loop().time() < deadline, f"{incident}\n{self.log()[-4000:]}"
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def pending_approval(self, incident_id: str) -> dict[str, Any]:
+        """Wait for the incident's proposal and return its approval."""
+        incident = await self.wait_for(incident_id, "awaiting_approval")
+        approval_id = incident["approval_ids"][-1]
+        approval: dict[str, Any] = (await self.request("GET", f"/v1/approvals/{approval_id}")).json()
+        return approval
+
+    async def decide(
+        self, approval: dict[str, Any], verdict: str, reason: str = "as tested"
+    ) -> httpx.Response:
+        """Approve or reject an approval as it was seen."""
+        body = {"digest": approval["digest"], "reason": reason}
+        return await self.request("POST", f"/v1/approvals/{approval['id']}/{verdict}", "approver", json=body)
+
+    async def report(self, incident_id: str) -> str:
+        """Return the incident's report."""
+        return (await self.request("GET", f"/v1/incidents/{incident_id}/report")).text
