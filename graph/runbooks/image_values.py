@@ -1,0 +1,137 @@
+"""Which image to propose instead of one that can't be pulled, best first, and where each comes from."""
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from graph.runbooks.finding import Remedy
+from graph.runbooks.images import Image, parse_image, tidy
+from graph.runbooks.objects import Workload
+from graph.runbooks.snapshot import Snapshot
+
+
+def find_remedies(
+    snapshot: Snapshot, container: str, image: str, *, elsewhere: bool, guesses: bool
+) -> Iterator[Remedy]:
+    """Yield the images to propose, each once.
+
+    `elsewhere` asks for another repository (this one refuses or can't be reached); `guesses` allows values
+    that no older revision vouches for.
+    """
+    repository = getattr(parse_image(image) or tidy(image), "repository", "")
+    seen = {image}
+    for remedy in (
+        *_older(snapshot, container, repository if elsewhere else None),
+        *(_siblings(snapshot, container, image, repository) if guesses else ()),
+        *(_guess(container, image) if guesses else ()),
+    ):
+        if remedy.fields["image"] not in seen:
+            seen.add(remedy.fields["image"])
+            yield remedy
+
+
+def _older(snapshot: Snapshot, container: str, refused: str | None) -> Iterator[Remedy]:
+    """Yield older revisions' images: those that certainly ran before those that only may have."""
+    unproved = []
+    for revision in snapshot.older_revisions:
+        image = _usable(revision, container)
+        if image is None or image.looks_cut or image.repository == refused or _failed(snapshot, image):
+            continue
+        if proof := _proof(snapshot, revision):
+            yield _from_revision(snapshot, container, image, revision, proof)
+        else:
+            unproved.append((image, revision))
+    for image, revision in unproved:
+        yield _from_revision(snapshot, container, image, revision, None)
+
+
+def _from_revision(
+    snapshot: Snapshot, container: str, image: Image, revision: Workload, proof: tuple[str, str] | None
+) -> Remedy:
+    assert snapshot.revisions is not None, "the revision came from there"
+    words = (
+        proof[0] if proof else "nothing is recorded against it, though no record of its run is left either"
+    )
+    return Remedy(
+        container=container,
+        fields={"image": image.text},
+        change=_order(container, image),
+        grounding="last_good_revision",
+        basis=f"Revision {revision.revision} ({revision.metadata.name}) used {image.text}; {words}.",
+        confidence="high" if proof else "medium",
+        evidence=(snapshot.revisions.evidence, *((proof[1],) if proof else ())),
+    )
+
+
+def _proof(snapshot: Snapshot, revision: Workload) -> tuple[str, str] | None:
+    """Return how it is known that a revision's pods have run, and the evidence's id."""
+    if revision.status.ready_replicas and snapshot.revisions:
+        return f"{revision.status.ready_replicas} of its pods are ready now", snapshot.revisions.evidence
+    prefix = revision.metadata.name + "-"
+    for source in snapshot.events:
+        for event in source.value:
+            if event.reason == "Started" and event.involved_object.name.startswith(prefix):
+                return "events show that its containers started", source.evidence
+    return None
+
+
+def _failed(snapshot: Snapshot, image: Image) -> bool:
+    """Whether an event says that this image, too, couldn't be pulled."""
+    return any(
+        event.reason in {"Failed", "BackOff", "InspectFailed"} and f'"{image.text}"' in event.message
+        for source in snapshot.events
+        for event in source.value
+        if "pull" in event.message.lower()
+    )
+
+
+def _siblings(snapshot: Snapshot, container: str, image: str, repository: str) -> Iterator[Remedy]:
+    if snapshot.siblings is None or not repository:
+        return
+    found = [
+        (each, sibling)
+        for sibling in snapshot.siblings.value
+        if sibling.is_settled and sibling.counts[0]
+        for name in (one.name for one in sibling.pod_spec.containers)
+        if (each := _usable(sibling, name)) and each.repository == repository
+    ]
+    # the version that begins most like the wanted one comes first
+    for each, sibling in sorted(found, key=lambda pair: -_common(pair[0].text, image)):
+        yield Remedy(
+            container=container,
+            fields={"image": each.text},
+            change=_order(container, each),
+            grounding="sibling",
+            basis=f"{sibling} is healthy with {each.text}, of the same repository.",
+            confidence="medium",
+            risk="medium",
+            evidence=(snapshot.siblings.evidence,),
+        )
+
+
+def _guess(container: str, image: str) -> Iterator[Remedy]:
+    if nearest := tidy(image):
+        yield Remedy(
+            container=container,
+            fields={"image": nearest.text},
+            change=_order(container, nearest),
+            grounding="guess",
+            basis=f"A guess: {nearest.text} is the nearest well-formed reference, not known to exist.",
+            confidence="low",
+            risk="medium",
+        )
+
+
+def _usable(workload: Workload, container: str) -> Image | None:
+    """Return the container's image if it is well-formed and names one version."""
+    found = workload.pod_spec.find(container)
+    image = parse_image(found.image) if found else None
+    return image if image and image.is_fixed else None
+
+
+def _common(first: str, second: str) -> int:
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _order(container: str, image: Image) -> str:
+    return f"set the image of container {container} to {image.text}"

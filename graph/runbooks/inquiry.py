@@ -1,0 +1,148 @@
+"""What to ask next, as an engineer would: the workload, what surrounds it, then what its containers say.
+
+At most five steps of at most eight calls, whatever the cluster answers; a call that answered an error is
+known.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from graph.diagnosis import CallTools, HandOver, ReadCall
+from graph.ports import Case
+from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote
+from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, read_log
+from graph.runbooks.objects import Event, Items, Pod, Service, Workload
+from graph.runbooks.resolution import find_pod, resolve_workload
+from graph.runbooks.snapshot import LogTail, Snapshot
+
+_MOST_LOGS = 7
+# warnings say what is wrong now; starts prove that an older revision has run
+_EVENTS = ("type=Warning", "reason=Started")
+
+
+def investigate(case: Case) -> CallTools | HandOver | Snapshot:
+    """Return what to ask next, a snapshot when nothing is missing, or why it can't be had.
+
+    Raises UnreadableEvidence for an answer that isn't what its tool should return.
+    """
+    answers = Answers(case.evidence)
+    workload = resolve_workload(case, answers)
+    if not isinstance(workload, Sourced):
+        return workload
+    if not list_of("pods", workload.value).arguments["labelSelector"]:
+        raise UnreadableEvidence(workload.evidence, f"{workload.value} selects no pods")
+    if calls := answers.unasked(_surroundings(workload.value)):
+        around = (
+            f"{'its revisions, ' if _has_revisions(workload.value) else ''}its pods, warnings and neighbours"
+        )
+        return CallTools(reason=f"Read what surrounds {workload.value}: {around}.", calls=calls)
+    snapshot = _gather(case, answers, workload)
+    if isinstance(snapshot, HandOver):
+        return snapshot
+    closer = () if snapshot.is_healthy else _closer_look(snapshot)
+    if calls := answers.unasked(closer):
+        return CallTools(
+            reason="The containers have run: read what they wrote, and who sends to them.", calls=calls
+        )
+    return _with_logs(snapshot, answers)
+
+
+def _surroundings(workload: Workload) -> tuple[ReadCall, ...]:
+    namespace = workload.metadata.namespace
+    revisions = (list_of("replicasets", workload),) if _has_revisions(workload) else ()
+    return (
+        *revisions,
+        list_of("pods", workload),
+        *(list_events(namespace, selector) for selector in _EVENTS),
+        list_all("deployments", namespace),
+    )
+
+
+def _closer_look(snapshot: Snapshot) -> tuple[ReadCall, ...]:
+    logs = tuple(_log_calls(snapshot))[:_MOST_LOGS]
+    return (*logs, list_all("services", snapshot.workload.value.metadata.namespace)) if logs else ()
+
+
+def _log_calls(snapshot: Snapshot) -> Iterator[ReadCall]:
+    asked: set[str] = set()
+    for pod, status in ((each.pod, each.status) for each in snapshot.sightings()):
+        has_run = status.state.running or status.state.terminated or status.restart_count
+        init = pod.spec.is_init(status.name)
+        if status.name in asked or not has_run or not snapshot.is_unwell(status, init=init):
+            continue
+        asked.add(status.name)
+        where = (pod.metadata.name, pod.metadata.namespace, status.name)
+        yield read_log(*where, previous=False)
+        if status.restart_count:
+            yield read_log(*where, previous=True)
+
+
+def _gather(case: Case, answers: Answers, workload: Sourced[Workload]) -> Snapshot | HandOver:
+    value, namespace = workload.value, workload.value.metadata.namespace
+    asked = answers.find(list_of("pods", value))
+    assert asked is not None, "the surroundings were asked for before"
+    pods = answers.read(list_of("pods", value), Items[Pod])
+    if pods is None:
+        return HandOver(
+            reason=f"the pods of {value} can't be read: {quote(asked.text)} [{asked.id}]",
+            advice=("Check that the reader's credential may list pods in this namespace.",),
+        )
+    revisions = _revisions(answers, value)
+    siblings = answers.read(list_all("deployments", namespace), Items[Workload])
+    services = answers.read(list_all("services", namespace), Items[Service])
+    pod = find_pod(case)
+    return Snapshot(
+        at=asked.at,
+        workload=workload,
+        pods=Sourced(pods.evidence, _own_pods(value, revisions, pods.value.items)),
+        revisions=revisions,
+        events=tuple(_events(answers, namespace)),
+        siblings=Sourced(siblings.evidence, _others(value, siblings.value.items)) if siblings else None,
+        services=Sourced(services.evidence, services.value.items) if services else None,
+        description=answers.read_text(describe_pod(pod, namespace)) if pod else None,
+        tried=case.tried,
+    )
+
+
+def _revisions(answers: Answers, workload: Workload) -> Sourced[tuple[Workload, ...]] | None:
+    if not _has_revisions(workload):
+        return None
+    found = answers.read(list_of("replicasets", workload), Items[Workload])
+    if found is None:
+        return None
+    own = (each for each in found.value.items if each.metadata.is_controlled_by(workload.metadata.uid))
+    return Sourced(found.evidence, tuple(sorted(own, key=lambda each: each.revision, reverse=True)))
+
+
+def _own_pods(
+    workload: Workload, revisions: Sourced[tuple[Workload, ...]] | None, pods: Iterable[Pod]
+) -> tuple[Pod, ...]:
+    living = [pod for pod in pods if pod.metadata.deletion_timestamp is None]
+    if _has_revisions(workload) and revisions is None:
+        return tuple(living)  # the selector is all there is to go by
+    owners = [each.metadata.uid for each in revisions.value] if revisions else [workload.metadata.uid]
+    return tuple(pod for pod in living if any(pod.metadata.is_controlled_by(uid) for uid in owners))
+
+
+def _events(answers: Answers, namespace: str) -> Iterator[Sourced[tuple[Event, ...]]]:
+    for selector in _EVENTS:
+        if found := answers.read(list_events(namespace, selector), Items[Event]):
+            yield Sourced(found.evidence, found.value.items)
+
+
+def _others(workload: Workload, deployments: Iterable[Workload]) -> tuple[Workload, ...]:
+    return tuple(each for each in deployments if each.metadata.name != workload.metadata.name)
+
+
+def _with_logs(snapshot: Snapshot, answers: Answers) -> Snapshot:
+    tails = []
+    for call in _log_calls(snapshot):
+        if text := answers.read_text(call):
+            arguments = call.arguments
+            tail = LogTail(arguments["container"], arguments.get("previous", False), text.value)
+            tails.append(Sourced(text.evidence, tail))
+    return replace(snapshot, logs=tuple(tails))
+
+
+def _has_revisions(workload: Workload) -> bool:
+    return workload.kind == "Deployment"

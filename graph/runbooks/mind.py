@@ -1,0 +1,86 @@
+"""`RunbookMind`: look until nothing is missing, compare with the catalogue, and decide."""
+
+from collections.abc import Sequence
+
+from graph.diagnosis import HandOver, NothingWrong, ProposePatch, Step
+from graph.ports import Case
+from graph.runbooks.answers import UnreadableEvidence
+from graph.runbooks.catalogue import CATALOGUE, Runbook
+from graph.runbooks.finding import CONFIDENCES, Finding, Option
+from graph.runbooks.inquiry import investigate
+from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.symptoms import advise_on, list_symptoms
+from tools.patch import PatchArguments
+
+
+class RunbookMind:
+    """A mind that needs no model. The same evidence always leads to the same step; it does no I/O."""
+
+    def __init__(self, catalogue: Sequence[Runbook] = CATALOGUE) -> None:
+        self._catalogue = catalogue
+
+    async def decide(self, case: Case) -> Step:
+        """Return the next step. Whatever the cluster sent, it raises nothing: at worst a person is asked."""
+        try:
+            found = investigate(case)
+        except UnreadableEvidence as error:
+            advice = f"Look at {case.target} by hand: {error.evidence} shows what the tool answered."
+            return HandOver(reason=str(error), advice=(advice,))
+        return self._conclude(found, case) if isinstance(found, Snapshot) else found
+
+    def _conclude(self, snapshot: Snapshot, case: Case) -> Step:
+        if snapshot.is_healthy:
+            return NothingWrong(reason=_praise(snapshot))
+        findings = [finding for runbook in self._catalogue if (finding := runbook(snapshot))]
+        if not findings:
+            return _admit(snapshot, case)
+        best = min(findings, key=lambda finding: CONFIDENCES.index(finding.confidence))
+        option = next((each for each in best.options if not _was_tried(each, case.tried)), None)
+        return _propose(best, option) if option else _hand_over(best, case)
+
+
+def _propose(finding: Finding, option: Option) -> ProposePatch:
+    return ProposePatch(
+        reason=f"{finding.cause} {option.candidate.basis}",
+        diagnosis=finding.diagnose(option),
+        candidate=option.candidate,
+    )
+
+
+def _hand_over(finding: Finding, case: Case) -> HandOver:
+    why = "every value that the evidence offers was tried" if finding.options else "no safe value is known"
+    return HandOver(
+        reason=f"{finding.fault}; {why}.{_recall(case)}",
+        diagnosis=finding.diagnose(None),
+        advice=finding.advice,
+    )
+
+
+def _admit(snapshot: Snapshot, case: Case) -> HandOver:
+    symptoms = list_symptoms(snapshot)
+    seen = "; ".join(symptoms) or "no container says why"
+    reason = f"{snapshot.workload.value} isn't healthy, but no runbook knows this: {seen}.{_recall(case)}"
+    return HandOver(reason=reason, advice=advise_on(snapshot))
+
+
+def _praise(snapshot: Snapshot) -> str:
+    wanted, _, ready = snapshot.workload.value.counts
+    sources = f"[{snapshot.workload.evidence}] [{snapshot.pods.evidence}]"
+    return (
+        f"{snapshot.workload.value} is healthy: {ready} of {wanted} pods are ready, nothing waits {sources}"
+    )
+
+
+def _recall(case: Case) -> str:
+    return f" Earlier: {'; '.join(case.setbacks)}." if case.setbacks else ""
+
+
+def _was_tried(option: Option, tried: Sequence[PatchArguments]) -> bool:
+    return any(_essence(option.candidate.call) == _essence(call) for call in tried)
+
+
+def _essence(call: PatchArguments) -> tuple[object, ...]:
+    """Return what a call changes, without the approval's stamp and the version it was made for."""
+    data = call.patch_data
+    spec = data.get("spec") if isinstance(data, dict) else data
+    return (call.resource_type.lower(), call.namespace, call.name, spec)

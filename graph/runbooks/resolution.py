@@ -1,0 +1,119 @@
+"""From an alert's target to the workload that stands behind it.
+
+The target is a guess from a pod's name: it may be wrong, and the object may be gone. Then the pod's owners
+are asked; a chain of at most three steps.
+"""
+
+from pydantic import TypeAdapter, ValidationError
+
+from graph.diagnosis import CallTools, HandOver, ReadCall
+from graph.ports import Case
+from graph.runbooks.answers import Answers, Sourced, quote
+from graph.runbooks.calls import describe_pod, get_one, list_all
+from graph.runbooks.objects import Items, Name, Owner, Pod, Workload
+from graph.targets import find_target
+
+WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+def resolve_workload(case: Case, answers: Answers) -> Sourced[Workload] | CallTools | HandOver:
+    """Return the workload to examine, what to ask to find it, or why there is none."""
+    target, namespace, pod = case.target, case.target.namespace, find_pod(case)
+    if namespace is None or not (_is_name(namespace) and _is_name(target.name)):
+        return _refuse(
+            f"{quote(str(target))} isn't a name that Kubernetes allows", "Check the alert's labels."
+        )
+    if target.kind not in (*WORKLOAD_KINDS, "Pod"):
+        advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
+        return _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)
+    wanted = get_one(target.kind, target.name, namespace)
+    first = (*((describe_pod(pod, namespace),) if pod else ()), wanted)
+    if calls := answers.unasked(first):
+        return CallTools(reason=_first_reason(case, pod), calls=calls)
+    if target.kind != "Pod" and (found := answers.read(wanted, Workload)):
+        return found
+    if pod is None:
+        return _refuse(
+            f"{target} can't be read: {_error(answers, wanted)}",
+            f"Check whether {target} was deleted on purpose; if so, silence the alert until it resolves.",
+        )
+    return _through_pod(case, answers, pod, namespace)
+
+
+def find_pod(case: Case) -> str | None:
+    """Return the name of one affected pod: of a firing alert about the target, if there is one."""
+    if case.target.kind == "Pod":
+        return case.target.name
+    firing = (alert for alert in case.group.alerts if alert.status == "firing")
+    names = (alert.labels.get("pod", "") for alert in firing if find_target(alert) == case.target)
+    return next((name for name in names if _is_name(name)), None)
+
+
+def _through_pod(
+    case: Case, answers: Answers, pod: str, namespace: str
+) -> Sourced[Workload] | CallTools | HandOver:
+    the_pod, replicasets = get_one("Pod", pod, namespace), list_all("replicasets", namespace)
+    if calls := answers.unasked((the_pod, replicasets)):
+        return CallTools(reason=f"Find out who owns pod {pod}: the name alone doesn't tell.", calls=calls)
+    found = answers.read(the_pod, Pod)
+    if found is None:
+        return _refuse(
+            f"neither {case.target} nor its pod {pod} can be read: {_error(answers, the_pod)}",
+            f"If {case.target} was deleted on purpose, nothing is left to do: the alert resolves by itself.",
+        )
+    owner = found.value.metadata.controller
+    if owner and owner.kind == "ReplicaSet":
+        owner = _owner_of(answers, replicasets, owner) or owner
+    if owner is None or owner.kind not in WORKLOAD_KINDS:
+        made_by = f"{quote(owner.kind)}/{owner.name}" if owner else "nothing: nobody would replace it"
+        return _refuse(
+            f"pod {pod} belongs to {made_by}, and there is no runbook for that",
+            f"Look at pod {pod} and fix the manifest that it was made from.",
+        )
+    return _owning_workload(answers, owner, pod, namespace)
+
+
+def _owning_workload(
+    answers: Answers, owner: Owner, pod: str, namespace: str
+) -> Sourced[Workload] | CallTools | HandOver:
+    wanted = get_one(owner.kind, owner.name, namespace)
+    if calls := answers.unasked((wanted,)):
+        return CallTools(reason=f"Pod {pod} belongs to {owner.kind}/{owner.name}: read that.", calls=calls)
+    return answers.read(wanted, Workload) or _refuse(
+        f"{owner.kind}/{owner.name}, which owns pod {pod}, can't be read: {_error(answers, wanted)}",
+        f"Check whether {owner.kind}/{owner.name} is being deleted, and whether the reader may read it.",
+    )
+
+
+def _owner_of(answers: Answers, call: ReadCall, replicaset: Owner) -> Owner | None:
+    found = answers.read(call, Items[Workload])
+    owners = (
+        each.metadata.controller
+        for each in (found.value.items if found else ())
+        if each.metadata.name == replicaset.name
+    )
+    return next(owners, None)
+
+
+def _first_reason(case: Case, pod: str | None) -> str:
+    alerts = len(case.group.alerts)
+    what = f"{alerts} alert{'s' if alerts > 1 else ''} {quote(case.group.alerts[0].name)} about {case.target}"
+    return f"{what}: look at {f'pod {pod} and its events, and at ' if pod else ''}the workload itself first."
+
+
+def _error(answers: Answers, call: ReadCall) -> str:
+    answer = answers.find(call)
+    return f"{quote(answer.text)} [{answer.id}]" if answer else "it wasn't asked"
+
+
+def _refuse(reason: str, advice: str) -> HandOver:
+    return HandOver(reason=reason, advice=(advice,))
+
+
+def _is_name(text: str) -> bool:
+    try:
+        _NAME.validate_python(text)
+    except ValidationError:
+        return False
+    return True
