@@ -7,10 +7,10 @@ lists what each one looks at and proposes.
 
 from collections.abc import Callable
 
-from graph.runbooks import image_pull
+from graph.runbooks import image_pull, out_of_memory, probe_port
 from graph.runbooks.finding import Finding
 from graph.runbooks.snapshot import Snapshot
 
 Runbook = Callable[[Snapshot], Finding | None]
 
-CATALOGUE: tuple[Runbook, ...] = (image_pull.diagnose,)
+CATALOGUE: tuple[Runbook, ...] = (image_pull.diagnose, out_of_memory.diagnose, probe_port.diagnose)

@@ -1,35 +1,18 @@
-"""The parts of Kubernetes objects that runbooks read, as frozen models.
+"""The parts of Kubernetes objects that runbooks read, as frozen models."""
 
-What a cluster sends is data and may be anything: names that could never be Kubernetes names, or numbers that
-aren't numbers, are refused here, so that nothing behind this module has to doubt them. `null` means absent,
-as it does for the API server.
-"""
+from typing import Annotated, Generic, TypeVar
 
-from typing import Annotated, Any, Generic, TypeVar
+from pydantic import AwareDatetime, Field
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from graph.runbooks.templates import Name, Part, PodSpec, PodTemplate
 
 _REVISION = "deployment.kubernetes.io/revision"
 _REVISION_DIGITS = 12
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+Labels = dict[str, str]
 Number = Annotated[int, Field(ge=0, le=2**63)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_nulls(cls, document: Any) -> Any:
-        if not isinstance(document, dict):
-            return document
-        return {key: value for key, value in document.items() if value is not None}
-
-
-class Owner(_Part):
+class Owner(Part):
     """Who made an object and takes care of it."""
 
     kind: str
@@ -38,15 +21,15 @@ class Owner(_Part):
     controller: bool = False
 
 
-class Metadata(_Part):
+class Metadata(Part):
     """An object's identity. `uid` is empty where the answer left it out."""
 
     name: Name
     namespace: Name = "default"
     uid: str = ""
     generation: Number = 0
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: Labels = Field(default_factory=dict)
+    annotations: Labels = Field(default_factory=dict)
     owner_references: tuple[Owner, ...] = ()
     deletion_timestamp: AwareDatetime | None = None
 
@@ -60,81 +43,7 @@ class Metadata(_Part):
         return bool(uid) and self.controller is not None and self.controller.uid == uid
 
 
-class ContainerPort(_Part):
-    """A port that a container says it listens on."""
-
-    container_port: int
-    name: str = ""
-
-
-class Handler(_Part):
-    """Where a probe knocks. A port may be given by its name."""
-
-    port: int | str | None = None
-
-
-class Probe(_Part):
-    """A health check; one of the handlers is set, or none for a command."""
-
-    http_get: Handler | None = None
-    tcp_socket: Handler | None = None
-    grpc: Handler | None = None
-
-    @property
-    def knock(self) -> tuple[str, int | str] | None:
-        """The handler's field and its port, or None for a probe that uses no port."""
-        fields = (("httpGet", self.http_get), ("tcpSocket", self.tcp_socket), ("grpc", self.grpc))
-        return next(
-            ((field, at.port) for field, at in fields if at is not None and at.port is not None), None
-        )
-
-
-class Resources(_Part):
-    """What a container asks for and may use, by resource."""
-
-    limits: dict[str, str | int] = {}
-    requests: dict[str, str | int] = {}
-
-
-class Container(_Part):
-    """A container as a template or a pod wants it."""
-
-    name: Name
-    image: str = ""
-    ports: tuple[ContainerPort, ...] = ()
-    resources: Resources = Resources()
-    readiness_probe: Probe | None = None
-    liveness_probe: Probe | None = None
-    startup_probe: Probe | None = None
-
-
-class PodSpec(_Part):
-    """The containers of a pod."""
-
-    containers: tuple[Container, ...] = ()
-    init_containers: tuple[Container, ...] = ()
-
-    def find(self, name: str) -> Container | None:
-        """Return the container or init container of that name, or None."""
-        return next((each for each in (*self.containers, *self.init_containers) if each.name == name), None)
-
-    def is_init(self, name: str) -> bool:
-        """Whether the name is an init container's."""
-        return any(each.name == name for each in self.init_containers)
-
-
-class _Labels(_Part):
-    labels: dict[str, str] = {}
-
-
-class PodTemplate(_Part):
-    """What a workload makes its pods from."""
-
-    metadata: _Labels = _Labels()
-    spec: PodSpec = PodSpec()
-
-
-class Requirement(_Part):
+class Requirement(Part):
     """One term of a label selector."""
 
     key: str
@@ -142,14 +51,14 @@ class Requirement(_Part):
     values: tuple[str, ...] = ()
 
 
-class Selector(_Part):
+class Selector(Part):
     """Which pods are a workload's."""
 
-    match_labels: dict[str, str] = {}
+    match_labels: Labels = Field(default_factory=dict)
     match_expressions: tuple[Requirement, ...] = ()
 
 
-class WorkloadSpec(_Part):
+class WorkloadSpec(Part):
     """What a workload wants. `replicas` means nothing for a DaemonSet."""
 
     replicas: Number = 1
@@ -157,7 +66,7 @@ class WorkloadSpec(_Part):
     template: PodTemplate = PodTemplate()
 
 
-class WorkloadStatus(_Part):
+class WorkloadStatus(Part):
     """How a workload fares, in the words of Deployments and StatefulSets and in those of DaemonSets."""
 
     observed_generation: Number = 0
@@ -168,7 +77,7 @@ class WorkloadStatus(_Part):
     updated_number_scheduled: Number = 0
 
 
-class Workload(_Part):
+class Workload(Part):
     """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
 
     kind: str
@@ -206,14 +115,14 @@ class Workload(_Part):
         return seen and updated >= wanted and ready >= wanted
 
 
-class Waiting(_Part):
+class Waiting(Part):
     """Why a container hasn't started."""
 
     reason: str = ""
     message: str = ""
 
 
-class Terminated(_Part):
+class Terminated(Part):
     """How a container ended."""
 
     reason: str = ""
@@ -222,13 +131,13 @@ class Terminated(_Part):
     finished_at: AwareDatetime | None = None
 
 
-class Running(_Part):
+class Running(Part):
     """A container is running."""
 
     started_at: AwareDatetime | None = None
 
 
-class State(_Part):
+class State(Part):
     """A container's state; one of the three is set."""
 
     waiting: Waiting | None = None
@@ -236,7 +145,7 @@ class State(_Part):
     terminated: Terminated | None = None
 
 
-class ContainerStatus(_Part):
+class ContainerStatus(Part):
     """A container as the kubelet sees it."""
 
     name: Name
@@ -246,7 +155,7 @@ class ContainerStatus(_Part):
     last_state: State = State()
 
 
-class PodStatus(_Part):
+class PodStatus(Part):
     """A pod as the kubelet sees it."""
 
     phase: str = ""
@@ -256,7 +165,7 @@ class PodStatus(_Part):
     init_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(_Part):
+class Pod(Part):
     """A pod."""
 
     metadata: Metadata
@@ -269,12 +178,12 @@ class Pod(_Part):
         return (*self.status.init_container_statuses, *self.status.container_statuses)
 
 
-class _Involved(_Part):
+class _Involved(Part):
     kind: str = ""
     name: str = ""
 
 
-class Event(_Part):
+class Event(Part):
     """Something that happened to an object."""
 
     reason: str = ""
@@ -282,19 +191,19 @@ class Event(_Part):
     involved_object: _Involved = _Involved()
 
 
-class _ServicePort(_Part):
+class _ServicePort(Part):
     target_port: int | str = ""
     port: int = 0
 
 
-class ServiceSpec(_Part):
+class ServiceSpec(Part):
     """Which pods a Service sends to, and on which ports."""
 
-    selector: dict[str, str] = {}
+    selector: Labels = Field(default_factory=dict)
     ports: tuple[_ServicePort, ...] = ()
 
 
-class Service(_Part):
+class Service(Part):
     """A Service."""
 
     metadata: Metadata
@@ -304,7 +213,7 @@ class Service(_Part):
 T = TypeVar("T")
 
 
-class Items(_Part, Generic[T]):
+class Items(Part, Generic[T]):
     """A list as `kubectl_get` answers it."""
 
     items: tuple[T, ...]

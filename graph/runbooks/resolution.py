@@ -10,7 +10,8 @@ from graph.diagnosis import CallTools, HandOver, ReadCall
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, quote
 from graph.runbooks.calls import describe_pod, get_one, list_all
-from graph.runbooks.objects import Items, Name, Owner, Pod, Workload
+from graph.runbooks.objects import Items, Owner, Pod, Workload
+from graph.runbooks.templates import Name
 from graph.targets import find_target
 
 WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from graph.runbooks.answers import Sourced
-from graph.runbooks.objects import Container, ContainerStatus, Event, Pod, PodSpec, Service, Workload
+from graph.runbooks.objects import ContainerStatus, Event, Pod, Service, Workload
+from graph.runbooks.templates import Container, PodSpec
 from tools.patch import PatchArguments
 
 # the kubelet waits at most 5 minutes between two restarts: twice that without a crash is a good sign

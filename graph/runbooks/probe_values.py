@@ -1,0 +1,128 @@
+"""Which port to propose for a probe that knocks at the wrong one, best first, and where each comes from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from graph.diagnosis import Confidence, Grounding
+from graph.runbooks.finding import Remedy
+from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.templates import Container, Probe
+
+ProbeField = Literal["readinessProbe", "livenessProbe", "startupProbe"]
+_HTTP_NAMES = ("http", "web", "https")
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True)
+class Misdirected:
+    """One probe of a container that knocks at `port`; `handler` is the field that says so, as `httpGet`."""
+
+    field: ProbeField
+    handler: str
+    port: int | str
+
+
+def probe_of(container: Container, field: ProbeField) -> Probe | None:
+    """Return one of a container's probes."""
+    match field:
+        case "readinessProbe":
+            return container.readiness_probe
+        case "livenessProbe":
+            return container.liveness_probe
+        case "startupProbe":
+            return container.startup_probe
+
+
+def matches(port: int | str, container: Container) -> bool:
+    """Whether a container declares a port of that number or name."""
+    wanted = int(port) if isinstance(port, str) and port.isascii() and port.isdecimal() else port
+    return any(wanted in {each.container_port, each.name or None} for each in container.ports)
+
+
+def find_remedies(
+    snapshot: Snapshot, container: Container, probes: tuple[Misdirected, ...]
+) -> Iterator[Remedy]:
+    """Yield the ports to propose for all misdirected probes of one container, each once."""
+    seen: set[int | str] = set()
+    for remedy, port in (*_older(snapshot, container, probes), *_declared(snapshot, container, probes)):
+        if port not in seen:
+            seen.add(port)
+            yield remedy
+
+
+def _older(
+    snapshot: Snapshot, container: Container, probes: tuple[Misdirected, ...]
+) -> Iterator[tuple[Remedy, int | str]]:
+    for revision in snapshot.older_revisions:
+        older = revision.pod_spec.find(container.name)
+        port = _shared_port(older, probes) if older else None
+        if port is None or snapshot.revisions is None or any(port == probe.port for probe in probes):
+            continue
+        if container.ports and not matches(port, container):
+            continue  # the container has moved to another port since
+        basis = f"Revision {revision.revision} ({revision.metadata.name}) probed port {port}."
+        source = (snapshot.revisions.evidence,)
+        yield _remedy(container, probes, port, ("last_good_revision", basis, "high"), source), port
+
+
+def _shared_port(older: Container, probes: tuple[Misdirected, ...]) -> int | str | None:
+    """Return the one port that all of these probes used in an older revision, by the same handlers."""
+    knocks = [probe.knock if (probe := probe_of(older, each.field)) else None for each in probes]
+    ports = {
+        knock[1] for knock, each in zip(knocks, probes, strict=True) if knock and knock[0] == each.handler
+    }
+    return ports.pop() if len(ports) == 1 and all(knocks) else None
+
+
+def _declared(
+    snapshot: Snapshot, container: Container, probes: tuple[Misdirected, ...]
+) -> Iterator[tuple[Remedy, int | str]]:
+    ports = container.ports
+    named = [each for name in _HTTP_NAMES for each in ports if each.name == name]
+    chosen = ports[0] if len(ports) == 1 else (named[0] if named else None)
+    if chosen is None or not 0 < chosen.container_port <= _HIGHEST_PORT:
+        return
+    port = chosen.container_port
+    called = f", named {chosen.name}" if chosen.name in _HTTP_NAMES else ""
+    only = "its only declared port" if len(ports) == 1 else "one of its declared ports"
+    basis = f"Container {container.name} declares port {port}{called}, {only}."
+    confidence: Confidence = "medium"
+    sources = [snapshot.workload.evidence]
+    if service := _service_at(snapshot, container, port):
+        basis, confidence = f"{basis} Service {service} sends there, too.", "high"
+        assert snapshot.services is not None, "the Service was found in it"
+        sources.append(snapshot.services.evidence)
+    yield _remedy(container, probes, port, ("same_object", basis, confidence), tuple(sources)), port
+
+
+def _service_at(snapshot: Snapshot, container: Container, port: int) -> str | None:
+    """Return the name of a Service that sends the workload's pods traffic on this port, or None."""
+    labels = snapshot.workload.value.spec.template.metadata.labels
+    names = {each.name for each in container.ports if each.container_port == port and each.name}
+    for service in snapshot.services.value if snapshot.services else ():
+        selector = service.spec.selector
+        chosen = bool(selector) and selector.items() <= labels.items()
+        if chosen and any((each.target_port or each.port) in {port, *names} for each in service.spec.ports):
+            return service.metadata.name
+    return None
+
+
+def _remedy(
+    container: Container,
+    probes: tuple[Misdirected, ...],
+    port: int | str,
+    origin: tuple[Grounding, str, Confidence],
+    evidence: tuple[str, ...],
+) -> Remedy:
+    grounding, basis, confidence = origin
+    fields = ", ".join(each.field for each in probes)
+    return Remedy(
+        container=container.name,
+        fields={each.field: {each.handler: {"port": port}} for each in probes},
+        change=f"let the {fields} of container {container.name} use port {port}",
+        grounding=grounding,
+        basis=basis,
+        confidence=confidence,
+        evidence=evidence,
+    )
