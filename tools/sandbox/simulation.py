@@ -57,8 +57,10 @@ class Simulation:
             self._store.changed.clear()
             self.step()
             await asyncio.sleep(_SHORTEST_PAUSE_SECONDS)
+            # Not asyncio.wait_for: before Python 3.12 it may swallow a cancellation that meets a change.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._store.changed.wait(), self._pace.tick)
+                async with asyncio.timeout(self._pace.tick):
+                    await self._store.changed.wait()
 
 
 def _furnish(store: Store) -> None:

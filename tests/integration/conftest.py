@@ -1,0 +1,34 @@
+"""Clusters for the integration tests: the embedded sandbox always, a real API server where one is named."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.clusters import REAL_KUBECONFIGS, ClusterUnderTest, RealUnderTest, SandboxUnderTest
+from tools.sandbox import SandboxCluster
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[SandboxCluster]:
+    """Start a fresh sandbox cluster."""
+    async with SandboxCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sandbox", "real"])
+async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ClusterUnderTest]:
+    """Run the same test on the sandbox and on a real Kubernetes API server."""
+    if request.param == "sandbox":
+        async with SandboxCluster() as sandbox:
+            one = SandboxUnderTest(sandbox, tmp_path)
+            yield one
+            await one.clean()
+        return
+    missing = [name for name in REAL_KUBECONFIGS if not os.environ.get(name)]
+    if missing:
+        pytest.skip(f"no real cluster: set {', '.join(missing)}")
+    real = RealUnderTest()
+    yield real
+    await real.clean()
