@@ -1,7 +1,8 @@
 """What every route needs, handed to the app once instead of living in module-level clients."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -22,6 +23,7 @@ class Door:
     wake: Callable[[str], None]
     retry: Callable[[str, str], Awaitable[None]]
     tokens: TokenStore
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def find_door(request: Request) -> Door:

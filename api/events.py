@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from sse_starlette import ServerSentEvent
 
@@ -11,9 +12,11 @@ from graph.incident import ACTIVE
 _LOOK_EVERY_SECONDS = 0.3
 
 
-async def follow(incidents: Incidents, incident_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
-    """Yield each line behind `after` as it is committed, until the incident has ended."""
-    while True:
+async def follow(
+    incidents: Incidents, incident_id: str, after: int, closing: asyncio.Event
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield each line behind `after` as it is committed, until the incident has ended or `closing` is set."""
+    while not closing.is_set():
         # The status is read first: whatever came before the end is then among the lines.
         status = (await incidents.find(incident_id)).status
         for entry in await incidents.entries(incident_id, after=after):
@@ -21,4 +24,5 @@ async def follow(incidents: Incidents, incident_id: str, after: int) -> AsyncIte
             after = entry.seq
         if status not in ACTIVE:
             return
-        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), _LOOK_EVERY_SECONDS)

@@ -78,7 +78,7 @@ async def follow_incident(
     incident = await door.ledger.incidents.find(incident_id)
     if incident.status not in ACTIVE and not await door.ledger.incidents.entries(incident_id, after=start):
         return Response(status_code=204)
-    return EventSourceResponse(follow(door.ledger.incidents, incident_id, start), sep="\n")
+    return EventSourceResponse(follow(door.ledger.incidents, incident_id, start, door.closing), sep="\n")
 
 
 @router.get(

@@ -4,17 +4,19 @@ Only this module reads the environment. A file `alertmend.env` in the working di
 names; the environment wins.
 """
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tools.errors import BadInput
 
 _FILE = "alertmend.env"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def _require_positive(value: timedelta) -> timedelta:
@@ -23,7 +25,12 @@ def _require_positive(value: timedelta) -> timedelta:
     return value
 
 
-Duration = Annotated[timedelta, AfterValidator(_require_positive)]
+def _read_seconds(value: object) -> object:
+    """Let a bare number be seconds: pydantic takes a text of digits for the start of `3 days`."""
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_positive)]
 
 
 class Settings(BaseSettings):

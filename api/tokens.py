@@ -62,7 +62,7 @@ class TokenStore:
         """Return who holds tokens; none if there is no file. Raises `TokenFileUnusable`."""
         try:
             state = self.path.stat()
-            seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+            seen = (state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
             if seen != self._seen:
                 self._records = self._read(state.st_mode)
                 self._seen = seen
@@ -152,4 +152,4 @@ def includes(held: Role, needed: Role) -> bool:
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,181 @@
+"""The command line's side of REST. Decisions go through the service, never on its database file."""
+
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlsplit
+
+from tools.errors import AlertmendError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from api.schemas import ApprovalList, ApprovalView, IncidentList
+    from checkpoints.stops import KillSwitch
+    from graph.incident import Entry, Incident
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SECONDS = 30.0
+
+
+class ServiceUnreachable(AlertmendError):
+    """No alertmend service answers at the URL."""
+
+
+class NotAuthenticated(AlertmendError):
+    """The service doesn't know the token, or none was sent."""
+
+
+class Refused(AlertmendError):
+    """The service understood and said no. `status` is the HTTP code."""
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class Client:
+    """Talks to one service. Every method raises `ServiceUnreachable`, `NotAuthenticated` or `Refused`."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        import httpx
+
+        self._url = url
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=_SECONDS,
+            trust_env=urlsplit(url).hostname not in _LOOPBACK,  # a proxy can't reach this machine's loopback
+        )
+
+    def __enter__(self) -> Self:
+        """Return the client; its connections are closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def deliver(self, body: dict[str, Any]) -> Sequence[str]:
+        """Post an Alertmanager webhook and return the incidents that its alerts belong to."""
+        answer = self._send("POST", "/v1/webhooks/alertmanager", json=body)
+        return tuple(answer.json()["incident_ids"])
+
+    def incidents(self, *, status: str | None, limit: int) -> "IncidentList":
+        """Return the newest incidents."""
+        from api.schemas import IncidentList
+
+        answer = self._send("GET", "/v1/incidents", params=_given(status=status, limit=limit))
+        return IncidentList.model_validate_json(answer.content)
+
+    def incident(self, incident_id: str) -> "Incident":
+        """Return one incident."""
+        from graph.incident import Incident
+
+        answer = self._send("GET", f"/v1/incidents/{_segment(incident_id)}")
+        return Incident.model_validate_json(answer.content)
+
+    def report(self, incident_id: str) -> str:
+        """Return the report's Markdown."""
+        return self._send("GET", f"/v1/incidents/{_segment(incident_id)}/report").text
+
+    def retry(self, incident_id: str) -> None:
+        """Set a failed incident going again."""
+        self._send("POST", f"/v1/incidents/{_segment(incident_id)}/retry")
+
+    def follow(self, incident_id: str) -> Iterator["Entry"]:
+        """Yield the timeline so far and every new line, until the incident has ended."""
+        import httpx
+
+        from graph.incident import Entry
+
+        path = f"/v1/incidents/{_segment(incident_id)}/events"
+        try:
+            with self._http.stream("GET", path) as answer:
+                if answer.is_error:
+                    answer.read()
+                self._check(answer)
+                for line in answer.iter_lines():
+                    if line.startswith("data:"):
+                        yield Entry.model_validate_json(line.removeprefix("data:"))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def approvals(self, *, status: str | None, namespace: str | None, limit: int) -> "ApprovalList":
+        """Return the newest approvals."""
+        from api.schemas import ApprovalList
+
+        params = _given(status=status, namespace=namespace, limit=limit)
+        return ApprovalList.model_validate_json(self._send("GET", "/v1/approvals", params=params).content)
+
+    def approval(self, approval_id: str) -> "ApprovalView":
+        """Return one approval."""
+        return _approval(self._send("GET", f"/v1/approvals/{_segment(approval_id)}"))
+
+    def approve(self, approval_id: str, *, digest: str, reason: str) -> "ApprovalView":
+        """Approve what has this digest."""
+        path = f"/v1/approvals/{_segment(approval_id)}/approve"
+        return _approval(self._send("POST", path, json={"digest": digest, "reason": reason}))
+
+    def reject(self, approval_id: str, *, reason: str) -> "ApprovalView":
+        """Reject, for a reason."""
+        path = f"/v1/approvals/{_segment(approval_id)}/reject"
+        return _approval(self._send("POST", path, json={"reason": reason}))
+
+    def kill_switch(self) -> "KillSwitch":
+        """Return how the kill switch stands."""
+        return _kill_switch(self._send("GET", "/v1/controls/kill-switch"))
+
+    def set_kill_switch(self, *, engaged: bool, reason: str) -> "KillSwitch":
+        """Stop all writes, or allow them again."""
+        body = {"engaged": engaged, "reason": reason}
+        return _kill_switch(self._send("PUT", "/v1/controls/kill-switch", json=body))
+
+    def _send(self, method: str, path: str, **content: Any) -> "httpx.Response":
+        import httpx
+
+        try:
+            answer = self._http.request(method, path, **content)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        self._check(answer)
+        return answer
+
+    def _check(self, answer: "httpx.Response") -> None:
+        if answer.is_success:
+            return
+        detail = _detail(answer)
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            raise NotAuthenticated(f"{detail} (the command line takes the token from ALERTMEND_TOKEN)")
+        raise Refused(detail, answer.status_code)
+
+    def _unreachable(self, error: Exception) -> ServiceUnreachable:
+        return ServiceUnreachable(
+            f"no alertmend at {self._url} ({error}): start it with `alertmend serve`, or set ALERTMEND_URL"
+        )
+
+
+def _detail(answer: "httpx.Response") -> str:
+    if answer.headers.get("content-type", "").startswith("application/problem+json"):
+        return str(answer.json()["detail"])
+    return f"{answer.url} answered {answer.status_code}: is that an alertmend service?"
+
+
+def _given(**params: Any) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _segment(identifier: str) -> str:
+    return quote(identifier, safe="")
+
+
+def _approval(answer: "httpx.Response") -> "ApprovalView":
+    from api.schemas import ApprovalView
+
+    return ApprovalView.model_validate_json(answer.content)
+
+
+def _kill_switch(answer: "httpx.Response") -> "KillSwitch":
+    from checkpoints.stops import KillSwitch
+
+    return KillSwitch.model_validate_json(answer.content)

@@ -1,0 +1,171 @@
+"""How incidents, proposals and timelines look in a terminal.
+
+What comes from the cluster is printed as plain text: markup and escape sequences in it have no effect.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from api.schemas import ApprovalView
+from graph.incident import Entry, Incident
+from tools.diffing import FieldChange
+
+_STYLES = {
+    "proposed": "bold yellow", "decided": "bold", "applied": "bold green", "verdict": "bold",
+    "ended": "bold green", "error": "bold red", "node_entered": "cyan",
+}  # fmt: skip
+
+
+def plain(value: object, style: str = "") -> Text:
+    """Return a value as text that can do nothing to the terminal."""
+    shown = "".join(char if char.isprintable() or char in "\n\t" else "�" for char in str(value))
+    return Text(shown, style=style)
+
+
+def render_entry(entry: Entry) -> Text:
+    """Return one line of a timeline: when, what, and the facts that matter."""
+    line = Text(f"{entry.at.astimezone():%H:%M:%S} ", style="dim")
+    line.append_text(Text(f"{entry.kind.replace('_', ' '):<15}", style=_STYLES.get(entry.kind, "")))
+    return line.append_text(plain(_tell(entry)))
+
+
+def render_proposal(approval: ApprovalView) -> RenderableType:
+    """Return all that a person needs to decide: the exact call, its diff, its reasons, its way back."""
+    facts = _facts(
+        ("approval", f"{approval.id} ({approval.status})"),
+        ("target", approval.target),
+        ("risk", approval.risk),
+        ("value from", f"{approval.basis} ({approval.grounding.replace('_', ' ')})"),
+        ("call", f"{approval.tool} {_json(approval.arguments.as_json())}"),
+        ("same as", approval.command),
+        ("verified by", _plan(approval)),
+        ("undo", approval.undo_plan.summary),
+        ("decide by", f"{approval.decide_by.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
+        ("digest", approval.digest),
+        *((f"{one.verdict} by", f"{one.by} {one.reason}") for one in approval.decisions),
+        *([("outcome", approval.outcome)] if approval.outcome else []),
+    )
+    return Panel(
+        Group(render_diff(approval.diff), Text(), facts), title=plain(approval.summary, "bold"), expand=False
+    )
+
+
+def render_diff(diff: Iterable[FieldChange]) -> Text:
+    """Return each changed field with its value before and after."""
+    lines = Text()
+    for change in diff:
+        lines.append_text(plain(f"{change.path}\n", "bold"))
+        if not change.added:
+            lines.append_text(plain(f"  - {_json(change.before)}\n", "red"))
+        if not change.removed:
+            lines.append_text(plain(f"  + {_json(change.after)}\n", "green"))
+    lines.rstrip()
+    return lines
+
+
+def render_incident(incident: Incident) -> RenderableType:
+    """Return one incident with its diagnosis and how it ended."""
+    diagnosis = incident.diagnosis
+    return _facts(
+        ("incident", incident.id),
+        ("status", incident.status),
+        ("alert", f"{incident.alertname} ({incident.severity})"),
+        ("target", incident.target or "unknown"),
+        ("diagnosis", diagnosis.summary if diagnosis else "none yet"),
+        *(("approval", approval_id) for approval_id in incident.approval_ids),
+        *([("verdict", incident.verdict)] if incident.verdict else []),
+        *([("reason", incident.reason)] if incident.reason else []),
+        *(("to do", advice) for advice in incident.advice),
+        ("since", f"{incident.created_at.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
+    )
+
+
+def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
+    """Return a list of incidents."""
+    return _table(
+        ("id", "status", "alert", "target", "since"),
+        (
+            (
+                one.id,
+                one.status,
+                one.alertname,
+                one.target or "",
+                f"{one.created_at.astimezone():%m-%d %H:%M}",
+            )
+            for one in incidents
+        ),
+    )
+
+
+def render_approvals(approvals: Iterable[ApprovalView]) -> RenderableType:
+    """Return a list of approvals."""
+    return _table(
+        ("id", "status", "risk", "target", "change", "incident"),
+        ((one.id, one.status, one.risk, one.target, one.summary, one.incident_id) for one in approvals),
+    )
+
+
+def render_tokens(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
+    """Return who holds tokens: name, role, since when."""
+    return _table(("name", "role", "created"), rows)
+
+
+def _tell(entry: Entry) -> str:
+    data = entry.data
+    match entry.kind:
+        case "node_entered":
+            return str(data.get("node"))
+        case "tool_called":
+            return f"{data.get('tool')} {_json(data.get('arguments'))}  {data.get('reason', '')}"
+        case "tool_answered":
+            return f"[{data.get('evidence')}] {_first_lines(str(data.get('excerpt', '')))}"
+        case "proposed":
+            return f"{data.get('approval_id')}: {data.get('summary')} ({data.get('target')})"
+        case "checked":
+            return "; ".join(_check(check) for check in data.get("checks", []))
+        case _:
+            return "  ".join(f"{name}: {value}" for name, value in data.items() if value not in ("", None))
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    sign = {True: "✓", False: "✗", None: "?"}[check.get("held")]
+    return f"{sign} {check.get('predicate')} ({check.get('detail')})"
+
+
+def _first_lines(text: str, count: int = 3) -> str:
+    lines = text.strip().splitlines()
+    return "\n".join([*lines[:count], *(["…"] if len(lines) > count else [])]).replace("\n", "\n" + " " * 24)
+
+
+def _plan(approval: ApprovalView) -> str:
+    plan = approval.verification_plan
+    held = ", ".join(predicate.replace("_", " ") for predicate in plan.predicates)
+    return f"{held}; for {plan.window_seconds:g} s without a break, within {plan.budget_seconds:g} s"
+
+
+def _facts(*facts: tuple[str, object]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, plain(value))
+    return table
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column in {"id", "incident", "status"}, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(value) for value in row))
+    return table
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,120 @@
+"""The webhook keeps Alertmanager's contract: commit, then 202; 422 by field; 503 for a broken database."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.rest.conftest import SEED, House
+
+PATHS = ["/v1/webhooks/alertmanager", "/alert"]
+
+
+def seed() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(SEED.read_bytes())
+    return document
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_the_seeds_alert_is_taken_unchanged_on_both_paths(house: House, path: str) -> None:
+    answer = await house.client.post(path, content=SEED.read_bytes(), headers=house.as_("ingest"))
+
+    assert answer.status_code == 202, answer.text
+    receipt = answer.json()
+    assert (receipt["new_alerts"], receipt["known_alerts"]) == (3, 0)
+    assert house.woken == receipt["incident_ids"]
+    incident = await house.ledger.incidents.find(receipt["incident_ids"][0])
+    assert str(incident.target) == "Deployment/nginx-deployment in default"
+
+
+async def test_the_same_delivery_again_changes_nothing(house: House) -> None:
+    first = await house.client.post("/alert", json=seed(), headers=house.as_("ingest"))
+
+    again = await house.client.post("/alert", json=seed(), headers=house.as_("ingest"))
+
+    assert again.json() == {**first.json(), "new_alerts": 0, "known_alerts": 3}
+    assert len((await house.ledger.incidents.page()).items) == 1
+
+
+async def test_fields_that_newer_servers_add_are_kept(house: House) -> None:
+    body = seed() | {"notification_reason": "new", "routeLabels": {"team": "web"}}
+
+    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+
+    group = await house.ledger.incidents.group(answer.json()["incident_ids"][0])
+    assert group.model_dump()["routeLabels"] == {"team": "web"}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"version": "3"}, "/version"),
+        ({"alerts": []}, "/alerts"),
+        ({"alerts": [{"status": "firing"}]}, "/alerts/0/labels"),
+        ({"groupKey": None}, "/groupKey"),
+        ({"status": "on fire"}, "/status"),
+        ({"alerts": [{"status": "firing", "labels": {"a": 1}, "startsAt": "x"}]}, "/alerts/0/labels/a"),
+    ],
+)
+async def test_a_body_that_is_no_webhook_is_refused_by_field_and_nothing_is_stored(
+    house: House, change: dict[str, Any], pointer: str
+) -> None:
+    answer = await house.client.post("/alert", json=seed() | change, headers=house.as_("ingest"))
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+    assert pointer in answer.json()["detail"]
+    assert (await house.ledger.incidents.page()).items == ()
+    assert house.woken == []
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"version": "4"', b"alerts=1"])
+async def test_a_body_that_is_no_json_object_is_refused(house: House, raw: bytes) -> None:
+    answer = await house.client.post("/alert", content=raw, headers=house.as_("ingest"))
+
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:alertmend:problem:invalid-input"
+
+
+async def test_a_body_of_a_megabyte_is_taken(house: House) -> None:
+    body = seed()
+    body["commonAnnotations"] = {"description": "x" * 1_200_000}
+
+    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+
+    assert answer.status_code == 202
+
+
+async def test_a_body_beyond_all_measure_is_not_read_to_its_end(house: House) -> None:
+    answer = await house.client.post("/alert", content=b"x" * 11_000_000, headers=house.as_("ingest"))
+
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_broken_database_asks_alertmanager_to_try_again(house: House, tmp_path: Path) -> None:
+    await house.open_incident()
+    _destroy(tmp_path)
+
+    answer = await house.client.post("/alert", json=seed(), headers=house.as_("ingest"))
+
+    assert answer.status_code == 503
+    assert house.woken == []
+
+
+async def test_a_watchdog_becomes_an_incident_of_its_own(house: House) -> None:
+    body = seed()
+    body["alerts"] = [body["alerts"][0] | {"labels": {"alertname": "Watchdog"}}]
+
+    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+
+    assert answer.status_code == 202
+    incident = await house.ledger.incidents.find(answer.json()["incident_ids"][0])
+    assert (incident.alertname, incident.target) == ("Watchdog", None)
+
+
+def _destroy(folder: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{folder}/ledger.db{suffix}").write_bytes(b"this is no database" * 4096)

@@ -1,0 +1,119 @@
+"""Settings: documented, read from the environment, refused by name."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from api.settings import ClientSettings, Settings, environment_name, load_client_settings, load_settings
+from tools.errors import BadInput
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
+
+
+def rows() -> dict[str, list[str]]:
+    lines = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0].strip("`"): row[1:] for row in cells}
+
+
+@pytest.fixture(autouse=True)
+def empty_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Start from no settings at all: an empty folder, home and environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for cls in (Settings, ClientSettings):
+        for field in cls.model_fields:
+            monkeypatch.delenv(environment_name(field), raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("cls", [Settings, ClientSettings])
+def test_every_setting_is_documented_with_its_default(cls: type[BaseSettings]) -> None:
+    documented = rows()
+
+    for name, field in cls.model_fields.items():
+        assert environment_name(name) in documented, f"{environment_name(name)} isn't in docs/settings.md"
+        assert field.description, f"{name} doesn't say why it exists"
+        default = field.default
+        if isinstance(default, timedelta):
+            default = f"{default.total_seconds():g}"
+        if field.default_factory is None and default is not None:
+            assert documented[environment_name(name)][0] == f"`{default}`"
+
+
+def test_nothing_is_documented_that_does_not_exist() -> None:
+    names = {environment_name(name) for cls in (Settings, ClientSettings) for name in cls.model_fields}
+
+    assert set(rows()) == names
+
+
+def test_the_service_starts_from_nothing(empty_house: Path) -> None:
+    settings = load_settings()
+
+    assert settings.kubeconfig is None
+    assert settings.write_kubeconfig is None
+    assert settings.is_loopback
+    assert settings.verify_window == timedelta(seconds=60)
+
+
+def test_a_kubeconfig_at_home_is_found(empty_house: Path) -> None:
+    path = empty_house / ".kube" / "config"
+    path.parent.mkdir()
+    path.touch()
+
+    assert load_settings().kubeconfig == path
+
+
+def test_the_environment_wins_over_the_file(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_house / "alertmend.env").write_text("ALERTMEND_PORT=1\nALERTMEND_HOST=10.0.0.1\nKUBECONFIG=a\n")
+    monkeypatch.setenv("ALERTMEND_PORT", "2")
+
+    settings = load_settings()
+
+    assert (settings.port, settings.host, settings.kubeconfig) == (2, "10.0.0.1", Path("a"))
+    assert not settings.is_loopback
+
+
+@pytest.mark.parametrize("given", ["90", "PT90S", "00:01:30"])
+def test_durations_are_seconds_or_iso_8601(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMEND_VERIFY_WINDOW", given)
+
+    assert load_settings().verify_window == timedelta(seconds=90)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALERTMEND_PORT", "many"),
+        ("ALERTMEND_VERIFY_WINDOW", "0"),
+        ("ALERTMEND_DECIDE_WITHIN", "-5"),
+        ("ALERTMEND_DATABASE_URL", "mysql://db/alertmend"),
+        ("KUBECONFIG", "/a:/b"),
+    ],
+)
+def test_a_bad_value_is_refused_by_the_name_of_its_variable(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(BadInput, match=name):
+        load_settings()
+
+
+def test_an_error_never_repeats_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMEND_URL", "am_secret")
+
+    with pytest.raises(BadInput) as caught:
+        load_client_settings()
+
+    assert "am_secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("example.org", False)],
+)
+def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
+    assert Settings(host=host).is_loopback is loopback
