@@ -16,6 +16,8 @@ from api.schemas import ApprovalView
 from graph.incident import Entry, Incident
 from tools.diffing import FieldChange
 
+_ANSWER_LINES = 6
+_MARGIN = 24
 _STYLES = {
     "proposed": "bold yellow", "decided": "bold", "applied": "bold green", "verdict": "bold",
     "ended": "bold green", "error": "bold red", "node_entered": "cyan",
@@ -124,7 +126,7 @@ def _tell(entry: Entry) -> str:
         case "tool_called":
             return f"{data.get('tool')} {_json(data.get('arguments'))}  {data.get('reason', '')}"
         case "tool_answered":
-            return f"[{data.get('evidence')}] {_first_lines(str(data.get('excerpt', '')))}"
+            return f"[{data.get('evidence')}] {_answer(data)}"
         case "proposed":
             return f"{data.get('approval_id')}: {data.get('summary')} ({data.get('target')})"
         case "checked":
@@ -138,9 +140,15 @@ def _check(check: Mapping[str, Any]) -> str:
     return f"{sign} {check.get('predicate')} ({check.get('detail')})"
 
 
-def _first_lines(text: str, count: int = 3) -> str:
-    lines = text.strip().splitlines()
-    return "\n".join([*lines[:count], *(["…"] if len(lines) > count else [])]).replace("\n", "\n" + " " * 24)
+def _answer(data: Mapping[str, Any]) -> str:
+    """Return the first lines of what a tool answered; whole objects as JSON only by their size."""
+    excerpt = str(data.get("excerpt", "")).strip()
+    size = f"{'error' if data.get('is_error') else 'ok'}, {data.get('characters')} characters"
+    if excerpt.startswith(("{", "[")) and not data.get("is_error"):
+        return f"{size} of JSON"
+    lines = excerpt.splitlines()
+    shown = [size, *lines[:_ANSWER_LINES], *(["…"] if len(lines) > _ANSWER_LINES else [])]
+    return ("\n" + " " * _MARGIN).join(shown)
 
 
 def _plan(approval: ApprovalView) -> str:

@@ -103,7 +103,7 @@ def _root_cause(case: CaseFile) -> str:
     diagnosis = case.incident.diagnosis
     if diagnosis is None:
         return "No root cause was established."
-    cited = "".join(f" [{name}]" for name in diagnosis.evidence)
+    cited = "".join(f" [{name}]" for name in sorted(diagnosis.evidence, key=lambda name: int(name[1:])))
     where = _text(", ".join(str(target) for target in diagnosis.root_causes) or "none named")
     return (
         f"**{_text(diagnosis.summary)}**{cited}\n\n{_text(diagnosis.cause)}\n\n"

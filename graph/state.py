@@ -47,6 +47,12 @@ class IncidentState(BaseModel):
     ending: Ending | None = None
 
 
+CHECKPOINTED: tuple[type[BaseModel], ...] = (
+    AlertGroup, Target, ReadCall, Diagnosis, Candidate, PatchArguments, Outcome, Ending,
+)  # fmt: skip
+"""The only types of ours that a saver may bring to life again; a test holds them to the state's fields."""
+
+
 @dataclass(frozen=True)
 class RunContext:
     """Which take-over of the incident this run is: every write to the ledger names it."""

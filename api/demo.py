@@ -1,0 +1,154 @@
+"""The demo: the whole loop on the sandbox cluster, live in a terminal, with nothing to set up.
+
+The service and the cluster run in a background thread; everything shown here came over HTTP, as it would for
+any user. All of it is gone when the demo ends.
+"""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from api.client import Client
+from api.console import plain, render_entry, render_proposal
+from api.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from tools.sandbox import SandboxCluster, Scenario
+
+Answer = Literal["ask", "approve", "reject"]
+# A kubelet's own first pause: the broken pods then stand still enough to be looked at.
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 10.0, 60.0
+_WINDOW, _BUDGET = timedelta(seconds=5), timedelta(seconds=90)
+_PIPE_COLUMNS = 160
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A broken sandbox cluster and a service that watches it."""
+
+    cluster: "SandboxCluster"
+    scenario: "Scenario"
+    url: str
+    token: str
+
+
+def run(scenario: str, *, yes: bool = False, reject: bool = False) -> int:
+    """Run the demo and return 0 if the loop ended as decided, else 1."""
+    from anyio.from_thread import start_blocking_portal
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+    answer: Answer = "approve" if yes else "reject" if reject else "ask"
+    console.rule("alertmend demo")
+    with TemporaryDirectory(prefix="alertmend-demo-") as folder, start_blocking_portal() as portal:
+        with console.status("Starting the sandbox cluster and the service, and breaking something ..."):
+            stage = portal.wrap_async_context_manager(_set(scenario, Path(folder)))
+            stage_entered = stage.__enter__()
+        try:
+            return _Telling(console, stage_entered, answer).tell()
+        finally:
+            stage.__exit__(None, None, None)
+
+
+@asynccontextmanager
+async def _set(scenario_name: str, folder: Path) -> AsyncIterator[Stage]:
+    from api.server import serving
+    from api.settings import Settings
+    from tools.sandbox import SCENARIOS, Pace, SandboxCluster
+
+    scenario = SCENARIOS[scenario_name]
+    tokens = TokenStore(folder / "tokens.json")
+    token = tokens.create("you", "admin")
+    pace = Pace(first_backoff=_FIRST_BACKOFF_SECONDS, longest_backoff=_LONGEST_BACKOFF_SECONDS)
+    async with SandboxCluster(pace=pace) as cluster:
+        reader, writer = cluster.write_kubeconfigs(folder)
+        settings = Settings(
+            kubeconfig=reader, write_kubeconfig=writer, tokens=tokens.path, port=0,
+            database_url=f"sqlite+aiosqlite:///{folder}/demo.db",
+            verify_window=_WINDOW, verify_budget=_BUDGET,
+        )  # fmt: skip
+        await cluster.break_as(scenario)
+        async with serving(settings) as url:
+            yield Stage(cluster, scenario, url, token)
+
+
+class _Telling:
+    """Shows what happens, line by line, and asks where a decision is due."""
+
+    def __init__(self, console: Console, stage: Stage, answer: Answer) -> None:
+        self._console = console
+        self._stage = stage
+        self._answer = answer
+        self._rejected = False
+
+    def tell(self) -> int:
+        """Post the alert, follow the incident to its end, print the report."""
+        console, scenario = self._console, self._stage.scenario
+        console.print(plain(f"Scenario {scenario.name}: {scenario.description}", "bold"))
+        console.print(self._pods())
+        with Client(self._stage.url, self._stage.token) as client:
+            pods = [pod for pod in self._stage.cluster.select("Pod") if scenario.owns(pod)]
+            console.print(plain(f"POST {self._stage.url}/v1/webhooks/alertmanager", "bold"))
+            (incident_id,) = client.deliver(scenario.alert_body(pods))
+            for entry in client.follow(incident_id):
+                console.print(render_entry(entry))
+                if entry.kind == "proposed":
+                    self._decide(client, str(entry.data["approval_id"]))
+            incident = client.incident(incident_id)
+            report = client.report(incident_id)
+        console.print(self._pods())
+        console.rule("report")
+        if console.is_terminal:
+            console.print(Markdown(report))
+        else:
+            console.print(plain(report), soft_wrap=True)
+        untouched = not self._stage.cluster.writes
+        went_as_decided = (
+            incident.status == "rejected" and untouched
+            if self._rejected
+            else incident.status == "resolved" and incident.verdict == "verified"
+        )
+        return 0 if went_as_decided else 1
+
+    def _decide(self, client: Client, approval_id: str) -> None:
+        seen = client.approval(approval_id)
+        self._console.print(render_proposal(seen))
+        if self._approves():
+            client.approve(seen.id, digest=seen.digest, reason="approved in the demo")
+            return
+        self._rejected = True
+        client.reject(seen.id, reason="rejected in the demo")
+
+    def _approves(self) -> bool:
+        if self._answer != "ask":
+            option = "--yes" if self._answer == "approve" else "--reject"
+            self._console.print(plain(f"{option}: decided for you"))
+            return self._answer == "approve"
+        while True:
+            said = self._console.input("[bold]Let exactly this change happen? \\[y/n] [/]").strip().lower()
+            if said in {"y", "yes", "n", "no"}:
+                return said.startswith("y")
+
+    def _pods(self) -> Table:
+        table = Table("pod", "ready", "state", box=None, padding=(0, 3, 0, 0), header_style="bold")
+        for pod in self._stage.cluster.select("Pod"):
+            if self._stage.scenario.owns(pod):
+                table.add_row(*(plain(cell) for cell in _summarise(pod)))
+        return table
+
+
+def _summarise(pod: dict[str, Any]) -> tuple[str, str, str]:
+    states = pod["status"].get("containerStatuses") or []
+    reasons = [
+        detail.get("reason", kind.capitalize()) for one in states for kind, detail in one["state"].items()
+    ]
+    ready = sum(1 for one in states if one["ready"])
+    return pod["metadata"]["name"], f"{ready}/{len(states)}", ", ".join(reasons)
