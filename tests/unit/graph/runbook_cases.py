@@ -1,0 +1,205 @@
+"""Cases for the runbook tests: evidence recorded from a real API server, and a small cluster made of dicts.
+
+The recordings were made with the project's own reading tools. The made-up cluster answers the same calls, so
+that a test can say in a few lines what differs.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from graph.alerts import AlertGroup
+from graph.diagnosis import CallTools, Evidence, ReadCall, Step
+from graph.ports import Case
+from graph.runbooks import RunbookMind
+from graph.targets import Target
+
+RECORDINGS = Path(__file__).parents[2] / "data" / "runbooks"
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+POD = "shop-698c8b469-882fm"
+Object = dict[str, Any]
+Answer = Callable[[ReadCall], tuple[str, bool]]
+
+
+def load(name: str) -> Case:
+    """Return a recorded case whose evidence is complete."""
+    recorded = json.loads((RECORDINGS / f"{name}.json").read_text())
+    return Case(
+        group=AlertGroup.model_validate(recorded["alert"]),
+        target=Target.model_validate(recorded["target"]),
+        evidence=tuple(Evidence.model_validate(each) for each in recorded["evidence"]),
+        setbacks=(),
+        tried=(),
+    )
+
+
+def alert_about(target: Target, pod: str | None = None) -> Case:
+    """Return a case at its beginning: one firing alert, no evidence."""
+    labels = {"alertname": "KubePodNotReady", "namespace": "default"} | ({"pod": pod} if pod else {})
+    alert = {"status": "firing", "labels": labels, "startsAt": NOW.isoformat(), "fingerprint": "f"}
+    group = {"version": "4", "groupKey": "g", "status": "firing", "receiver": "r", "alerts": [alert]}
+    return Case(AlertGroup.model_validate(group), target, (), (), ())
+
+
+async def play(case: Case, answer: Answer, most_steps: int = 10) -> tuple[Step, Case, list[CallTools]]:
+    """Let the mind ask until it decides; return the decision, the case by then, and the questions."""
+    asked: list[CallTools] = []
+    for _ in range(most_steps):
+        step = await RunbookMind().decide(case)
+        if not isinstance(step, CallTools):
+            return step, case, asked
+        asked.append(step)
+        case = replace(case, evidence=(*case.evidence, *_answers(step.calls, answer, len(case.evidence))))
+    raise AssertionError(f"no decision after {most_steps} steps")
+
+
+def _answers(calls: Iterable[ReadCall], answer: Answer, before: int) -> Iterable[Evidence]:
+    for number, call in enumerate(calls, start=before + 1):
+        text, is_error = answer(call)
+        fields = {"tool": call.tool, "arguments": call.arguments, "text": text, "is_error": is_error}
+        yield Evidence.model_validate({**fields, "id": f"E{number}", "at": NOW})
+
+
+@dataclass
+class MadeUpCluster:
+    """Answers the reading tools from dicts: a Deployment `shop` with one pod of its newest revision."""
+
+    containers: list[Object]
+    statuses: list[Object]
+    init_containers: list[Object] = field(default_factory=list)
+    init_statuses: list[Object] = field(default_factory=list)
+    older: list[list[Object]] = field(default_factory=list)
+    """Containers of the older revisions, the oldest first."""
+    ready_older: int = 0
+    """How many pods of the last older revision are ready."""
+    warnings: list[str] = field(default_factory=list)
+    siblings: list[Object] = field(default_factory=list)
+    services: list[Object] = field(default_factory=list)
+
+    def answer(self, call: ReadCall) -> tuple[str, bool]:
+        """Answer one call as our tools do."""
+        arguments = call.arguments
+        if call.tool == "kubectl_get" and "name" in arguments:
+            return json.dumps(self.workload), False
+        if call.tool == "kubectl_get":
+            return json.dumps({"items": self._list(arguments)}), False
+        return ("booting\nlistening\n" if call.tool == "kubectl_logs" else f"Name: {POD}"), False
+
+    def _list(self, arguments: Object) -> list[Object]:
+        match arguments["resourceType"], arguments.get("fieldSelector"):
+            case "replicasets", _:
+                return self.replicasets
+            case "pods", _:
+                return [self.pod]
+            case "events", "type=Warning":
+                return [self._event(message) for message in self.warnings]
+            case "deployments", _:
+                return [self.workload, *self.siblings]
+            case "services", _:
+                return self.services
+        return []
+
+    @property
+    def workload(self) -> Object:
+        """The Deployment."""
+        status = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": self.ready_older}
+        return deployment("shop", self.containers, status, self.init_containers)
+
+    @property
+    def replicasets(self) -> list[Object]:
+        """One ReplicaSet per revision, in no order."""
+        made = [
+            _replicaset(number, containers)
+            for number, containers in enumerate([*self.older, self.containers], 1)
+        ]
+        if self.older:
+            made[-2]["status"] = {"readyReplicas": self.ready_older}
+        return made
+
+    @property
+    def pod(self) -> Object:
+        """The pod of the newest revision."""
+        owner = {
+            "kind": "ReplicaSet",
+            "name": POD[:-6],
+            "uid": f"rs-{len(self.older) + 1}",
+            "controller": True,
+        }
+        return {
+            "kind": "Pod",
+            "metadata": {"name": POD, "namespace": "default", "ownerReferences": [owner]},
+            "spec": {"containers": self.containers, "initContainers": self.init_containers},
+            "status": {
+                "phase": "Pending",
+                "containerStatuses": self.statuses,
+                "initContainerStatuses": self.init_statuses,
+            },
+        }
+
+    def _event(self, message: str) -> Object:
+        reason = "Unhealthy" if "probe" in message else "Failed"
+        return {"reason": reason, "message": message, "involvedObject": {"kind": "Pod", "name": POD}}
+
+
+def deployment(
+    name: str, containers: list[Object], status: Object, init_containers: Iterable[Object] = ()
+) -> Object:
+    """Return a Deployment of one replica."""
+    template = {
+        "metadata": {"labels": {"app": name}},
+        "spec": {"containers": containers, "initContainers": list(init_containers)},
+    }
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}", "generation": 1},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
+            "template": copy.deepcopy(template),
+        },
+        "status": status,
+    }
+
+
+def _replicaset(number: int, containers: list[Object]) -> Object:
+    owner = {"kind": "Deployment", "name": "shop", "uid": "uid-shop", "controller": True}
+    return {
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"shop-{number}",
+            "uid": f"rs-{number}",
+            "annotations": {"deployment.kubernetes.io/revision": str(number)},
+            "ownerReferences": [owner],
+        },
+        "spec": {"template": {"spec": {"containers": containers}}},
+    }
+
+
+def waiting(name: str, reason: str, message: str = "") -> Object:
+    """Return the status of a container that hasn't started."""
+    return {"name": name, "ready": False, "state": {"waiting": {"reason": reason, "message": message}}}
+
+
+def killed(name: str, reason: str = "OOMKilled") -> Object:
+    """Return the status of a container that was killed just now and waits for its restart."""
+    end = {"reason": reason, "exitCode": 137, "finishedAt": NOW.isoformat()}
+    crash = waiting(name, "CrashLoopBackOff")
+    return {**crash, "restartCount": 3, "lastState": {"terminated": end}}
+
+
+def running(name: str, *, ready: bool) -> Object:
+    """Return the status of a container that runs."""
+    return {"name": name, "ready": ready, "state": {"running": {"startedAt": NOW.isoformat()}}}
+
+
+SHOP = Target(kind="Deployment", namespace="default", name="shop")
+
+
+async def decide(cluster: MadeUpCluster, **changes: Any) -> Step:
+    """Return what the mind decides about the made-up Deployment; `changes` are fields of the case."""
+    step, _, _ = await play(replace(alert_about(SHOP, POD), **changes), cluster.answer)
+    return step

@@ -1,0 +1,190 @@
+"""An image that can't be pulled: which value is proposed, and when none is."""
+
+from typing import Any
+
+import pytest
+
+from graph.diagnosis import HandOver, ProposePatch, Step
+from graph.runbooks import RunbookMind
+from tests.unit.graph.runbook_cases import MadeUpCluster, decide, deployment, load, running, waiting
+from tools.patch import PatchArguments
+
+HEALTHY = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}
+MISSING = 'Failed to pull image "shop/api:1.2-": docker.io/shop/api:1.2-: not found'
+DENIED = 'Failed to pull image "shop/api:1.2-": pull access denied, repository does not exist'
+UNREACHABLE = 'Failed to pull image "shop/api:1.2-": dial tcp: lookup docker.io: no such host'
+
+
+def container(image: str, name: str = "app") -> dict[str, Any]:
+    return {"name": name, "image": image}
+
+
+def broken(image: str = "shop/api:1.2-", **changes: Any) -> MadeUpCluster:
+    fields: dict[str, Any] = {
+        "containers": [container(image)],
+        "statuses": [waiting("app", "ImagePullBackOff", f'Back-off pulling image "{image}"')],
+        "warnings": [MISSING],
+    }
+    return MadeUpCluster(**(fields | changes))
+
+
+def image_of(step: Step) -> str:
+    assert isinstance(step, ProposePatch), step
+    assert isinstance(step.candidate.call.patch_data, dict)
+    (found,) = step.candidate.call.patch_data["spec"]["template"]["spec"]["containers"]
+    assert found.keys() == {"name", "image"}
+    return str(found["image"])
+
+
+async def test_the_recorded_fault_is_mended_with_the_revision_that_ran() -> None:
+    step = await RunbookMind().decide(load("image_pull"))
+
+    assert isinstance(step, ProposePatch)
+    assert step.candidate.call.as_json() == {
+        "resourceType": "deployment",
+        "name": "rbd-image",
+        "namespace": "default",
+        "patchType": "strategic",
+        "patchData": {
+            "spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.25"}]}}}
+        },
+    }
+    assert (step.candidate.grounding, step.candidate.risk) == ("last_good_revision", "low")
+    assert step.diagnosis.confidence == "high"
+    assert all(part in step.diagnosis.summary for part in ("rbd-image", "nginx:1.25-", "nginx:1.25"))
+    assert {"E1", "E2", "E3", "E4"} <= set(step.diagnosis.evidence)
+
+
+async def test_a_statefulset_without_revisions_gets_the_nearest_tag_as_a_guess() -> None:
+    step = await RunbookMind().decide(load("statefulset_image"))
+
+    assert image_of(step) == "redis:7"
+    assert isinstance(step, ProposePatch)
+    assert (step.candidate.grounding, step.candidate.risk) == ("guess", "medium")
+    assert step.diagnosis.confidence == "low"
+    assert "delete that pod" in step.candidate.basis
+
+
+async def test_a_refused_repository_is_handed_over() -> None:
+    step = await RunbookMind().decide(load("image_denied"))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is not None
+    assert "imagePullSecrets" in step.advice[0]
+
+
+async def test_a_revision_whose_pods_are_ready_is_preferred_to_a_later_one() -> None:
+    step = await decide(
+        broken(older=[[container("shop/api:0.9")], [container("shop/api:1.0")]], ready_older=1)
+    )
+
+    assert image_of(step) == "shop/api:1.0"
+    assert isinstance(step, ProposePatch)
+    assert step.diagnosis.confidence == "high"
+
+
+@pytest.mark.parametrize("odd", ["shop/api:1.2-", "shop/api:1.1_", "shop/api:latest", "shop/api", "shop//:x"])
+async def test_older_revisions_with_unusable_images_are_skipped(odd: str) -> None:
+    step = await decide(broken(older=[[container("shop/api:1.0")], [container(odd)]]))
+
+    assert image_of(step) == "shop/api:1.0"
+
+
+async def test_an_older_image_that_could_not_be_pulled_either_is_skipped() -> None:
+    also = 'Failed to pull image "shop/api:1.1": not found'
+
+    step = await decide(
+        broken(older=[[container("shop/api:1.0")], [container("shop/api:1.1")]], warnings=[MISSING, also])
+    )
+
+    assert image_of(step) == "shop/api:1.0"
+
+
+async def test_a_healthy_neighbour_of_the_same_repository_comes_second() -> None:
+    near = deployment("near", [container("docker.io/shop/api:1.1")], HEALTHY)
+    sick = deployment("sick", [container("shop/api:1.2.9")], {})
+    other = deployment("other", [container("shop/web:1.2")], HEALTHY)
+
+    step = await decide(broken(siblings=[sick, other, near]))
+
+    assert image_of(step) == "docker.io/shop/api:1.1"
+    assert isinstance(step, ProposePatch)
+    assert step.candidate.grounding == "sibling"
+
+
+async def test_values_are_proposed_one_after_the_other_and_then_a_person_is_asked() -> None:
+    near = deployment("near", [container("shop/api:1.1")], HEALTHY)
+    cluster = broken(older=[[container("shop/api:1.0")]], siblings=[near])
+    images: list[str] = []
+    tried: list[PatchArguments] = []
+    setbacks = ("it didn't help",)
+
+    while isinstance(step := await decide(cluster, tried=tuple(tried), setbacks=setbacks), ProposePatch):
+        images.append(image_of(step))
+        tried.append(step.candidate.call.stamped("A1", None).guarded("42"))
+
+    assert images == ["shop/api:1.0", "shop/api:1.1", "shop/api:1.2"]
+    assert isinstance(step, HandOver)
+    assert "it didn't help" in step.reason
+    assert step.diagnosis is not None
+
+
+@pytest.mark.parametrize("message", [DENIED, UNREACHABLE])
+async def test_another_tag_of_a_repository_that_refuses_or_is_silent_is_not_proposed(message: str) -> None:
+    same = broken(older=[[container("shop/api:1.0")]], warnings=[message])
+    moved = broken(older=[[container("quay.io/shop/api:1.0")]], warnings=[message])
+
+    assert isinstance(await decide(same), HandOver)
+    assert image_of(await decide(moved)) == "quay.io/shop/api:1.0"
+
+
+async def test_a_repository_called_unauthorized_is_not_taken_for_a_refusal() -> None:
+    image = "shop/unauthorized:1.2-"
+    message = f'Failed to pull image "{image}": docker.io/{image}: not found'
+
+    step = await decide(broken(image, warnings=[message]))
+
+    assert image_of(step) == "shop/unauthorized:1.2"
+
+
+@pytest.mark.parametrize(
+    ("image", "mended"),
+    [("nginx::1.25", "nginx:1.25"), ("Nginx:1.25", "nginx:1.25"), ("nginx: 1.25", "nginx:1.25")],
+)
+async def test_a_malformed_reference_is_mended_by_its_nearest_form(image: str, mended: str) -> None:
+    step = await decide(broken(image, statuses=[waiting("app", "InvalidImageName")], warnings=[]))
+
+    assert image_of(step) == mended
+
+
+@pytest.mark.parametrize("image", ["nginx:", "nginx:-", "nginx:latest-", "", "@@@", "a" * 5000])
+async def test_a_reference_that_cannot_be_mended_is_handed_over(image: str) -> None:
+    step = await decide(broken(image, statuses=[waiting("app", "InvalidImageName")], warnings=[]))
+
+    assert isinstance(step, HandOver)
+
+
+async def test_all_broken_containers_are_mended_at_once_and_sound_ones_left_alone() -> None:
+    step = await decide(
+        broken(
+            containers=[container("shop/api:1.2-"), container("redis:7", "cache")],
+            statuses=[waiting("app", "ErrImagePull"), running("cache", ready=True)],
+            init_containers=[container("busybox:1.36-", "prepare")],
+            init_statuses=[waiting("prepare", "ImagePullBackOff")],
+            warnings=[],
+        )
+    )
+
+    assert isinstance(step, ProposePatch)
+    assert isinstance(step.candidate.call.patch_data, dict)
+    assert step.candidate.call.patch_data["spec"]["template"]["spec"] == {
+        "initContainers": [{"name": "prepare", "image": "busybox:1.36"}],
+        "containers": [{"name": "app", "image": "shop/api:1.2"}],
+    }
+
+
+async def test_a_container_that_something_else_injected_is_handed_over() -> None:
+    step = await decide(broken(statuses=[waiting("proxy", "ImagePullBackOff")]))
+
+    assert isinstance(step, HandOver)
+    assert "injected" in step.advice[0]

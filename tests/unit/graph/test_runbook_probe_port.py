@@ -1,0 +1,156 @@
+"""A probe at the wrong port: which port is proposed, and what isn't this fault."""
+
+from typing import Any
+
+import pytest
+
+from graph.diagnosis import HandOver, ProposePatch, Step
+from graph.runbooks import RunbookMind
+from tests.unit.graph.runbook_cases import MadeUpCluster, decide, killed, load, running
+
+HTTP = {"containerPort": 8080, "name": "http"}
+METRICS = {"containerPort": 9090, "name": "metrics"}
+SERVICE = {
+    "metadata": {"name": "shop"},
+    "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80, "targetPort": "http"}]},
+}
+
+
+def refused(kind: str, port: int | str) -> str:
+    url = f"http://10.0.0.9:{port}/"
+    return f'{kind} probe failed: Get "{url}": dial tcp 10.0.0.9:{port}: connect: connection refused'
+
+
+def container(port: int | str, ports: list[dict[str, Any]], **probes: Any) -> dict[str, Any]:
+    readiness = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": port}}}
+    return {"name": "app", "image": "shop/api:1.0", "ports": ports, **(probes or readiness)}
+
+
+def unready(*containers: dict[str, Any], warnings: list[str], **changes: Any) -> MadeUpCluster:
+    fields: dict[str, Any] = {
+        "containers": list(containers),
+        "statuses": [running("app", ready=False)],
+        "warnings": warnings,
+    }
+    return MadeUpCluster(**(fields | changes))
+
+
+def probes_of(step: Step) -> dict[str, Any]:
+    assert isinstance(step, ProposePatch), step
+    assert isinstance(step.candidate.call.patch_data, dict)
+    (found,) = step.candidate.call.patch_data["spec"]["template"]["spec"]["containers"]
+    return {field: value for field, value in found.items() if field != "name"}
+
+
+async def test_the_recorded_fault_is_mended_with_the_declared_port() -> None:
+    step = await RunbookMind().decide(load("probe_port"))
+
+    assert probes_of(step) == {"readinessProbe": {"httpGet": {"port": 80}}}
+    assert isinstance(step, ProposePatch)
+    assert step.candidate.grounding == "same_object"
+    assert step.diagnosis.confidence == "high"
+    assert all(part in step.diagnosis.summary for part in ("rbd-probe", "api", "8081", "80"))
+
+
+async def test_a_liveness_probe_at_the_wrong_port_restarts_the_container_and_is_mended_too() -> None:
+    step = await RunbookMind().decide(load("liveness_port"))
+
+    assert probes_of(step) == {"livenessProbe": {"httpGet": {"port": 80}}}
+    assert isinstance(step, ProposePatch)
+    assert "restarted again and again" in step.diagnosis.cause
+
+
+async def test_the_port_of_the_last_revision_comes_first() -> None:
+    older = container("http", [METRICS, HTTP])
+
+    step = await decide(
+        unready(container(8081, [METRICS, HTTP]), older=[[older]], warnings=[refused("Readiness", 8081)])
+    )
+
+    assert probes_of(step) == {"readinessProbe": {"httpGet": {"port": "http"}}}
+    assert isinstance(step, ProposePatch)
+    assert step.candidate.grounding == "last_good_revision"
+
+
+async def test_of_several_ports_the_one_named_http_is_proposed() -> None:
+    step = await decide(
+        unready(container(8081, [METRICS, HTTP]), services=[SERVICE], warnings=[refused("Readiness", 8081)])
+    )
+
+    assert probes_of(step) == {"readinessProbe": {"httpGet": {"port": 8080}}}
+    assert isinstance(step, ProposePatch)
+    assert "Service shop" in step.candidate.basis
+
+
+async def test_all_misdirected_probes_of_a_container_are_mended_at_once() -> None:
+    probes = {
+        "readinessProbe": {"httpGet": {"port": 8081}},
+        "livenessProbe": {"tcpSocket": {"port": 8081}},
+        "startupProbe": {"exec": {"command": ["true"]}},
+    }
+
+    step = await decide(
+        unready(
+            container(8081, [HTTP], **probes),
+            statuses=[killed("app", "Error")],
+            warnings=[refused("Readiness", 8081), refused("Liveness", 8081)],
+        )
+    )
+
+    assert probes_of(step) == {
+        "readinessProbe": {"httpGet": {"port": 8080}},
+        "livenessProbe": {"tcpSocket": {"port": 8080}},
+    }
+
+
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "Readiness probe failed: HTTP probe failed with statuscode: 500",
+        'Readiness probe failed: Get "http://10.0.0.9:8081/": context deadline exceeded',
+        "Liveness probe failed: connection refused",
+    ],
+)
+async def test_a_probe_that_is_answered_or_only_slow_is_another_fault(warning: str) -> None:
+    step = await decide(unready(container(8081, [HTTP]), warnings=[warning]))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is None
+
+
+@pytest.mark.parametrize("port", [8080, "8080", "http"])
+async def test_a_probe_at_a_declared_port_is_another_fault(port: int | str) -> None:
+    step = await decide(unready(container(port, [HTTP]), warnings=[refused("Readiness", 8080)]))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is None
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [[], [METRICS, {"containerPort": 9091}], [{"containerPort": 0}], [{"containerPort": 99999}]],
+)
+async def test_without_one_port_to_choose_a_person_is_asked(ports: list[dict[str, Any]]) -> None:
+    step = await decide(unready(container(8081, ports), warnings=[refused("Readiness", 8081)]))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is not None
+    assert "containerPort" in step.advice[0]
+
+
+async def test_an_image_fault_in_the_same_pod_is_mended_first() -> None:
+    other = {"name": "web", "image": "nginx:1.25-"}
+    waiting = {"name": "web", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+
+    step = await decide(
+        unready(
+            container(8081, [HTTP]),
+            other,
+            statuses=[running("app", ready=False), waiting],
+            older=[[{"name": "web", "image": "nginx:1.25"}]],
+            warnings=[refused("Readiness", 8081)],
+        )
+    )
+
+    assert isinstance(step, ProposePatch)
+    assert "nginx:1.25-" in step.diagnosis.summary
