@@ -48,7 +48,7 @@ def list_tokens() -> None:
 
 
 @app.command()
-def revoke(name: Name) -> None:
+def revoke(name: Annotated[str, typer.Argument(help="As `token list` shows it.")]) -> None:
     """Make a token worthless, at once."""
     _open_store().revoke(name)
     typer.echo(f"the token of {name} is revoked")

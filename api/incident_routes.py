@@ -20,6 +20,12 @@ Limit = Annotated[int, Query(ge=1, le=200, description="How many to return at mo
 Continue = Annotated[str | None, Query(alias="continue", description="From the page before, unchanged.")]
 
 
+class Markdown(PlainTextResponse):
+    """A report as it was stored."""
+
+    media_type = "text/markdown"
+
+
 @router.get("", responses=answers(200, "Newest first.", INCIDENTS, refusals=(401, 403, 422, 503)))
 async def list_incidents(
     door: DoorIn,
@@ -43,7 +49,7 @@ async def read_incident(incident_id: str, door: DoorIn, _caller: Viewer) -> Inci
 
 @router.get(
     "/{incident_id}/report",
-    response_class=PlainTextResponse,
+    response_class=Markdown,
     responses=answers(200, "Markdown.", REPORT, refusals=(401, 403, 404, 503), media_type="text/markdown"),
 )
 async def read_report(incident_id: str, door: DoorIn, _caller: Viewer) -> Response:
@@ -52,7 +58,7 @@ async def read_report(incident_id: str, door: DoorIn, _caller: Viewer) -> Respon
     if report is None:
         incident = await door.ledger.incidents.find(incident_id)
         raise ReportNotWritten(f"incident {incident_id} is {incident.status}; its report comes at the end")
-    return Response(report, media_type="text/markdown")
+    return Markdown(report)
 
 
 @router.get(
@@ -78,7 +84,7 @@ async def follow_incident(
     incident = await door.ledger.incidents.find(incident_id)
     if incident.status not in ACTIVE and not await door.ledger.incidents.entries(incident_id, after=start):
         return Response(status_code=204)
-    return EventSourceResponse(follow(door.ledger.incidents, incident_id, start, door.closing), sep="\n")
+    return EventSourceResponse(follow(door.ledger.incidents, incident_id, start, door.closing))
 
 
 @router.get(

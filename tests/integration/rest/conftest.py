@@ -1,87 +1,12 @@
-"""A real ledger on SQLite behind the real app, and a runner that only remembers whom it was to wake."""
+"""A house per test; `expiries` may be overridden."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
-from api.app import create_app
-from api.door import Door
-from api.tokens import Role, TokenStore
-from checkpoints.ledger import Expiries, Ledger, open_ledger
-from graph.alerts import AlertGroup
-from graph.identifiers import new_id
-from graph.proposal import Proposal, UndoPlan, VerificationPlan
-from graph.targets import Target
-from tools.diffing import FieldChange
-from tools.executor import ExecutingServer
-from tools.patch import PatchArguments
-
-SEED = Path(__file__).parents[2] / "data" / "alertmanager-webhook.json"
-_TARGET = Target(kind="Deployment", namespace="default", name="nginx-deployment")
-_IMAGE = "spec.template.spec.containers[nginx].image"
-
-
-@dataclass
-class House:
-    """The app with all that a test wants to look at behind it."""
-
-    ledger: Ledger
-    client: httpx.AsyncClient
-    store: TokenStore
-    tokens: dict[str, str]
-    woken: list[str] = field(default_factory=list)
-    retried: list[tuple[str, str]] = field(default_factory=list)
-
-    def as_(self, name: str) -> dict[str, str]:
-        """Return the headers of alice or bob (approvers), or of the holder of the role `name`."""
-        return {"Authorization": f"Bearer {self.tokens[name]}"}
-
-    async def open_incident(self) -> str:
-        """Deliver the seed's alert to the ledger and return its incident."""
-        raw = SEED.read_bytes()
-        return (await self.ledger.intake.accept(AlertGroup.model_validate_json(raw), raw)).incident_ids[0]
-
-    async def propose(self, *, quorum: int = 1, image: str = "nginx:1.25", incident_id: str = "") -> Proposal:
-        """Let a run of a new incident (or of the given one) propose to set the image."""
-        incident_id = incident_id or await self.open_incident()
-        epoch = await self.ledger.incidents.begin_run(incident_id)
-        proposal = make_proposal(incident_id, image)
-        await self.ledger.approvals.propose(proposal, epoch, quorum=quorum)
-        return proposal
-
-
-def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:
-    """Return a proposal to set the image of the seed's Deployment."""
-    approval_id = new_id("apr")
-    containers = [{"name": "nginx", "image": image}]
-    call = PatchArguments(
-        resource_type="deployment",
-        name="nginx-deployment",
-        namespace="default",
-        patch_data={"spec": {"template": {"spec": {"containers": containers}}}},
-    )
-    return Proposal(
-        id=approval_id,
-        incident_id=incident_id,
-        purpose="fix",
-        arguments=call.stamped(approval_id, {}),
-        server=ExecutingServer(name="alertmend-kubernetes", version="0.1.0", schema_sha256="0" * 64),
-        target=_TARGET,
-        target_uid="9e0c3f6e-1c3c-4c39-8df6-0e4a4d4fbb0a",
-        diff=(FieldChange(path=_IMAGE, before="nginx:1.25-", after=image),),
-        summary=f"Set the image of container nginx to {image}",
-        grounding="last_good_revision",
-        basis=f"{image} ran in revision 1",
-        risk="low",
-        verification_plan=VerificationPlan(
-            workload=_TARGET, predicates=("rollout_complete",), window_seconds=60, budget_seconds=600
-        ),
-        undo_plan=UndoPlan(summary="Set the image back to nginx:1.25-", call=None),
-        policy_version="builtin-1",
-    )
+from checkpoints.ledger import Expiries
+from tests.integration.rest.house import House, open_house
 
 
 @pytest.fixture
@@ -90,26 +15,6 @@ def expiries() -> Expiries:
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path, expiries: Expiries) -> AsyncIterator[Ledger]:
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db", expiries) as opened:
+async def house(tmp_path: Path, expiries: Expiries) -> AsyncIterator[House]:
+    async with open_house(tmp_path, expiries) as opened:
         yield opened
-
-
-@pytest.fixture
-async def house(ledger: Ledger, tmp_path: Path) -> AsyncIterator[House]:
-    store = TokenStore(tmp_path / "tokens.json")
-    people: dict[str, Role] = {
-        "alice": "approver", "bob": "approver", "ingest": "ingest", "viewer": "viewer", "admin": "admin",
-    }  # fmt: skip
-    tokens = {name: store.create(name, role) for name, role in people.items()}
-    woken: list[str] = []
-    retried: list[tuple[str, str]] = []
-
-    async def retry(incident_id: str, by: str) -> None:
-        await ledger.incidents.retry(incident_id, by, afresh=False)
-        retried.append((incident_id, by))
-
-    app = create_app(Door(ledger=ledger, wake=woken.append, retry=retry, tokens=store))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://alertmend") as client:
-        yield House(ledger, client, store, tokens, woken, retried)

@@ -9,7 +9,7 @@ import pytest
 from checkpoints.ledger import Expiries
 from graph.incident import Ending
 from graph.proposal import Proposal
-from tests.integration.rest.conftest import House
+from tests.integration.rest.house import House
 from tools.executor import Grant
 
 PROBLEM = "application/problem+json"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.rest.conftest import SEED, House
+from tests.integration.rest.house import SEED, House
 
 PATHS = ["/v1/webhooks/alertmanager", "/alert"]
 

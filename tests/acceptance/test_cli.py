@@ -1,0 +1,298 @@
+"""The command line against a real service on loopback: what a person types, sees, and gets as exit code."""
+
+import asyncio
+import json
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from api.cli import ScenarioName
+from api.cli_tokens import RoleName
+from api.tokens import TokenStore
+from checkpoints.ledger import Expiries
+from graph.incident import Ending
+from tests.integration.rest.house import PEOPLE, SEED, House, open_house
+from tools.sandbox import SCENARIOS
+
+ROOT = Path(__file__).parents[2]
+_INSTALLED = shutil.which("alertmend", path=str(Path(sys.executable).parent))
+COMMAND = [_INSTALLED] if _INSTALLED else [sys.executable, "-c", "from api.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Terminal:
+    """A person's terminal: a folder and an environment, with a service somewhere or not."""
+
+    folder: Path
+    url: str = "http://127.0.0.1:9"
+
+    def environment(self, token: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return kept | {
+            "PYTHONPATH": str(ROOT),
+            "ALERTMEND_URL": self.url,
+            "ALERTMEND_TOKEN": token,
+            "TZ": "UTC",
+            "HTTP_PROXY": "http://127.0.0.1:1",
+        }
+
+    async def run(self, *arguments: str, token: str = "", keys: str = "") -> Ran:
+        """Run one command; `keys` is what is typed."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            *arguments,
+            cwd=self.folder,
+            env=self.environment(token),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+        )
+        out, err = await asyncio.wait_for(process.communicate(keys.encode()), 60)
+        return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return Terminal(folder)
+
+
+@pytest.fixture
+async def house(tmp_path: Path, terminal: Terminal) -> AsyncIterator[House]:
+    """Serve a house over real HTTP, and let the terminal know where."""
+    async with open_house(tmp_path, Expiries()) as opened:
+        listener = socket.create_server(("127.0.0.1", 0))
+        terminal.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(opened.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server._serve([listener]))  # without taking the test run's signals
+        yield opened
+        opened.door.closing.set()
+        server.should_exit = True
+        await serving
+
+
+def test_help_costs_less_than_half_a_second_of_cpu_and_tells_the_exit_codes(terminal: Terminal) -> None:
+    costs = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            [*COMMAND, "--help"],
+            cwd=terminal.folder,
+            env=terminal.environment(""),
+            capture_output=True,
+            check=True,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        costs.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+    assert b"Exit codes" in done.stdout
+    assert min(costs) < 0.5, costs
+
+
+async def test_incidents_and_approvals_are_listed_with_whole_ids(house: House, terminal: Terminal) -> None:
+    proposal = await house.propose()
+    token = house.tokens["viewer"]
+
+    incidents = await terminal.run("incidents", token=token)
+    approvals = await terminal.run("approvals", "--status", "pending", token=token)
+
+    assert (incidents.code, approvals.code) == (0, 0), incidents.err
+    assert proposal.incident_id in incidents.out
+    assert "Deployment/nginx-deployment in default" in incidents.out
+    assert proposal.id in approvals.out
+
+
+@pytest.mark.parametrize("command", ["incidents", "approvals", "incident", "approval", "kill-switch status"])
+async def test_every_reading_command_speaks_json(house: House, terminal: Terminal, command: str) -> None:
+    proposal = await house.propose()
+    named = {"incident": [proposal.incident_id], "approval": [proposal.id]}.get(command, [])
+
+    ran = await terminal.run(*command.split(), *named, "--output", "json", token=house.tokens["viewer"])
+
+    assert (ran.code, ran.err) == (0, "")
+    document = json.loads(ran.out)
+    assert document.get("id", proposal.id) in {proposal.id, proposal.incident_id}
+
+
+async def test_approve_shows_everything_asks_and_sends_the_digest_it_showed(
+    house: House, terminal: Terminal
+) -> None:
+    proposal = await house.propose()
+
+    ran = await terminal.run("approve", proposal.id, token=house.tokens["alice"], keys="y\n")
+
+    assert ran.code == 0, ran.err
+    for shown in (
+        "nginx:1.25-", "Deployment/nginx-deployment in default", "low", "ran in revision 1", "kubectl patch",
+        "rollout complete", "Set the image back", proposal.digest, "[y/N]",
+    ):  # fmt: skip
+        assert shown in ran.out, shown
+    approval = await house.ledger.approvals.find(proposal.id)
+    assert (approval.status, approval.decisions[0].by) == ("approved", "alice")
+
+
+@pytest.mark.parametrize("keys", ["n\n", "\n", ""])
+async def test_anything_but_yes_decides_nothing(house: House, terminal: Terminal, keys: str) -> None:
+    proposal = await house.propose()
+
+    ran = await terminal.run("approve", proposal.id, token=house.tokens["alice"], keys=keys)
+
+    assert ran.code == 1
+    assert (await house.ledger.approvals.find(proposal.id)).status == "pending"
+
+
+async def test_approving_and_rejecting_can_be_scripted(house: House, terminal: Terminal) -> None:
+    token = house.tokens["alice"]
+
+    first = await house.propose()
+    approved = await terminal.run("approve", first.id, "--yes", "--reason", "sure", token=token)
+    second = await house.propose()
+    rejected = await terminal.run("reject", second.id, "--reason", "we want 1.26", token=token)
+    too_late = await terminal.run("approve", second.id, "--yes", token=house.tokens["bob"])
+
+    assert (approved.code, rejected.code, too_late.code) == (0, 0, 1)
+    assert too_late.err == f"alertmend: {too_late.err.removeprefix('alertmend: ').strip()}\n"
+    assert "already rejected: alice" in too_late.err
+
+
+async def test_a_rejection_without_a_reason_is_wrong_usage(house: House, terminal: Terminal) -> None:
+    proposal = await house.propose()
+
+    assert (await terminal.run("reject", proposal.id, token=house.tokens["alice"])).code == 2
+
+
+async def test_watch_follows_to_the_end_and_report_prints_markdown(house: House, terminal: Terminal) -> None:
+    incident_id = await house.open_incident()
+    watching = asyncio.create_task(terminal.run("watch", token=house.tokens["viewer"]))
+    early = await terminal.run("report", incident_id, token=house.tokens["viewer"])
+    epoch = await house.ledger.incidents.begin_run(incident_id)
+    await house.ledger.incidents.record(
+        incident_id, epoch, "tool_called", {"tool": "kubectl_get", "arguments": {}, "reason": "\x1b[2J[red]"}
+    )
+    ending = Ending(status="resolved", reason="healthy again")
+    await house.ledger.incidents.finish(incident_id, epoch, ending, "# Fine\n\n| a | b |\n")
+
+    watched = await watching
+    report = await terminal.run("report", incident_id, token=house.tokens["viewer"])
+
+    assert (early.code, watched.code, report.code) == (1, 0, 0)
+    assert "its report comes at the end" in early.err
+    assert "alert received" in watched.out
+    assert "healthy again" in watched.out
+    assert "\x1b" not in watched.out
+    assert "[red]" in watched.out
+    assert report.out == "# Fine\n\n| a | b |\n"
+
+
+async def test_retry_sets_a_failed_incident_going(house: House, terminal: Terminal) -> None:
+    incident_id = await house.open_incident()
+    token = house.tokens["alice"]
+
+    refused = await terminal.run("retry", incident_id, token=token)
+    epoch = await house.ledger.incidents.begin_run(incident_id)
+    await house.ledger.incidents.fail(incident_id, epoch, "unreachable")
+    retried = await terminal.run("retry", incident_id, token=token)
+
+    assert (refused.code, retried.code) == (1, 0)
+    assert house.retried == [(incident_id, "alice")]
+
+
+async def test_the_kill_switch_is_thrown_and_released(house: House, terminal: Terminal) -> None:
+    token = house.tokens["admin"]
+
+    on = await terminal.run("kill-switch", "on", "--reason", "drill", token=token)
+    status = await terminal.run("kill-switch", "status", token=token)
+    off = await terminal.run("kill-switch", "off", "--reason", "over", token=token)
+    denied = await terminal.run("kill-switch", "on", "--reason", "x", token=house.tokens["alice"])
+
+    assert (on.code, off.code, denied.code) == (0, 0, 1)
+    assert "is on since" in status.out
+    assert "by admin: drill" in status.out
+    assert "needs the role admin" in denied.err
+
+
+async def test_a_service_that_is_not_there_is_exit_code_3_with_a_remedy(terminal: Terminal) -> None:
+    ran = await terminal.run("incidents", token="am_x")
+
+    assert ran.code == 3
+    assert ran.err.count("\n") == 1
+    assert "alertmend serve" in ran.err
+
+
+@pytest.mark.parametrize("token", ["", "am_wrong"])
+async def test_an_unknown_token_is_exit_code_3(house: House, terminal: Terminal, token: str) -> None:
+    ran = await terminal.run("incidents", token=token)
+
+    assert ran.code == 3
+    assert "ALERTMEND_TOKEN" in ran.err
+
+
+async def test_an_unknown_incident_is_exit_code_1_in_one_line(house: House, terminal: Terminal) -> None:
+    ran = await terminal.run("incident", "inc-none/../../healthz", token=house.tokens["viewer"])
+
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
+
+
+async def test_tokens_are_made_listed_and_revoked(terminal: Terminal) -> None:
+    made = await terminal.run("token", "create", "--role", "approver", "--name", "alice")
+    twice = await terminal.run("token", "create", "--role", "admin", "--name", "alice")
+    listed = await terminal.run("token", "list")
+    revoked = await terminal.run("token", "revoke", "alice")
+
+    token = made.out.strip()
+    assert re.fullmatch(r"am_[A-Za-z0-9_-]{43}", token)
+    assert (twice.code, listed.code, revoked.code) == (1, 0, 0)
+    assert "alice" in listed.out
+    assert token not in listed.out
+    assert TokenStore(terminal.folder / "alertmend-tokens.json").find(token) is None
+
+
+async def test_a_setting_that_cannot_be_used_is_one_line(terminal: Terminal) -> None:
+    terminal.url = "not a url"
+
+    ran = await terminal.run("incidents", token="am_secret")
+
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "ALERTMEND_URL" in ran.err
+    assert "am_secret" not in ran.err
+
+
+async def test_the_services_log_never_carries_a_token(
+    house: House, terminal: Terminal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+
+    await terminal.run("incidents", token=house.tokens["viewer"])
+    await house.client.post("/alert", content=SEED.read_bytes(), headers=house.as_("ingest"))
+
+    assert "GET /v1/incidents" in caplog.text
+    for token in house.tokens.values():
+        assert token not in caplog.text
+
+
+def test_the_commands_know_every_scenario_and_role() -> None:
+    assert {scenario.value for scenario in ScenarioName} == set(SCENARIOS)
+    assert {role.value for role in RoleName} == set(PEOPLE.values())

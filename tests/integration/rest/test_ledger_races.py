@@ -1,0 +1,130 @@
+"""Decisions that arrive at once: one truth comes out, whoever was first."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from checkpoints.decisions import AlreadyDecided
+from checkpoints.ledger import Ledger, open_ledger
+from graph.proposal import Proposal
+from tests.integration.rest.house import SEED, House
+from tools.executor import ClaimRefused, Grant
+
+
+async def decide(house: House, proposal: Proposal, who: str, verb: str) -> int:
+    body = {"digest": proposal.digest, "reason": f"{verb} says {who}"}
+    path = f"/v1/approvals/{proposal.id}/{verb}"
+    return (await house.client.post(path, json=body, headers=house.as_(who))).status_code
+
+
+async def test_two_approvers_at_once_record_one_approval(house: House) -> None:
+    proposal = await house.propose()
+
+    codes = await asyncio.gather(*(decide(house, proposal, who, "approve") for who in ("alice", "bob")))
+
+    approval = await house.ledger.approvals.find(proposal.id)
+    assert sorted(codes) == [200, 201]
+    assert (approval.status, len(approval.decisions)) == ("approved", 1)
+    assert house.woken == [proposal.incident_id]
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+async def test_one_person_many_times_at_once_records_one_decision(house: House, verb: str) -> None:
+    proposal = await house.propose()
+
+    codes = await asyncio.gather(*(decide(house, proposal, "alice", verb) for _ in range(10)))
+
+    assert sorted(codes) == [200] * 9 + [201]
+    assert len((await house.ledger.approvals.find(proposal.id)).decisions) == 1
+
+
+async def test_opposite_decisions_at_once_have_one_winner(house: House) -> None:
+    for _ in range(10):
+        proposal = await house.propose()
+
+        codes = await asyncio.gather(
+            decide(house, proposal, "alice", "approve"), decide(house, proposal, "bob", "reject")
+        )
+
+        approval = await house.ledger.approvals.find(proposal.id)
+        assert sorted(codes) == [201, 409]
+        assert approval.status == ("approved" if codes[0] == 201 else "rejected")
+        assert len(approval.decisions) == 1
+
+
+async def test_a_quorum_at_once_counts_each_approver_once(house: House) -> None:
+    proposal = await house.propose(quorum=2)
+
+    codes = await asyncio.gather(
+        *(decide(house, proposal, who, "approve") for who in ("alice", "bob", "alice", "bob"))
+    )
+
+    approval = await house.ledger.approvals.find(proposal.id)
+    assert sorted(codes) == [200, 200, 201, 201]
+    assert (approval.status, len(approval.decisions)) == ("approved", 2)
+
+
+async def test_a_kill_switch_at_once_with_an_approval_leaves_nothing_claimable(house: House) -> None:
+    proposal = await house.propose()
+    body = {"engaged": True, "reason": "stop"}
+    stop = house.client.put("/v1/controls/kill-switch", json=body, headers=house.as_("admin"))
+
+    code, stopped = await asyncio.gather(decide(house, proposal, "alice", "approve"), stop)
+
+    assert stopped.status_code == 200
+    assert code in {201, 423}
+    epoch = await house.ledger.incidents.begin_run(proposal.incident_id)
+    with pytest.raises(ClaimRefused):
+        await house.ledger.approvals.claim(proposal.id, proposal.digest, epoch)
+
+
+async def test_two_processes_decide_on_one_file_as_one(house: House, tmp_path: Path) -> None:
+    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as other:
+        for _ in range(5):
+            proposal = await house.propose()
+
+            results = await asyncio.gather(
+                approve(house.ledger, proposal, "alice"),
+                reject(other, proposal, "bob"),
+                return_exceptions=True,
+            )
+
+            assert sum(isinstance(result, AlreadyDecided) for result in results) == 1
+            assert len((await other.approvals.find(proposal.id)).decisions) == 1
+
+
+async def test_two_claims_at_once_hold_one_grant_per_epoch(house: House) -> None:
+    proposal = await house.propose()
+    await approve(house.ledger, proposal, "alice")
+    old = await house.ledger.incidents.begin_run(proposal.incident_id)
+    new = await house.ledger.incidents.begin_run(proposal.incident_id)
+
+    results = await asyncio.gather(
+        *(house.ledger.approvals.claim(proposal.id, proposal.digest, epoch) for epoch in (old, new)),
+        return_exceptions=True,
+    )
+
+    assert not isinstance(results[0], Grant)
+    assert isinstance(results[1], Grant)
+
+
+async def test_one_delivery_many_times_at_once_opens_one_incident(house: House) -> None:
+    raw = SEED.read_bytes()
+
+    answers = await asyncio.gather(
+        *(house.client.post("/alert", content=raw, headers=house.as_("ingest")) for _ in range(10))
+    )
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["incident_ids"][0] for answer in answers}) == 1
+    assert sum(answer.json()["new_alerts"] for answer in answers) == 3
+    assert len((await house.ledger.incidents.page()).items) == 1
+
+
+async def approve(ledger: Ledger, proposal: Proposal, who: str) -> None:
+    await ledger.decisions.decide(proposal.id, by=who, verdict="approve", digest=proposal.digest, reason="")
+
+
+async def reject(ledger: Ledger, proposal: Proposal, who: str) -> None:
+    await ledger.decisions.decide(proposal.id, by=who, verdict="reject", digest=None, reason="no")

@@ -1,0 +1,100 @@
+"""Who may knock: every path, every role, and nothing without a token."""
+
+import pytest
+
+from tests.integration.rest.house import House
+
+READS = [
+    "/v1/incidents", "/v1/incidents/inc-x", "/v1/incidents/inc-x/report", "/v1/incidents/inc-x/events",
+    "/v1/incidents/inc-x/evidence", "/v1/approvals", "/v1/approvals/apr-x", "/v1/controls/kill-switch",
+    "/v1/freezes",
+]  # fmt: skip
+ALLOWED = {
+    ("POST", "/alert"): {"ingest", "admin"},
+    ("POST", "/v1/webhooks/alertmanager"): {"ingest", "admin"},
+    ("POST", "/v1/incidents/inc-x/retry"): {"alice", "admin"},
+    ("POST", "/v1/approvals/apr-x/approve"): {"alice", "admin"},
+    ("POST", "/v1/approvals/apr-x/reject"): {"alice", "admin"},
+    ("PUT", "/v1/controls/kill-switch"): {"admin"},
+    ("POST", "/v1/freezes"): {"admin"},
+    **{("GET", path): {"viewer", "alice", "admin"} for path in READS},
+    ("GET", "/v1/me"): {"ingest", "viewer", "alice", "admin"},
+}
+
+
+@pytest.mark.parametrize(("method", "path"), ALLOWED)
+async def test_each_path_lets_in_exactly_the_roles_it_is_for(house: House, method: str, path: str) -> None:
+    for who in ("ingest", "viewer", "alice", "admin"):
+        answer = await house.client.request(method, path, json={}, headers=house.as_(who))
+
+        forbidden = answer.status_code == 403
+        assert forbidden is (who not in ALLOWED[method, path]), (who, answer.status_code)
+
+
+@pytest.mark.parametrize(("method", "path"), ALLOWED)
+async def test_no_path_answers_without_a_token(house: House, method: str, path: str) -> None:
+    answer = await house.client.request(method, path, json={})
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer realm="alertmend"'
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_table_above_names_every_path(house: House) -> None:
+    paths = house.app.openapi()["paths"]
+    described = {(method.upper(), path) for path, operations in paths.items() for method in operations}
+
+    named = {
+        (method, path.replace("inc-x", "{incident_id}").replace("apr-x", "{approval_id}"))
+        for method, path in ALLOWED
+    }
+    assert described == named | {("GET", "/healthz")}
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer am_wrong", "Bearer ", "Basic YWxpY2U6eA==", "am_wrong", "Bearer \xff"]
+)
+async def test_a_header_that_is_no_valid_token_is_refused(house: House, header: str) -> None:
+    answer = await house.client.get("/v1/me", headers={b"Authorization": header.encode("latin-1")})
+
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+async def test_a_revoked_token_is_refused_at_once(house: House) -> None:
+    assert (await house.client.get("/v1/me", headers=house.as_("alice"))).status_code == 200
+
+    house.store.revoke("alice")
+
+    assert (await house.client.get("/v1/me", headers=house.as_("alice"))).status_code == 401
+
+
+async def test_a_damaged_token_file_lets_nobody_in_and_tells_no_path(house: House) -> None:
+    house.store.path.write_text("{")
+
+    answer = await house.client.get("/v1/me", headers=house.as_("admin"))
+
+    assert answer.status_code == 503
+    assert str(house.store.path) not in answer.text
+
+
+async def test_one_may_ask_who_one_is(house: House) -> None:
+    answer = await house.client.get("/v1/me", headers=house.as_("alice"))
+
+    assert answer.json() == {"name": "alice", "role": "approver"}
+
+
+async def test_health_needs_no_token(house: House) -> None:
+    answer = await house.client.get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("DELETE", "/v1/me", 405)])
+async def test_also_paths_that_do_not_exist_answer_with_a_problem(
+    house: House, method: str, path: str, status: int
+) -> None:
+    answer = await house.client.request(method, path, headers=house.as_("admin"))
+
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
