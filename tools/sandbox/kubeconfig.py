@@ -1,4 +1,8 @@
-"""Kubeconfig files for the sandbox's two credentials."""
+"""Kubeconfig files for the sandbox's two credentials.
+
+They are for alertmend's own client: kubectl and everything else built on client-go keeps tokens to itself on
+plain HTTP, and is answered 401.
+"""
 
 from pathlib import Path
 
