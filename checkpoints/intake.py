@@ -5,6 +5,7 @@ status) makes repeats harmless. There is one open incident per target; further a
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -13,11 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
 from checkpoints.database import Transaction
-from checkpoints.tables import AlertRow, IncidentRow, WebhookRow
+from checkpoints.tables import AlertRow, EntryRow, IncidentRow, WebhookRow
 from graph.alerts import Alert, AlertGroup
 from graph.identifiers import new_id
 from graph.incident import ACTIVE
 from graph.targets import find_target
+
+_PARAMETERS = 500
+_Identity = tuple[str, datetime, str]
 
 
 class Receipt(BaseModel):
@@ -37,51 +41,111 @@ class Intake:
         self._transaction = transaction
 
     async def accept(self, group: AlertGroup, raw: bytes) -> Receipt:
-        """Commit one delivery; `raw` are its bytes as received."""
-        now = datetime.now(UTC)
+        """Commit one delivery; `raw` are its bytes as received.
+
+        The number of queries doesn't grow with the number of alerts, but for one in some hundreds.
+        """
         async with self._transaction() as session:
             webhook = WebhookRow(
-                id=new_id("whk"), received_at=now, sha256=hashlib.sha256(raw).hexdigest(), body=raw
+                id=new_id("whk"),
+                received_at=datetime.now(UTC),
+                sha256=hashlib.sha256(raw).hexdigest(),
+                body=raw,
             )
             session.add(webhook)
-            await session.flush()
-            incident_ids: dict[str, None] = {}
-            new = 0
-            for alert in group.alerts:
-                row = await _find(session, alert)
-                if row is None:
-                    row = await self._add(session, alert, group, webhook.id)
-                    new += 1
-                if row.incident_id:
-                    incident_ids[row.incident_id] = None
-        return Receipt(incident_ids=tuple(incident_ids), new_alerts=new, known_alerts=len(group.alerts) - new)
+            delivery = _Delivery(
+                group,
+                webhook.id,
+                known=await _find_known(session, group),
+                current=await _find_current(session, {target_key(alert) for alert in group.alerts}),
+            )
+            delivery.sort()
+            session.add_all(delivery.incidents)
+            await session.flush()  # before the rows that refer to them
+            session.add_all([*delivery.entries, *delivery.alerts])
+        return delivery.receipt()
 
-    async def _add(self, session: AsyncSession, alert: Alert, group: AlertGroup, webhook: str) -> AlertRow:
-        row = AlertRow(
-            fingerprint=alert.fingerprint,
-            starts_at=alert.starts_at,
-            status=alert.status,
-            webhook_id=webhook,
-            incident_id=await self._incident_for(session, alert, group),
-            body=alert.model_dump(mode="json"),
-            received_at=datetime.now(UTC),
+
+class _Delivery:
+    """One delivery being sorted into incidents.
+
+    `known` maps the alerts that are in the ledger already to their incidents, `current` the targets to their
+    open incidents.
+    """
+
+    def __init__(
+        self,
+        group: AlertGroup,
+        webhook_id: str,
+        *,
+        known: dict[_Identity, str | None],
+        current: dict[str, str],
+    ) -> None:
+        self.incidents: list[IncidentRow] = []
+        self.entries: list[EntryRow] = []
+        self.alerts: list[AlertRow] = []
+        self._group = group
+        self._webhook_id = webhook_id
+        self._known = known
+        self._current = current
+        self._firing: dict[str, list[Alert]] = {}
+        for alert in group.alerts:
+            if alert.status == "firing":
+                self._firing.setdefault(target_key(alert), []).append(alert)
+
+    def sort(self) -> None:
+        """Give every new alert a row, and an incident where one is open or has to be opened."""
+        for alert in self._group.alerts:
+            if _identify(alert) not in self._known:
+                self._add(alert)
+
+    def receipt(self) -> Receipt:
+        """Return what became of the delivery."""
+        attached = (self._known[_identify(alert)] for alert in self._group.alerts)
+        return Receipt(
+            incident_ids=tuple(dict.fromkeys(incident_id for incident_id in attached if incident_id)),
+            new_alerts=len(self.alerts),
+            known_alerts=len(self._group.alerts) - len(self.alerts),
         )
-        session.add(row)
-        await session.flush()
-        return row
 
-    async def _incident_for(self, session: AsyncSession, alert: Alert, group: AlertGroup) -> str | None:
-        """Return the incident the alert belongs to; a resolved alert never opens one."""
+    def _add(self, alert: Alert) -> None:
         key = target_key(alert)
-        current = await session.scalar(
-            select(IncidentRow.id)
-            .where(IncidentRow.target_key == key, IncidentRow.status.in_(ACTIVE))
-            .order_by(IncidentRow.created_at.desc())
-            .limit(1)
+        if key not in self._current and alert.status == "firing":  # a resolved alert never opens one
+            self._current[key] = self._open_incident(key, alert)
+        incident_id = self._current.get(key)
+        self._known[_identify(alert)] = incident_id
+        self.alerts.append(
+            AlertRow(
+                fingerprint=alert.fingerprint,
+                starts_at=alert.starts_at,
+                status=alert.status,
+                webhook_id=self._webhook_id,
+                incident_id=incident_id,
+                body=alert.model_dump(mode="json"),
+                received_at=datetime.now(UTC),
+            )
         )
-        if current or alert.status == "resolved":
-            return current
-        return await _open_incident(session, key, alert, group)
+
+    def _open_incident(self, key: str, alert: Alert) -> str:
+        now = datetime.now(UTC)
+        mine = tuple(self._firing[key])
+        target = find_target(alert)
+        incident = IncidentRow(
+            id=new_id("inc"), status="open", alertname=alert.name,
+            severity=alert.labels.get("severity", "none"), target_key=key,
+            target=target.model_dump() if target else None,
+            group=self._group.model_copy(update={"alerts": mine}).model_dump(mode="json"),
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        self.incidents.append(incident)
+        facts = {
+            "alertname": alert.name,
+            "alerts": len(mine),
+            "receiver": self._group.receiver,
+            "target": str(target or ""),
+        }
+        self.entries.append(timeline.begin(incident.id, "alert_received", facts))
+        return incident.id
 
 
 def target_key(alert: Alert) -> str:
@@ -92,32 +156,33 @@ def target_key(alert: Alert) -> str:
     return f"{target.kind}:{target.namespace or '-'}/{target.name}"
 
 
-async def _find(session: AsyncSession, alert: Alert) -> AlertRow | None:
-    return await session.get(AlertRow, (alert.fingerprint, alert.starts_at, alert.status))
+def _identify(alert: Alert) -> _Identity:
+    return alert.fingerprint, alert.starts_at.astimezone(UTC), alert.status
 
 
-async def _open_incident(session: AsyncSession, key: str, alert: Alert, group: AlertGroup) -> str:
-    now = datetime.now(UTC)
-    mine = tuple(other for other in group.alerts if other.status == "firing" and target_key(other) == key)
-    target = find_target(alert)
-    incident = IncidentRow(
-        id=new_id("inc"), status="open", alertname=alert.name,
-        severity=alert.labels.get("severity", "none"), target_key=key,
-        target=target.model_dump() if target else None,
-        group=group.model_copy(update={"alerts": mine}).model_dump(mode="json"),
-        created_at=now, updated_at=now,
-    )  # fmt: skip
-    session.add(incident)
-    await session.flush()
-    await timeline.append(
-        session,
-        incident.id,
-        "alert_received",
-        {
-            "alertname": alert.name,
-            "alerts": len(mine),
-            "receiver": group.receiver,
-            "target": str(target or ""),
-        },
-    )
-    return incident.id
+async def _find_known(session: AsyncSession, group: AlertGroup) -> dict[_Identity, str | None]:
+    fingerprints = {alert.fingerprint for alert in group.alerts}
+    known: dict[_Identity, str | None] = {}
+    for some in _in_chunks(fingerprints):
+        columns = AlertRow.fingerprint, AlertRow.starts_at, AlertRow.status, AlertRow.incident_id
+        for row in await session.execute(select(*columns).where(AlertRow.fingerprint.in_(some))):
+            known[row.fingerprint, row.starts_at, row.status] = row.incident_id
+    return known
+
+
+async def _find_current(session: AsyncSession, keys: set[str]) -> dict[str, str]:
+    current: dict[str, str] = {}
+    for some in _in_chunks(keys):
+        rows = await session.execute(
+            select(IncidentRow.target_key, IncidentRow.id)
+            .where(IncidentRow.target_key.in_(some), IncidentRow.status.in_(ACTIVE))
+            .order_by(IncidentRow.created_at)
+        )
+        current.update({row.target_key: row.id for row in rows})
+    return current
+
+
+def _in_chunks(names: set[str]) -> Iterator[list[str]]:
+    """Split a set: databases bound the number of a statement's parameters."""
+    ordered = sorted(names)
+    return (ordered[start : start + _PARAMETERS] for start in range(0, len(ordered), _PARAMETERS))

@@ -20,6 +20,11 @@ async def append(session: AsyncSession, incident_id: str, kind: EntryKind, data:
     await session.flush()
 
 
+def begin(incident_id: str, kind: EntryKind, data: dict[str, Any]) -> EntryRow:
+    """Return the first line of an incident that is being opened."""
+    return EntryRow(incident_id=incident_id, seq=1, at=datetime.now(UTC), kind=kind, data=data)
+
+
 async def read(session: AsyncSession, incident_id: str, *, after: int = 0) -> Sequence[Entry]:
     """Return the lines after `after`, oldest first."""
     rows = await session.scalars(
