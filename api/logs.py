@@ -9,7 +9,7 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(incident)s %(name)s: %(message)s"
 _CREDENTIAL = re.compile(
     r"\bam_[A-Za-z0-9_-]{20,}|\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE
 )
-_CHATTY = ("httpx", "httpcore", "httpx2", "httpcore2", "mcp", "sse_starlette", "uvicorn.access")
+_CHATTY = ("alembic", "httpx", "httpcore", "httpx2", "httpcore2", "mcp", "sse_starlette", "uvicorn.access")
 
 
 class LogFormatter(logging.Formatter):

@@ -14,6 +14,9 @@ from api.tokens import TokenStore
 
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.1
+ENDS = (
+    "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed",
+)  # fmt: skip
 COMMAND = str(Path(sys.executable).parent / "alertmend")
 
 
@@ -114,6 +117,19 @@ class ServiceProcess:
         """Approve or reject an approval as it was seen."""
         body = {"digest": approval["digest"], "reason": reason}
         return await self.request("POST", f"/v1/approvals/{approval['id']}/{verdict}", "approver", json=body)
+
+    async def decide_all(self, incident_id: str, verdict: str) -> dict[str, Any]:
+        """Decide every proposal of the incident alike until it has ended, and return it."""
+        seen: dict[str, Any] = {}
+        while True:
+            incident = await self.wait_for(incident_id, "awaiting_approval", *ENDS, seconds=150)
+            if incident["status"] in ENDS:
+                return incident
+            approval_id = incident["approval_ids"][-1]
+            if approval_id not in seen:
+                seen[approval_id] = await self.pending_approval(incident_id)
+                await self.decide(seen[approval_id], verdict)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def report(self, incident_id: str) -> str:
         """Return the incident's report."""

@@ -158,12 +158,12 @@ def _nginx(image: str) -> Object:
     return _deployment("nginx-deployment", 3, {"name": "nginx", "image": image})
 
 
-def _report_builder() -> Object:
+def _report_builder(limit: str) -> Object:
     container = {
         "name": "report-builder",
         "image": "shop/report-builder:2.3",
         "ports": [{"name": "http", "containerPort": 9000}],
-        "resources": {"requests": {"memory": "32Mi"}, "limits": {"memory": "64Mi"}},
+        "resources": {"requests": {"memory": "32Mi"}, "limits": {"memory": limit}},
     }
     return _deployment("report-builder", 2, container, needs_memory="200Mi")
 
@@ -207,11 +207,11 @@ IMAGE_PULL = Scenario(
 )
 OOM_KILLED = Scenario(
     "oom-killed",
-    "A memory limit far too small: report-builder is OOMKilled again and again.",
+    "A memory limit cut too far: report-builder is OOMKilled again and again.",
     "report-builder",
     _CRASH_LOOPING,
-    (),
-    (_report_builder(), _service("report-builder", "http")),
+    (_report_builder("256Mi"), _service("report-builder", "http")),
+    (_report_builder("64Mi"),),
     _waits("CrashLoopBackOff", pods_wanted=2),
 )
 PROBE_PORT = Scenario(
