@@ -3,6 +3,9 @@
 Alertmanager tries again on 5xx and on network errors only, so a broken database answers 503, never 429.
 """
 
+from collections.abc import Sequence
+from datetime import UTC
+
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 
@@ -10,7 +13,7 @@ from api.auth import Ingester
 from api.door import DoorIn
 from api.examples import RECEIPT, WEBHOOK
 from api.openapi import answers, takes
-from api.problems import InvalidBody, field_problems
+from api.problems import FieldProblem, InvalidBody, field_problems
 from checkpoints.intake import Receipt
 from graph.alerts import AlertGroup
 
@@ -39,9 +42,19 @@ async def receive_alert(request: Request, door: DoorIn, _caller: Ingester) -> Re
 
 def _parse(raw: bytes) -> AlertGroup:
     try:
-        return AlertGroup.model_validate_json(raw)
+        group = AlertGroup.model_validate_json(raw)
     except ValidationError as error:
-        found = field_problems(error)
-        where = found[0].pointer or "the body"
-        message = f"not an Alertmanager webhook of version 4: {where}: {found[0].detail}; nothing was stored"
-        raise InvalidBody(message, found) from error
+        raise _refuse(field_problems(error)) from error
+    for index, alert in enumerate(group.alerts):
+        try:
+            alert.starts_at.astimezone(UTC)
+        except OverflowError as error:
+            found = FieldProblem(detail="lies outside the calendar", pointer=f"/alerts/{index}/startsAt")
+            raise _refuse([found]) from error
+    return group
+
+
+def _refuse(found: Sequence[FieldProblem]) -> InvalidBody:
+    where = found[0].pointer or "the body"
+    message = f"not an Alertmanager webhook of version 4: {where}: {found[0].detail}; nothing was stored"
+    return InvalidBody(message, found)

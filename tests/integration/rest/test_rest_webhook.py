@@ -54,6 +54,10 @@ async def test_fields_that_newer_servers_add_are_kept(house: House) -> None:
         ({"alerts": []}, "/alerts"),
         ({"alerts": [{"status": "firing"}]}, "/alerts/0/labels"),
         ({"groupKey": None}, "/groupKey"),
+        (
+            {"alerts": [seed()["alerts"][0] | {"startsAt": "0001-01-01T00:00:00+14:00"}]},
+            "/alerts/0/startsAt",
+        ),
         ({"status": "on fire"}, "/status"),
         ({"alerts": [{"status": "firing", "labels": {"a": 1}, "startsAt": "x"}]}, "/alerts/0/labels/a"),
     ],
