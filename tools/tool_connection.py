@@ -48,6 +48,8 @@ class ToolConnection:
         self._welcome.add_done_callback(lambda future: future.exception())  # a caller may have left by then
         self._leaving = asyncio.Event()
         self._owner = asyncio.create_task(self._hold(session, opening_seconds))
+        # for the callers of a loop that is shut down
+        self._owner.add_done_callback(lambda _: self._fail("it was closed"))
 
     @property
     def closed(self) -> bool:
@@ -76,8 +78,6 @@ class ToolConnection:
     def leave(self) -> None:
         """Let the owner close the connection; returns at once."""
         self._leaving.set()
-        if not self._welcome.done():
-            self._owner.cancel()
 
     async def wait_closed(self) -> None:
         """Wait until everything is closed and the server has ended."""
@@ -122,16 +122,27 @@ class ToolConnection:
     ) -> None:
         try:
             async with opening as session:
-                async with asyncio.timeout(opening_seconds):
-                    welcome = await _greet(session)
-                self._welcome.set_result(welcome)
+                self._welcome.set_result(await self._greet(session, opening_seconds))
                 await self._leaving.wait()
         # whatever somebody else's server breaks must reach the callers, who wait for it in other tasks
         except Exception as error:  # noqa: BLE001
             logger.info("an MCP server's connection ended: %r", error)
             self._fail(_first_of(error))
+
+    async def _greet(self, session: "ClientSession", opening_seconds: float) -> Welcome:
+        """Greet the server, unless somebody wants to leave first: cancelling the owner would leak streams."""
+        greeting, leaving = asyncio.create_task(_greet(session)), asyncio.create_task(self._leaving.wait())
+        try:
+            await asyncio.wait(
+                {greeting, leaving}, timeout=opening_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if greeting.done():
+                return greeting.result()
+            why = "it was closed" if leaving.done() else f"it was silent for {opening_seconds:g} s"
+            raise ConnectionEndedError(why, handed_over=False)
         finally:
-            self._fail("it was closed")
+            greeting.cancel()
+            leaving.cancel()
 
     def _fail(self, why: str) -> None:
         if not self._welcome.done():
@@ -141,8 +152,6 @@ class ToolConnection:
 def _first_of(error: Exception) -> str:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, TimeoutError):
-        return "it didn't introduce itself in time"
     return str(error) or type(error).__name__
 
 

@@ -157,8 +157,7 @@ class ToolSession:
 
     async def _connect(self) -> tuple[ToolConnection, Welcome]:
         async with self._opening:
-            if self._closed:
-                raise ToolServerError(f"the session with MCP server {self.name!r} is closed: make a new one")
+            self._refuse_if_closed()
             if self._current is None or self._current.ended:
                 self._current = await self._open()
             return self._current, await self._current.welcome()
@@ -167,6 +166,7 @@ class ToolSession:
         until, why = self._refusal
         for pause in () if time.monotonic() < until else _PAUSES_SECONDS:
             await asyncio.sleep(pause)
+            self._refuse_if_closed()
             output: deque[str] = deque(maxlen=5)
             try:
                 return await self._attempt(output)
@@ -187,6 +187,10 @@ class ToolSession:
             connection.leave()
             raise
         return connection
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise ToolServerError(f"the session with MCP server {self.name!r} is closed: make a new one")
 
     @property
     def _label(self) -> str:

@@ -203,6 +203,19 @@ async def test_closing_ends_the_server_and_refuses_further_calls() -> None:
         await session.call("pid", {})
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 20])
+async def test_closing_during_the_opening_ends_both(steps: int) -> None:
+    session = ToolSession("odd", odd())
+    opening = asyncio.create_task(session.start())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+
+    await session.aclose()
+
+    with pytest.raises(ToolServerError, match="is closed"):
+        await asyncio.wait_for(opening, 5)
+
+
 async def test_the_session_may_be_opened_in_one_task_and_closed_in_another() -> None:
     session = ToolSession("odd", odd())
     await asyncio.create_task(session.start())
