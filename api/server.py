@@ -42,7 +42,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         async with open_service(settings) as service:
             tokens = TokenStore(settings.tokens)
             door = Door(service.ledger, service.runner.wake, service.runner.retry, tokens)
-            async with _answering(_new_server(door), listener):
+            async with _answering(door, listener):
                 host, port = listener.getsockname()[:2]
                 yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
@@ -60,13 +60,15 @@ def require_tokens(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _answering(server: "uvicorn.Server", listener: socket.socket) -> AsyncIterator[None]:
+async def _answering(door: Door, listener: socket.socket) -> AsyncIterator[None]:
+    server = _new_server(door)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn offers nothing to await
             await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:
+        door.closing.set()  # open event streams end now; the server would wait for them
         server.should_exit = True
         await task
 

@@ -16,6 +16,10 @@ from tools.errors import AlertmendError
 
 Verdict = Literal["approve", "reject"]
 _GONE = frozenset({"expired", "withdrawn", "revoked"})
+_STANDING: dict[Verdict, frozenset[str]] = {
+    "approve": frozenset({"approved", "executing", "applied"}),
+    "reject": frozenset({"rejected"}),
+}
 
 
 class DecisionRefused(AlertmendError):
@@ -118,7 +122,7 @@ def _stands_already(approval: Approval, by: str, verdict: Verdict, digest: str |
     if digest not in (None, approval.digest):
         return False
     said_before = any(past.by == by and past.verdict == verdict for past in approval.decisions)
-    stands = approval.status in {"approved", "executing", "applied"} and verdict == "approve"
+    stands = approval.status in _STANDING[verdict]
     return approval.status not in _GONE | {"superseded"} and (said_before or stands)
 
 

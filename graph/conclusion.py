@@ -62,7 +62,5 @@ class Conclusion:
             "steps": 0,
             "evidence_from": len(evidence),
             "setbacks": (*state.setbacks, why),
-            "undo": undo_candidate(
-                proposal.undo_plan, f"Takes back what didn't help: {proposal.undo_plan.summary}"
-            ),
+            "undo": undo_candidate(proposal.undo_plan, state.undo),
         }

@@ -75,11 +75,18 @@ def plan_undo(preview: Preview) -> UndoPlan:
     return UndoPlan(summary=fields, call=call)
 
 
-def undo_candidate(undo: UndoPlan, why: str) -> Candidate | None:
-    """Return the undo as a change to propose, or None where there is none."""
+def undo_candidate(undo: UndoPlan, earlier: Candidate | None) -> Candidate | None:
+    """Return the undo as a change to propose, or None where there is none.
+
+    `earlier` takes back a change applied before this one that didn't help either: it comes second, so that
+    the object ends as it was before both.
+    """
     if undo.call is None:
-        return None
-    return Candidate(call=undo.call, purpose="undo", grounding="same_object", basis=why, risk="medium")
+        return earlier
+    operations = [*undo.call.patch_data, *(earlier.call.patch_data if earlier else ())]
+    call = undo.call.model_copy(update={"patch_data": operations})
+    basis = "Takes back what was applied and didn't help."
+    return Candidate(call=call, purpose="undo", grounding="same_object", basis=basis, risk="medium")
 
 
 def longest_crashed_life(pods: Iterable[Mapping[str, Any]]) -> float:

@@ -216,7 +216,7 @@ class Executor:
         identity = await self.session.identity()
         schema = identity.schema_hashes.get(PATCH_TOOL)
         if schema is None:
-            raise ToolServerError(f"MCP server {identity.name!r} offers no {PATCH_TOOL}: choose another writer")
+            raise ToolServerError(f"MCP server {identity.name!r} offers no {PATCH_TOOL}: use another one")
         return ExecutingServer(name=identity.name, version=identity.version, schema_sha256=schema)
 
 

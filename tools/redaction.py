@@ -9,6 +9,10 @@ from typing import Any
 
 REDACTED = "<redacted>"
 _WORDS = r"(?:password|passwd|secret|token|api[_-]?key|credential|private[_-]?key)"
+# a ConfigMap's, an object's or an alert's maps from names to values
+_NAMED_VALUES = (
+    "data", "labels", "annotations", "groupLabels", "commonLabels", "commonAnnotations",
+)  # fmt: skip
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 _IN_TEXT = (
     # user:password@ in a URL
@@ -42,8 +46,8 @@ def redact_text(text: str) -> str:
 def redact(document: Any) -> Any:
     """Return a copy of a JSON document without credentials.
 
-    Hidden are values of environment variables and of ConfigMap entries whose names look secret, and what
-    `redact_text` finds in any string. Names of Secrets and references to them stay.
+    Hidden are values of environment variables, labels, annotations and ConfigMap entries whose names look
+    secret, and what `redact_text` finds in any string. Names of Secrets and references to them stay.
     """
     if isinstance(document, str):
         return redact_text(document)
@@ -51,8 +55,9 @@ def redact(document: Any) -> Any:
         return [redact(item) for item in document]
     if not isinstance(document, dict):
         return document
-    if document.get("kind") == "ConfigMap":
-        document = {**document, "data": _hide_named(document.get("data") or {})}
+    for name in _NAMED_VALUES:
+        if isinstance(document.get(name), dict):
+            document = {**document, name: _hide_named(document[name])}
     if isinstance(document.get("value"), str) and _SECRET_NAME.search(str(document.get("name", ""))):
         document = {**document, "value": REDACTED}
     return {key: redact(value) for key, value in document.items()}

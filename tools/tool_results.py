@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mcp.types import CallToolResult, ContentBlock
+    from langchain_core.messages import ToolMessage
 
 # https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/types.go, StatusReason
 _CODES = {
@@ -53,12 +53,13 @@ class ToolResult:
         return self.is_error and "code" in _read_json_error(self.text)
 
 
-def read_result(answer: "CallToolResult") -> ToolResult:
-    """Turn the protocol's answer into text; structured content stands in where there is no text."""
-    text = "\n".join(_read_block(block) for block in answer.content)
-    if not text and answer.structuredContent is not None:
-        text = json.dumps(answer.structuredContent, ensure_ascii=False)
-    return refusal(text) if answer.isError else ToolResult(text, is_error=False)
+def read_message(message: "ToolMessage") -> ToolResult:
+    """Turn the adapter's message into text; structured content stands in where there is no text."""
+    blocks = [message.content] if isinstance(message.content, str) else message.content
+    text = "\n".join(_read_block(block) for block in blocks)
+    if not text and message.artifact:
+        text = json.dumps(message.artifact["structured_content"], ensure_ascii=False)
+    return refusal(text) if message.status == "error" else ToolResult(text, is_error=False)
 
 
 def refusal(text: str) -> ToolResult:
@@ -90,11 +91,7 @@ def _read_kubectl(text: str) -> int | None:
     return _CODES["Invalid"] if not reasons and _KUBECTL_INVALID.search(text) else None
 
 
-def _read_block(block: "ContentBlock") -> str:
-    from mcp.types import EmbeddedResource, TextContent, TextResourceContents
-
-    if isinstance(block, TextContent):
-        return block.text
-    if isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
-        return block.resource.text
-    return f"[{block.type} left out]"
+def _read_block(block: "str | dict[Any, Any]") -> str:
+    if isinstance(block, str):
+        return block
+    return str(block["text"]) if block["type"] == "text" else f"[{block['type']} left out]"

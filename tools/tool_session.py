@@ -12,7 +12,7 @@ import shlex
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tools.errors import ToolServerError, ToolServerLost
 from tools.tool_connection import ConnectionEndedError, ToolConnection, Welcome
-from tools.tool_results import ToolResult, read_result, refusal
+from tools.tool_results import ToolResult, read_message, refusal
 from tools.tool_transports import SessionOpener, StdioServer, in_memory, open_stdio
 
 if TYPE_CHECKING:
@@ -87,15 +87,21 @@ class ToolSession:
     async def call(self, tool: str, arguments: dict[str, Any]) -> ToolResult:
         """Call one tool; an error that the tool reports is a result, not an exception.
 
-        Raises ToolServerLost if the server died or fell silent during the call, whose outcome is then
-        unknown, and ToolServerError if the call wasn't made: no such tool, or the server can't be started.
+        Raises ToolServerLost if the server died or fell silent during the call (its outcome is then unknown),
+        and ToolServerError if the call wasn't made: no such tool, or the server can't be started.
         """
         from mcp import McpError
 
+        offered = {one.name: one for one in await self.langchain_tools()}
+        if tool not in offered:
+            raise self._no_tool(tool, offered)
+        request = {"type": "tool_call", "id": tool, "name": tool, "args": arguments}
         try:
-            return read_result(await self._call(tool, arguments))
+            return read_message(await offered[tool].ainvoke(request))
         except McpError as error:
             return refusal(error.error.message)
+        except (NotImplementedError, ValueError) as error:  # the adapter's, for content unknown to it
+            return refusal(f"{tool} answered in a form that can't be read: {error}")
 
     async def identity(self) -> ServerIdentity:
         """Return who would serve the next call, asking whether the server is still there."""
@@ -143,8 +149,7 @@ class ToolSession:
         for _ in range(_SENDINGS):
             connection, welcome = await self._connect()
             if tool not in welcome.tools:
-                offered = ", ".join(welcome.tools) or "none"
-                raise ToolServerError(f"MCP server {self.name!r} has no tool {tool!r}; its tools: {offered}")
+                raise self._no_tool(tool, welcome.tools)
             try:
                 return await connection.call(tool, arguments, self._call_timeout_seconds)
             except ConnectionEndedError as error:
@@ -191,6 +196,10 @@ class ToolSession:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise ToolServerError(f"the session with MCP server {self.name!r} is closed: make a new one")
+
+    def _no_tool(self, tool: str, offered: Iterable[str]) -> ToolServerError:
+        names = ", ".join(offered) or "none"
+        return ToolServerError(f"MCP server {self.name!r} has no tool {tool!r}; its tools: {names}")
 
     @property
     def _label(self) -> str:

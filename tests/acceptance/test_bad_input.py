@@ -53,8 +53,8 @@ async def test_a_workload_that_is_gone_is_handed_over_or_needs_nothing(service: 
 @pytest.mark.parametrize(
     ("content", "field"),
     [
-        (b"not json", "/"),
-        (b"[]", "/"),
+        (b"not json", "the body"),
+        (b"[]", "the body"),
         (b'{"version": "3"}', "/version"),
         (
             b'{"version": "4", "status": "firing", "receiver": "x", "groupKey": "k", "alerts": [{}]}',

@@ -78,3 +78,12 @@ def test_the_document_itself_is_left_as_it_was() -> None:
     redact(document)
 
     assert json.dumps(document) == before
+
+
+def test_an_alerts_labels_and_annotations_are_hidden_by_name() -> None:
+    alert = {"labels": {"api_key": "hunter22", "pod": "web-0"}, "annotations": {"password": "hunter22"}}
+
+    assert redact(alert) == {
+        "labels": {"api_key": REDACTED, "pod": "web-0"},
+        "annotations": {"password": REDACTED},
+    }

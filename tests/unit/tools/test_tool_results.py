@@ -1,10 +1,17 @@
 """Error codes: a refusal must never be taken for an unknown outcome, nor the other way round."""
 
-import pytest
-from mcp.types import CallToolResult, EmbeddedResource, ImageContent, TextContent, TextResourceContents
-from pydantic import AnyUrl
+from typing import Any, Literal
 
-from tools.tool_results import ToolResult, find_error_code, read_result
+import pytest
+from langchain_core.messages import ToolMessage
+
+from tools.tool_results import ToolResult, find_error_code, read_message
+
+
+def message(
+    content: list[str | dict[Any, Any]], status: Literal["success", "error"] = "success", artifact: Any = None
+) -> ToolMessage:
+    return ToolMessage(content=content, tool_call_id="1", status=status, artifact=artifact)
 
 
 @pytest.mark.parametrize(
@@ -31,25 +38,34 @@ def test_the_code_is_read_from_json_or_from_kubectls_words(text: str, code: int 
 
 
 def test_a_success_that_quotes_an_error_has_no_code() -> None:
-    answer = CallToolResult(content=[TextContent(type="text", text="Error from server (Conflict): old log")])
+    answer = message([{"type": "text", "text": "Error from server (Conflict): old log"}])
 
-    assert read_result(answer) == ToolResult("Error from server (Conflict): old log", is_error=False)
+    assert read_message(answer) == ToolResult("Error from server (Conflict): old log", is_error=False)
 
 
 def test_all_text_is_joined_and_other_content_is_named() -> None:
-    resource = TextResourceContents(uri=AnyUrl("file:///x"), text="three")
-    answer = CallToolResult(
-        content=[
-            TextContent(type="text", text="one"),
-            ImageContent(type="image", data="", mimeType="image/png"),
-            EmbeddedResource(type="resource", resource=resource),
-        ]
+    answer = message(
+        [{"type": "text", "text": "one"}, {"type": "image", "base64": ""}, {"type": "text", "text": "three"}]
     )
 
-    assert read_result(answer).text == "one\n[image left out]\nthree"
+    assert read_message(answer).text == "one\n[image left out]\nthree"
 
 
 def test_structured_content_stands_in_for_missing_text() -> None:
-    answer = CallToolResult(content=[], structuredContent={"pods": 3})
+    answer = message([], artifact={"structured_content": {"pods": 3}})
 
-    assert read_result(answer).text == '{"pods": 3}'
+    assert read_message(answer).text == '{"pods": 3}'
+
+
+@pytest.mark.parametrize(
+    ("text", "unanswered"),
+    [
+        ('{"error": {"code": null, "reason": "ClusterUnreachable", "message": "no answer"}}', True),
+        ('{"error": {"code": 503, "reason": "ServiceUnavailable", "message": "busy"}}', True),
+        ('{"error": {"code": 429, "reason": "TooManyRequests", "message": "busy"}}', True),
+        ('{"error": {"code": 404, "reason": "NotFound", "message": "gone"}}', False),
+        ("something else went wrong", False),
+    ],
+)
+def test_only_a_missing_answer_is_worth_asking_for_again(text: str, unanswered: bool) -> None:
+    assert read_message(message([{"type": "text", "text": text}], "error")).is_unanswered is unanswered

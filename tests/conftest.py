@@ -1,4 +1,7 @@
-"""Clusters for the integration tests: the embedded sandbox always, a real API server where one is named."""
+"""Clusters for all tests: the embedded sandbox always, a real API server where one is named.
+
+`ALERTMEND_TEST_REQUIRE_CLUSTER=1` turns "skipped for want of a real cluster" into a failure.
+"""
 
 import os
 from collections.abc import AsyncIterator
@@ -28,6 +31,8 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         return
     missing = [name for name in REAL_KUBECONFIGS if not os.environ.get(name)]
     if missing:
+        if os.environ.get("ALERTMEND_TEST_REQUIRE_CLUSTER"):
+            pytest.fail(f"a real cluster is required: set {', '.join(missing)}")
         pytest.skip(f"no real cluster: set {', '.join(missing)}")
     real = RealUnderTest()
     yield real
