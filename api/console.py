@@ -5,6 +5,7 @@ What comes from the cluster is printed as plain text: markup and escape sequence
 
 import json
 from collections.abc import Iterable, Mapping
+from string import Formatter
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -17,7 +18,19 @@ from graph.incident import Entry, Incident
 from tools.diffing import FieldChange
 
 _ANSWER_LINES = 6
-_MARGIN = 24
+_KIND_COLUMNS = 14
+_TOLD: dict[str, str] = {
+    "alert_received": "{alertname}: {alerts} alerts about {target}, from receiver {receiver}",
+    "node_entered": "{node}",
+    "reasoned": "{reason} → {decision}",
+    "proposed": "{approval_id}: {summary}",
+    "decided": "{verdict} by {by}: {reason}",
+    "applying": "{approval_id}",
+    "applied": "{outcome}: {detail}",
+    "verdict": "{verdict}: {reason}",
+    "ended": "{status}: {reason}",
+    "error": "{reason}",
+}
 _STYLES = {
     "proposed": "bold yellow", "decided": "bold", "applied": "bold green", "verdict": "bold",
     "ended": "bold green", "error": "bold red", "node_entered": "cyan",
@@ -30,11 +43,15 @@ def plain(value: object, style: str = "") -> Text:
     return Text(shown, style=style)
 
 
-def render_entry(entry: Entry) -> Text:
+def render_entry(entry: Entry) -> RenderableType:
     """Return one line of a timeline: when, what, and the facts that matter."""
-    line = Text(f"{entry.at.astimezone():%H:%M:%S} ", style="dim")
-    line.append_text(Text(f"{entry.kind.replace('_', ' '):<15}", style=_STYLES.get(entry.kind, "")))
-    return line.append_text(plain(_tell(entry)))
+    line = Table.grid(padding=(0, 1))
+    line.add_column(style="dim", width=8)
+    line.add_column(width=_KIND_COLUMNS)
+    line.add_column(overflow="fold")
+    kind = Text(entry.kind.replace("_", " "), style=_STYLES.get(entry.kind, "dim"))
+    line.add_row(f"{entry.at.astimezone():%H:%M:%S}", kind, plain(_tell(entry)))
+    return line
 
 
 def render_proposal(approval: ApprovalView) -> RenderableType:
@@ -53,8 +70,12 @@ def render_proposal(approval: ApprovalView) -> RenderableType:
         *((f"{one.verdict} by", f"{one.by} {one.reason}") for one in approval.decisions),
         *([("outcome", approval.outcome)] if approval.outcome else []),
     )
+    summary = plain(approval.summary, "bold")
     return Panel(
-        Group(render_diff(approval.diff), Text(), facts), title=plain(approval.summary, "bold"), expand=False
+        Group(summary, Text(), render_diff(approval.diff), Text(), facts),
+        title=f"{approval.purpose} proposed",
+        border_style="yellow",
+        expand=False,
     )
 
 
@@ -119,20 +140,22 @@ def render_tokens(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
 
 
 def _tell(entry: Entry) -> str:
-    data = entry.data
+    data: dict[str, Any] = {name: "" if value is None else value for name, value in entry.data.items()}
+    template = _TOLD.get(entry.kind)
     match entry.kind:
-        case "node_entered":
-            return str(data.get("node"))
         case "tool_called":
-            return f"{data.get('tool')} {_json(data.get('arguments'))}  {data.get('reason', '')}"
+            return f"{data.get('tool')} {_json(data.get('arguments'))}\n{data.get('reason', '')}".rstrip()
         case "tool_answered":
             return f"[{data.get('evidence')}] {_answer(data)}"
-        case "proposed":
-            return f"{data.get('approval_id')}: {data.get('summary')} ({data.get('target')})"
         case "checked":
-            return "; ".join(_check(check) for check in data.get("checks", []))
-        case _:
-            return "  ".join(f"{name}: {value}" for name, value in data.items() if value not in ("", None))
+            return "\n".join(_check(check) for check in data.get("checks", []))
+    if template and all(name in data for name in _names(template)):
+        return template.format_map(data)
+    return "  ".join(f"{name}: {value}" for name, value in data.items() if value != "")
+
+
+def _names(template: str) -> Iterable[str]:
+    return (name for _, name, _, _ in Formatter().parse(template) if name)
 
 
 def _check(check: Mapping[str, Any]) -> str:
@@ -148,7 +171,7 @@ def _answer(data: Mapping[str, Any]) -> str:
         return f"{size} of JSON"
     lines = excerpt.splitlines()
     shown = [size, *lines[:_ANSWER_LINES], *(["…"] if len(lines) > _ANSWER_LINES else [])]
-    return ("\n" + " " * _MARGIN).join(shown)
+    return "\n".join(shown)
 
 
 def _plan(approval: ApprovalView) -> str:
