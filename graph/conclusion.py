@@ -60,6 +60,7 @@ class Conclusion:
         evidence = await self.incidents.evidence(state.incident_id)
         return {
             "steps": 0,
+            "looks": 0,
             "evidence_from": len(evidence),
             "setbacks": (*state.setbacks, why),
             "undo": undo_candidate(proposal.undo_plan, state.undo),

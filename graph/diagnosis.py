@@ -90,4 +90,12 @@ class NothingWrong(_Frozen):
     reason: str
 
 
-Step = Annotated[CallTools | ProposePatch | HandOver | NothingWrong, Field(discriminator="step")]
+class LookAgain(_Frozen):
+    """Things are still moving: wait `after_seconds`, then gather the evidence afresh."""
+
+    step: Literal["look_again"] = "look_again"
+    reason: str
+    after_seconds: Annotated[float, Field(gt=0, le=30)]
+
+
+Step = Annotated[CallTools | LookAgain | ProposePatch | HandOver | NothingWrong, Field(discriminator="step")]

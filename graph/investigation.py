@@ -1,11 +1,12 @@
 """The first half of a run: what the alert is about, and why it fires. Read-only tools only."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.diagnosis import CallTools, HandOver, NothingWrong, ProposePatch, ReadCall, Step
+from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall, Step
 from graph.incident import Ending
 from graph.journal import Journal
 from graph.policy import refuse_tool
@@ -20,12 +21,13 @@ Update = dict[str, Any]
 
 @dataclass(frozen=True)
 class Investigation:
-    """The nodes that look. `most_steps` bounds the analysis between two changes of the cluster."""
+    """The nodes that look. `most_steps` bounds one analysis, `most_looks` how often it may begin anew."""
 
     incidents: IncidentLedger
     reader: Reader
     mind: Mind
     most_steps: int = 8
+    most_looks: int = 4
 
     async def receive_alert(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Find out what the alert is about, or why there is nothing to investigate."""
@@ -42,16 +44,16 @@ class Investigation:
         """Let the mind decide the next step from the evidence."""
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("analyze_root_cause")
-        step: Step
-        if state.steps < self.most_steps:
-            step = await self.mind.decide(await self._case(state))
-        else:
-            step = HandOver(reason=f"no conclusion after {state.steps} steps of analysis")
+        step = await self._decide(state)
         await journal.reasoned(step)
         update: Update = {"steps": state.steps + 1, "pending_calls": (), "candidate": None}
         match step:
             case CallTools(calls=calls):
                 return {**update, "pending_calls": calls}
+            case LookAgain(after_seconds=seconds):
+                await asyncio.sleep(seconds)
+                seen = len(await self.incidents.evidence(state.incident_id))
+                return {**update, "steps": 0, "looks": state.looks + 1, "evidence_from": seen}
             case ProposePatch(diagnosis=diagnosis, candidate=candidate):
                 await self.incidents.set_diagnosis(state.incident_id, journal.epoch, diagnosis)
                 return {**update, "diagnosis": diagnosis, "candidate": candidate}
@@ -72,6 +74,14 @@ class Investigation:
             await journal.answered(evidence)
         return {"pending_calls": ()}
 
+    async def _decide(self, state: IncidentState) -> Step:
+        if state.steps >= self.most_steps:
+            return HandOver(reason=f"no conclusion after {state.steps} steps of analysis")
+        step = await self.mind.decide(await self._case(state))
+        if isinstance(step, LookAgain) and state.looks >= self.most_looks:
+            return HandOver(reason=f"no clear picture after {state.looks} looks: {step.reason}")
+        return step
+
     async def _read(self, call: ReadCall) -> ToolResult:
         if refusal := refuse_tool(call.tool):
             return ToolResult(text=refusal, is_error=True)
@@ -89,6 +99,7 @@ class Investigation:
             evidence=tuple(evidence[state.evidence_from :]),
             setbacks=state.setbacks,
             tried=state.tried,
+            looks=state.looks,
         )
 
 

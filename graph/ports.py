@@ -37,7 +37,7 @@ class Case:
     """What a mind may look at: the alert, its target, all evidence so far, and how earlier proposals fared.
 
     `setbacks` are sentences: why a person rejected a proposal, why the policy refused one, what a fix that
-    didn't help had changed.
+    didn't help had changed. `looks` counts how often the mind has asked to look again since the last change.
     """
 
     group: AlertGroup
@@ -45,6 +45,7 @@ class Case:
     evidence: tuple[Evidence, ...]
     setbacks: tuple[str, ...]
     tried: tuple[PatchArguments, ...]
+    looks: int = 0
 
 
 class Mind(Protocol):

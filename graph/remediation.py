@@ -106,7 +106,7 @@ class Remediation:
     async def start_over(self, state: IncidentState) -> Update:
         """Return the update that makes the analysis gather its evidence afresh."""
         evidence = await self.incidents.evidence(state.incident_id)
-        return {"steps": 0, "evidence_from": len(evidence), "tried": state.tried[:-1]}
+        return {"steps": 0, "looks": 0, "evidence_from": len(evidence), "tried": state.tried[:-1]}
 
     async def _draw_up(
         self, state: IncidentState, candidate: Candidate, preview: Preview, approval_id: str

@@ -10,11 +10,15 @@ def after_receive(state: IncidentState) -> Literal["analyze_root_cause", "genera
     return "generate_report" if state.ending else "analyze_root_cause"
 
 
-def after_analysis(state: IncidentState) -> Literal["run_tool", "propose_fix", "generate_report"]:
-    """Look further, propose, or end."""
+def after_analysis(
+    state: IncidentState,
+) -> Literal["run_tool", "propose_fix", "analyze_root_cause", "generate_report"]:
+    """Look further, propose, look again after a while, or end."""
     if state.ending:
         return "generate_report"
-    return "run_tool" if state.pending_calls else "propose_fix"
+    if state.pending_calls:
+        return "run_tool"
+    return "propose_fix" if state.candidate else "analyze_root_cause"
 
 
 def after_proposal(

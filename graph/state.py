@@ -25,6 +25,8 @@ class IncidentState(BaseModel):
 
     steps: int = 0
     """Analysis steps taken since the last change of the cluster."""
+    looks: int = 0
+    """How often the mind asked to look again since then, because things were still moving."""
     pending_calls: tuple[ReadCall, ...] = ()
     evidence_from: int = 0
     """Evidence up to this number was gathered before the cluster changed, and no longer counts."""

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 
-from graph.diagnosis import HandOver, NothingWrong, ProposePatch, Step
+from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
 from graph.runbooks.catalogue import CATALOGUE, Runbook
 from graph.runbooks.finding import CONFIDENCES, Finding, Option
 from graph.runbooks.inquiry import investigate
 from graph.runbooks.snapshot import Snapshot
-from graph.runbooks.symptoms import advise_on, list_symptoms
+from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
 from tools.patch import PatchArguments
+
+_LOOKS = 3
+_PAUSE_SECONDS = 5.0
 
 
 class RunbookMind:
@@ -32,6 +35,9 @@ class RunbookMind:
         if snapshot.is_healthy:
             return NothingWrong(reason=_praise(snapshot))
         findings = [finding for runbook in self._catalogue if (finding := runbook(snapshot))]
+        if not findings and is_settling(snapshot) and case.looks < _LOOKS:
+            reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
+            return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
         if not findings:
             return _admit(snapshot, case)
         best = min(findings, key=lambda finding: CONFIDENCES.index(finding.confidence))

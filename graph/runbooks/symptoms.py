@@ -8,6 +8,7 @@ from graph.runbooks.objects import ContainerStatus, Pod
 from graph.runbooks.snapshot import Snapshot
 
 _MOST = 5
+_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 
 
 def list_symptoms(snapshot: Snapshot) -> tuple[str, ...]:
@@ -24,6 +25,14 @@ def advise_on(snapshot: Snapshot) -> tuple[str, ...]:
     ]
     workload = snapshot.workload.value
     return (*logs[:_MOST], f"Look at {workload}, its pods and their events, and correct its manifest.")
+
+
+def is_settling(snapshot: Snapshot) -> bool:
+    """Whether containers are only just being made: what is wrong with them may show in a moment."""
+    wanted, updated, _ = snapshot.workload.value.counts
+    waiting = [one.state.waiting for pod in snapshot.pods.value for one in pod.statuses]
+    starting = any(state and state.reason in _STARTING for state in waiting)
+    return starting or updated < wanted
 
 
 def _symptoms(snapshot: Snapshot) -> Iterator[str]:

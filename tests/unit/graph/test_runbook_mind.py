@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.diagnosis import CallTools, HandOver, NothingWrong, ProposePatch, ReadCall
+from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall
 from graph.policy import refuse_call, refuse_tool
 from graph.runbooks import RunbookMind
 from graph.targets import Target
@@ -249,3 +249,15 @@ def _leaves(document: Any) -> list[Any]:
     if isinstance(document, dict):
         return [leaf for value in document.values() for leaf in _leaves(value)]
     return [document]
+
+
+async def test_containers_that_are_being_made_are_looked_at_again_and_not_for_ever() -> None:
+    creating = {"name": "app", "ready": False, "state": {"waiting": {"reason": "ContainerCreating"}}}
+    cluster = shop(statuses=[creating])
+
+    first, case, _ = await play(alert_about(SHOP, POD), cluster.answer)
+    last = await RunbookMind().decide(replace(case, looks=3))
+
+    assert isinstance(first, LookAgain)
+    assert isinstance(last, HandOver)
+    assert "ContainerCreating" in last.reason

@@ -1,0 +1,74 @@
+"""The analysis node's bounds: a mind that never concludes is stopped, and the person is told why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from langgraph.runtime import Runtime
+
+from graph.alerts import AlertGroup
+from graph.diagnosis import CallTools, Evidence, LookAgain, ReadCall, Step
+from graph.investigation import Investigation
+from graph.ports import Case, IncidentLedger, Reader
+from graph.routing import after_analysis
+from graph.state import IncidentState, RunContext
+from tests.unit.graph.proposals import WEB
+from tests.unit.graph.test_alerts_and_targets import real_body
+
+RUNTIME = Runtime(context=RunContext(epoch=1))
+READ = CallTools(reason="look", calls=(ReadCall(tool="kubectl_get", arguments={}),))
+
+
+@dataclass
+class Stubborn:
+    """A mind that always says the same."""
+
+    step: Step
+
+    async def decide(self, case: Case) -> Step:
+        return self.step
+
+
+@dataclass
+class Notebook:
+    """An incident ledger that only remembers the timeline."""
+
+    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def record(self, incident_id: str, epoch: int, kind: str, data: dict[str, Any]) -> None:
+        self.lines.append((kind, data))
+
+    async def evidence(self, incident_id: str) -> Sequence[Evidence]:
+        return ()
+
+
+def investigate(step: Step, **bounds: int) -> Investigation:
+    ledger = cast("IncidentLedger", Notebook())
+    return Investigation(ledger, cast("Reader", None), Stubborn(step), **bounds)
+
+
+async def run_until_ended(node: Investigation) -> tuple[IncidentState, int]:
+    state = IncidentState(alert=AlertGroup.model_validate(real_body()), incident_id="inc-1", target=WEB)
+    for turn in range(1, 50):
+        update = await node.analyze_root_cause(state, RUNTIME)
+        state = state.model_copy(update=update)
+        if after_analysis(state) == "generate_report":
+            return state, turn
+    raise AssertionError("it never ended")
+
+
+@pytest.mark.parametrize(
+    ("step", "turns", "word"),
+    [
+        (READ, 4, "3 steps"),
+        (LookAgain(reason="it still moves", after_seconds=0.001), 3, "it still moves"),
+    ],
+)
+async def test_a_mind_that_never_concludes_is_handed_over(step: Step, turns: int, word: str) -> None:
+    state, taken = await run_until_ended(investigate(step, most_steps=3, most_looks=2))
+
+    assert taken == turns
+    assert state.ending is not None
+    assert state.ending.status == "handed_over"
+    assert word in state.ending.reason
