@@ -1,15 +1,18 @@
-# Two commands for a fresh machine: `make demo` and `make test`. PYTHON names another interpreter (3.11 or later).
+# For a fresh machine: `make demo`, `make test`, `make install`. PYTHON names another interpreter (3.11 or later).
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo serve test check lint lock clean
+.PHONY: install demo serve test check lint lock clean
 
-demo: $(VENV)/.demo ## Break a deployment in the sandbox cluster, and mend it with your approval
+demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
 
-serve: $(VENV)/.demo ## Run the service against your kubeconfig
+install: $(VENV)/.installed ## Make .venv with what is locked and the command alertmend
+	@echo 'The command is there: export PATH="$(abspath $(BIN)):$$PATH"'
+
+serve: $(VENV)/.installed ## Run the service against your kubeconfig
 	@$(BIN)/alertmend serve $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests (PYTEST_ARGS narrows them down)
@@ -32,9 +35,9 @@ clean:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "alertmend needs Python 3.11 or later: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) can't make a virtual environment; Debian and Ubuntu have that in a package: apt install python3-venv" >&2; exit 1; }
 
-$(VENV)/.demo: requirements.lock pyproject.toml | $(BIN)/python
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing what is locked (once; a minute or two) ..."
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -43,4 +46,4 @@ $(VENV)/.demo: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@ $(VENV)/.demo
+	@touch $@ $(VENV)/.installed
