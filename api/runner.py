@@ -7,7 +7,7 @@ lost or come twice. A sweep at the start, and now and then, finds whatever still
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
@@ -35,7 +35,7 @@ class Runner:
         graph: "CompiledStateGraph[IncidentState, RunContext, IncidentState, IncidentState]",
         ledger: Ledger,
         *,
-        at_once: int = 8,
+        at_once: int = 32,
         sweep_seconds: float = 5.0,
         drain_seconds: float = 5.0,
     ) -> None:
@@ -73,8 +73,8 @@ class Runner:
 
     async def retry(self, incident_id: str, by: str) -> None:
         """Open a failed incident again: it goes on where it failed, or starts afresh if it had ended."""
-        config = _config(await self._ledger.incidents.thread_id(incident_id))
-        snapshot = await self._graph.aget_state(config)
+        thread = await self._ledger.incidents.thread(incident_id)
+        snapshot = await self._graph.aget_state(_config(thread.id))
         await self._ledger.incidents.retry(
             incident_id, by, afresh=bool(snapshot.values) and not snapshot.next
         )
@@ -101,14 +101,18 @@ class Runner:
 
     async def _run(self, incident_id: str) -> None:
         try:
-            config = _config(await self._ledger.incidents.thread_id(incident_id))
-            snapshot = await self._graph.aget_state(config)
-            pending = await self._next_input(incident_id, snapshot)
+            thread = await self._ledger.incidents.thread(incident_id)
+            if not thread.is_active:
+                return
+            config = _config(thread.id)
+            pending = await self._next_input(incident_id, await self._graph.aget_state(config))
+            if pending is not _NOTHING:
+                epoch = await self._ledger.incidents.begin_run(incident_id)
+                await self._invoke(incident_id, config, pending, epoch)
+        except StaleRun as stale:
+            log.warning("%s", stale)
         except Exception:
-            log.exception("%s: can't tell what to do next; the next sweep tries again", incident_id)
-            return
-        if pending is not _NOTHING:
-            await self._invoke(incident_id, config, pending)
+            log.exception("can't tell what to do next; the next sweep tries again")
 
     async def _next_input(self, incident_id: str, snapshot: "StateSnapshot") -> Any:
         """Return what to invoke the graph with: fresh input, a resume, None to go on, or nothing at all."""
@@ -124,17 +128,16 @@ class Runner:
         # The value is a wake-up and nothing else: the gate reads the decision from the ledger.
         return Command(resume={interrupt.id: "wake" for interrupt in snapshot.interrupts})
 
-    async def _invoke(self, incident_id: str, config: "RunnableConfig", pending: Any) -> None:
-        epoch = await self._ledger.incidents.begin_run(incident_id)
+    async def _invoke(self, incident_id: str, config: "RunnableConfig", pending: Any, epoch: int) -> None:
         try:
             await self._graph.ainvoke(pending, config, context=RunContext(epoch=epoch), durability="sync")
-        except StaleRun as stale:
-            log.warning("%s: %s", incident_id, stale)
+        except StaleRun:
+            raise
         except Exception as error:
             known = isinstance(error, AlertmendError)
-            log.error("%s: the run failed: %s", incident_id, error, exc_info=not known)  # noqa: TRY400 -- see known
-            with suppress(StaleRun):
-                await self._ledger.incidents.fail(incident_id, epoch, f"{type(error).__name__}: {error}")
+            log.error("the run failed: %s", error, exc_info=not known)  # noqa: TRY400 -- see known
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            await self._ledger.incidents.fail(incident_id, epoch, reason)
 
 
 def _config(thread_id: str) -> "RunnableConfig":

@@ -85,7 +85,7 @@ def _new_server(door: Door) -> "uvicorn.Server":
     )
     server = uvicorn.Server(config)
     # uvicorn would raise the signal again when it stops, before the runner has put its runs down.
-    server.capture_signals = _leave_signals_alone  # type: ignore[method-assign]
+    server.capture_signals = _leave_signals_alone  # type: ignore[method-assign]  # uvicorn has no option
     return server
 
 

@@ -42,6 +42,7 @@ async def _open_nodes(stack: AsyncExitStack, settings: Settings, ledger: Ledger)
     from graph.investigation import Investigation
     from graph.nodes import Nodes
     from graph.planning import Windows
+    from graph.policy import refuse_object
     from graph.remediation import Remediation
     from graph.runbooks.mind import RunbookMind
     from graph.verification import Verifier
@@ -50,12 +51,16 @@ async def _open_nodes(stack: AsyncExitStack, settings: Settings, ledger: Ledger)
     from tools.tool_session import kubernetes_tools
 
     observer = await stack.enter_async_context(Cluster.from_kubeconfig(settings.kubeconfig))
-    reader = await stack.enter_async_context(kubernetes_tools("reader", settings.kubeconfig))
+    # Named, so that a changed current-context can't lead one of the processes to another cluster.
+    reading = observer.context if settings.kubeconfig else None
+    reader = await stack.enter_async_context(kubernetes_tools("reader", settings.kubeconfig, reading))
     actuator = None
     if settings.write_kubeconfig:
         cluster = await stack.enter_async_context(Cluster.from_kubeconfig(settings.write_kubeconfig))
-        writer = await stack.enter_async_context(kubernetes_tools("writer", settings.write_kubeconfig))
-        actuator = Executor(cluster, writer, ledger.approvals)
+        writer = await stack.enter_async_context(
+            kubernetes_tools("writer", settings.write_kubeconfig, cluster.context)
+        )
+        actuator = Executor(cluster, writer, ledger.approvals, refuse_object)
     windows = Windows(
         stable_seconds=settings.verify_window.total_seconds(),
         budget_seconds=settings.verify_budget.total_seconds(),

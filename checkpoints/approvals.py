@@ -15,6 +15,7 @@ from checkpoints.database import Transaction
 from checkpoints.pages import Page, cut_page, parse_token
 from checkpoints.stops import find_stop, stop_in_force
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
+from graph.policy import VERSION
 from graph.ports import StaleRun, Standing
 from graph.proposal import Approval, ApprovalStatus, Decision, Proposal
 from tools.errors import AlertmendError
@@ -36,8 +37,6 @@ class Approvals:
     ) -> None:
         self._transaction = transaction
         self._decide_within = decide_within
-
-    # -- the graph
 
     async def propose(self, proposal: Proposal, epoch: int, *, quorum: int = 1) -> Approval:
         """Store a proposal as a pending approval; one that still stood for the incident is superseded."""
@@ -75,8 +74,6 @@ class Approvals:
             row = await require_approval(session, approval_id)
             return Standing(approval=await read_approval(session, row), stopped_by=await find_stop(session))
 
-    # -- the executor
-
     async def claim(self, approval_id: str, digest: str, epoch: int) -> Grant | Outcome:
         """Claim the approval, take a claimed one over after a crash, or return how it has already ended."""
         now = datetime.now(UTC)
@@ -88,7 +85,9 @@ class Approvals:
             await _claim(session, row, digest, epoch, now)
             return await _grant(session, row)
 
-    async def record_intent(self, approval_id: str, epoch: int, resource_version: str) -> None:
+    async def record_intent(
+        self, approval_id: str, epoch: int, *, resource_version: str, generation: int
+    ) -> None:
         """Write ahead that a patch made for this version is about to be sent, unless something stops it."""
         async with self._transaction() as session:
             row = await require_approval(session, approval_id)
@@ -97,6 +96,9 @@ class Approvals:
                 raise ClaimRefused(f"approval {approval_id} is {row.status}")
             if stop := await find_stop(session):
                 raise ClaimRefused(stop)
+            now = datetime.now(UTC)
+            if row.execute_by is None or row.execute_by <= now:
+                raise ClaimRefused(f"approval {approval_id} had to be executed by {row.execute_by}")
             attempts = await session.scalar(
                 select(func.count()).select_from(IntentRow).where(IntentRow.approval_id == approval_id)
             )
@@ -106,7 +108,8 @@ class Approvals:
                     attempt=(attempts or 0) + 1,
                     epoch=epoch,
                     resource_version=resource_version,
-                    at=datetime.now(UTC),
+                    generation=generation,
+                    at=now,
                 )
             )
 
@@ -122,8 +125,6 @@ class Approvals:
                 "applied",
                 {"approval_id": row.id, "outcome": outcome.kind, "detail": outcome.detail},
             )
-
-    # -- people
 
     async def find(self, approval_id: str) -> Approval:
         """Return one approval or raise `ApprovalNotFound`."""
@@ -268,8 +269,10 @@ async def _grant(session: AsyncSession, row: ApprovalRow) -> Grant:
     proposal = Proposal.model_validate(row.proposal)
     if proposal.digest != row.digest:
         raise ClaimRefused(f"the stored proposal of approval {row.id} doesn't match its digest any more")
-    intent = await session.scalar(
-        select(IntentRow.resource_version)
+    if proposal.policy_version != VERSION:
+        raise ClaimRefused(f"approval {row.id} was given under an older policy, {proposal.policy_version}")
+    sent_generation = await session.scalar(
+        select(IntentRow.generation)
         .where(IntentRow.approval_id == row.id)
         .order_by(IntentRow.attempt.desc())
         .limit(1)
@@ -280,5 +283,5 @@ async def _grant(session: AsyncSession, row: ApprovalRow) -> Grant:
         uid=proposal.target_uid,
         diff=proposal.diff,
         server=proposal.server,
-        intent=intent,
+        sent_generation=sent_generation,
     )

@@ -1,6 +1,7 @@
 """Incidents in the ledger: what the graph writes while a run goes on, and what people read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +26,20 @@ class IncidentNotFound(AlertmendError):
     """There is no incident with this id."""
 
 
+class UnverifiedEnding(AlertmendError):
+    """Only a verified incident can be resolved."""
+
+
 class NotRetryable(AlertmendError):
     """Only a failed incident can be retried; the message says where this one stands."""
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A checkpoint thread's id, and whether its incident may still run."""
+
+    id: str
+    is_active: bool
 
 
 class Incidents:
@@ -35,12 +48,15 @@ class Incidents:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    # -- what a run writes
-
     async def begin_run(self, incident_id: str) -> int:
-        """Take the incident over and return the new epoch: whoever ran it before can't write any more."""
+        """Take the incident over and return the new epoch: whoever ran it before can't write any more.
+
+        Raises `StaleRun` for an incident that has ended: only a retry opens it again.
+        """
         async with self._transaction() as session:
             row = await _require(session, incident_id)
+            if row.status not in ACTIVE:
+                raise StaleRun(f"incident {incident_id} is {row.status}: it has ended")
             row.run_epoch += 1
             return row.run_epoch
 
@@ -53,7 +69,7 @@ class Incidents:
     async def set_status(self, incident_id: str, epoch: int, status: IncidentStatus) -> None:
         """Move the incident to a status that isn't an end."""
         async with self._transaction() as session:
-            await _write(session, incident_id, epoch, status=status)
+            await _write(session, incident_id, epoch, status=status, reason="")
 
     async def set_target(self, incident_id: str, epoch: int, target: Target) -> None:
         """Set what the incident is about."""
@@ -96,8 +112,14 @@ class Incidents:
             return _evidence(row)
 
     async def finish(self, incident_id: str, epoch: int, ending: Ending, report: str) -> None:
-        """End the incident and store its report; an approval that still stood can't be used any more."""
+        """End the incident and store its report; an approval that still stood can't be used any more.
+
+        Raises `UnverifiedEnding` for `resolved` without a `verified` verdict, whatever the run's state says.
+        """
         async with self._transaction() as session:
+            verdict = (await _require(session, incident_id)).verdict
+            if ending.status == "resolved" and verdict != "verified":
+                raise UnverifiedEnding(f"incident {incident_id} can't be resolved: its verdict is {verdict}")
             await _write(
                 session, incident_id, epoch,
                 status=ending.status, reason=ending.reason, advice=list(ending.advice), report=report,
@@ -106,8 +128,6 @@ class Incidents:
             await timeline.append(
                 session, incident_id, "ended", {"status": ending.status, "reason": ending.reason}
             )
-
-    # -- what the service writes
 
     async def fail(self, incident_id: str, epoch: int, reason: str) -> None:
         """Mark a run as failed; it can be retried. Its checkpoint and approvals stay as they are."""
@@ -126,8 +146,6 @@ class Incidents:
             row.status, row.reason, row.updated_at = "open", "", datetime.now(UTC)
             row.thread += int(afresh)
             await timeline.append(session, incident_id, "decided", {"by": by, "verdict": "retry"})
-
-    # -- what people and the runner read
 
     async def find(self, incident_id: str) -> Incident:
         """Return one incident or raise `IncidentNotFound`."""
@@ -178,11 +196,11 @@ class Incidents:
                 timeline=tuple(await timeline.read(session, incident_id)),
             )
 
-    async def thread_id(self, incident_id: str) -> str:
+    async def thread(self, incident_id: str) -> Thread:
         """Return the checkpoint thread of the incident's present run."""
         async with self._transaction() as session:
             row = await _require(session, incident_id)
-            return f"{row.id}.{row.thread}"
+            return Thread(id=f"{row.id}.{row.thread}", is_active=row.status in ACTIVE)
 
     async def group(self, incident_id: str) -> AlertGroup:
         """Return the alerts that opened the incident."""

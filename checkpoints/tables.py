@@ -153,6 +153,7 @@ class IntentRow(Base):
     attempt: Mapped[int] = mapped_column(primary_key=True)
     epoch: Mapped[int]
     resource_version: Mapped[str] = mapped_column(String(64))
+    generation: Mapped[int]
     at: Mapped[datetime]
 
 

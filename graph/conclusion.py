@@ -32,8 +32,11 @@ class Conclusion:
         await journal.enter("verify_fix")
         proposal = (await self.approvals.standing(state.approval_id)).approval.proposal
         verification = await self.verifier.verify(proposal, journal.checked)
+        update = await self._weigh(state, proposal, verification)
+        if proposal.purpose == "undo":  # the incident's verdict is about its fixes
+            return update
         await self.incidents.set_verification(state.incident_id, journal.epoch, verification)
-        return {"verdict": verification.verdict, **await self._weigh(state, proposal, verification)}
+        return {"verdict": verification.verdict, **update}
 
     async def generate_report(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Write the report from the ledger's facts, and end the incident."""

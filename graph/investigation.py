@@ -59,7 +59,7 @@ class Investigation:
                 return {**update, "diagnosis": diagnosis, "candidate": candidate}
         if isinstance(step, HandOver) and step.diagnosis:
             await self.incidents.set_diagnosis(state.incident_id, journal.epoch, step.diagnosis)
-        if state.undo:
+        if state.undo and not isinstance(step, NothingWrong):
             return {**update, "candidate": state.undo, "undo": None}
         return {**update, "ending": _end(state, step)}
 
@@ -87,7 +87,7 @@ class Investigation:
             return ToolResult(text=refusal, is_error=True)
         result = await self.reader.call(call.tool, call.arguments)
         if result.is_unanswered:
-            raise ClusterUnreachable(f"{call.tool} got no answer from the API server: {result.text}")
+            raise ClusterUnreachable(f"{call.tool} got no answer from the API server: {result.message}")
         return result
 
     async def _case(self, state: IncidentState) -> Case:

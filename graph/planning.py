@@ -1,6 +1,6 @@
 """Plans that are approved together with a change: how it will be verified, and how to take it back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,17 @@ from graph.ports import Observer
 from graph.proposal import Predicate, UndoPlan, VerificationPlan
 from graph.targets import Target
 from graph.workloads import pods_of, selects
+from tools.errors import AlertmendError
 from tools.executor import Preview
 
 _VOLATILE = frozenset({"managedFields", "resourceVersion", "generation", "annotations"})
 _WORKLOAD_PREDICATES: tuple[Predicate, ...] = (
-    "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone",
+    "in_place", "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone",
 )  # fmt: skip
+
+
+class OtherCluster(AlertmendError):
+    """The reader's credential and the writer's lead to different clusters."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,17 @@ class Windows:
     budget_seconds: float = 600.0
 
 
-async def plan_verification(observer: Observer, workload: Target, windows: Windows) -> VerificationPlan:
-    """Return what must hold for the workload after a change.
+async def plan_verification(
+    observer: Observer, workload: Target, uid: str, windows: Windows
+) -> VerificationPlan:
+    """Return what must hold for the workload after a change, or raise `OtherCluster`.
 
     A crash-looping container looks healthy just after its start, so the window is at least twice the longest
     life seen to end in a crash.
     """
     document = await observer.get(workload.kind, workload.name, workload.namespace)
+    if document["metadata"]["uid"] != uid:
+        raise OtherCluster(f"the two credentials see two objects called {workload}: check the kubeconfigs")
     pods = await pods_of(observer, document)
     labels = document["spec"]["template"]["metadata"].get("labels") or {}
     services = await observer.list("Service", workload.namespace)
@@ -57,15 +66,21 @@ def plan_restoration(workload: Target, windows: Windows) -> VerificationPlan:
     """Return how an undo is verified: the old values are back, whether or not they are healthy."""
     return VerificationPlan(
         workload=workload,
-        predicates=("observed_generation", "restored"),
+        predicates=("in_place", "observed_generation"),
         window_seconds=0,
         budget_seconds=windows.budget_seconds,
     )
 
 
 def plan_undo(preview: Preview) -> UndoPlan:
-    """Return the patch that gives every changed field its old value back; our annotation stays."""
-    operations = list(jsonpatch.make_patch(_restorable(preview.after), _restorable(preview.before)))
+    """Return the patch that gives every changed field its old value back; our annotation stays.
+
+    Lists are addressed by position in a JSON patch, so each operation is preceded by tests: the containers on
+    its way still have their names, and the field still has the value that the fix gave it.
+    """
+    after = _restorable(preview.after)
+    inverse = jsonpatch.JsonPatch.from_diff(after, _restorable(preview.before), optimization=False)
+    operations = [guarded for operation in inverse for guarded in (*_guards(after, operation), operation)]
     fields = "; ".join(
         f"{change.path} back to {'absent' if change.added else change.before!r}"
         for change in preview.diff
@@ -73,6 +88,23 @@ def plan_undo(preview: Preview) -> UndoPlan:
     )
     call = preview.arguments.model_copy(update={"patch_type": "json", "patch_data": operations})
     return UndoPlan(summary=fields, call=call)
+
+
+def _guards(after: Any, operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    value, path = after, ""
+    *way, last = jsonpatch.JsonPointer(operation["path"]).parts
+    for part in way:
+        value = value[int(part)] if isinstance(value, list) else value[part]
+        path += f"/{_escape(part)}"
+        if isinstance(value, dict) and "name" in value:
+            yield {"op": "test", "path": f"{path}/name", "value": value["name"]}
+    if operation["op"] in {"replace", "remove"}:
+        present = value[int(last)] if isinstance(value, list) else value[last]
+        yield {"op": "test", "path": operation["path"], "value": present}
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
 
 
 def undo_candidate(undo: UndoPlan, earlier: Candidate | None) -> Candidate | None:

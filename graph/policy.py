@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tools.diffing import FieldChange
-from tools.patch import APPROVAL_ANNOTATION, PatchArguments
+from tools.patch import APPROVAL_PATH, PatchArguments
 
 VERSION = "builtin-1"
 READ_ONLY_TOOLS = frozenset({"kubectl_get", "kubectl_describe", "kubectl_logs", "kubectl_rollout"})
@@ -43,10 +43,18 @@ def refuse_call(call: PatchArguments) -> str | None:
 
 def refuse_change(before: Mapping[str, Any], diff: Iterable[FieldChange]) -> str | None:
     """Return why what the dry-run shows may not be done to this object, or None."""
-    if owner := find_gitops_owner(before):
+    refusals = (_refuse_field(change) for change in diff if change.path != APPROVAL_PATH)
+    return refuse_object(before) or next((refusal for refusal in refusals if refusal), None)
+
+
+def refuse_object(document: Mapping[str, Any]) -> str | None:
+    """Return why an object may not be changed as it stands, or None: somebody else would change it back."""
+    if owner := find_gitops_owner(document):
         return f"the object is managed by GitOps ({owner}): a live patch would be reverted"
-    refusals = (_refuse_field(change) for change in diff if APPROVAL_ANNOTATION not in change.path)
-    return next((refusal for refusal in refusals if refusal), None)
+    for reference in document.get("metadata", {}).get("ownerReferences") or []:
+        if reference.get("controller"):
+            return f"the object is controlled by {reference['kind']}/{reference['name']}: change that instead"
+    return None
 
 
 def find_gitops_owner(document: Mapping[str, Any]) -> str | None:

@@ -25,7 +25,7 @@ Risk = Literal["low", "medium", "high"]
 Purpose = Literal["fix", "undo"]
 Predicate = Literal[
     "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone",
-    "endpoints_present", "restored",
+    "endpoints_present", "in_place",
 ]  # fmt: skip
 
 
@@ -36,7 +36,7 @@ class _Frozen(BaseModel):
 class VerificationPlan(_Frozen):
     """What must hold, for how long (`window_seconds`, without a break), and how long to wait for it.
 
-    `workload` is what must be healthy afterwards. An undo is verified by `restored` alone: the object has
+    `workload` is what must be healthy afterwards. An undo is verified by `in_place` alone: the object has
     its old values back, whether or not it is healthy with them.
     """
 

@@ -1,6 +1,7 @@
 """The second half of a run: propose one exact change, wait for a person, have it applied. One gate each."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -22,6 +23,7 @@ from tools.executor import Outcome, Preview
 from tools.patch import APPROVAL_ANNOTATION
 
 Update = dict[str, Any]
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,11 @@ class Remediation:
         if approval.status == "pending" or (approval.status == "approved" and standing.stopped_by):
             interrupt(describe_pause(standing))
             return {"standing": None}
-        return {"standing": approval.status, **_heed(state, approval)}
+        update = _heed(state, approval)
+        if state.verdict and "ending" in update:  # it was an undo: the change it would take back is in place
+            reason = f"a change that didn't help is in place; its undo {approval.status}: {approval.outcome}"
+            update["ending"] = Ending(status="unresolved", reason=reason)
+        return {"standing": approval.status, **update}
 
     async def apply_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Have the executor apply the approved patch, at most once, or find out how that ended."""
@@ -91,10 +97,7 @@ class Remediation:
             case "applied":
                 return {}
             case "refused":
-                standing = await self.approvals.standing(state.approval_id)
-                if standing.approval.status != "approved" or standing.stopped_by:
-                    return {}
-                return {"ending": Ending(status="failed", reason=f"the write was refused: {outcome.detail}")}
+                return await self._reconsider(state, outcome)
             case "superseded":
                 why = f"nothing was written: {outcome.detail}"
                 return {"setbacks": (*state.setbacks, why), **await self.start_over(state)}
@@ -102,6 +105,14 @@ class Remediation:
                 return {"ending": Ending(status="failed", reason=f"nothing was written: {outcome.detail}")}
             case "unknown":
                 return {"ending": _unknown(state, outcome)}
+
+    async def _reconsider(self, state: IncidentState, outcome: Outcome) -> Update:
+        """Return what a refused claim means: wait on, or end where the approval can't be used any more."""
+        standing = await self.approvals.standing(state.approval_id)
+        if standing.approval.status != "approved" or standing.stopped_by:
+            return {}
+        late = (standing.approval.execute_by or _NEVER) <= datetime.now(UTC)
+        return {"ending": Ending(status="expired" if late else "failed", reason=outcome.detail)}
 
     async def start_over(self, state: IncidentState) -> Update:
         """Return the update that makes the analysis gather its evidence afresh."""
@@ -115,7 +126,7 @@ class Remediation:
         if candidate.purpose == "undo":
             plan = plan_restoration(target, self.windows)
         else:
-            plan = await plan_verification(self.observer, target, self.windows)
+            plan = await plan_verification(self.observer, target, preview.uid, self.windows)
         diagnosis = state.diagnosis
         return Proposal(
             id=approval_id,

@@ -19,8 +19,8 @@ _OUTCOMES = {
     "unresolved": "Not resolved: a change was applied, but the cluster doesn't show that it helped",
     "no_action": "No action: nothing to fix was found",
     "handed_over": "Handed over: a person must act",
-    "rejected": "Rejected: the proposal was turned down and nothing was changed",
-    "expired": "Expired: nobody decided in time and nothing was changed",
+    "rejected": "Rejected, and nothing was changed",
+    "expired": "Expired, and nothing was changed",
     "withdrawn": "Withdrawn: the alert resolved before anything was changed",
     "failed": "Failed: the run could not be completed",
 }
@@ -132,6 +132,8 @@ def _show_approval(number: int, approval: Approval) -> str:
     ]
     decided = _table(("Who", "Decision", "Reason", "When"), decisions) if decisions else "Nobody decided."
     diff = "\n".join(str(change) for change in proposal.diff)
+    standing = approval.status in {"applied", "executing", "unknown"}
+    undo = f"\n\nTo take it back: {_code(proposal.undo_plan.summary)}" if standing else ""
     status = f"{approval.status}" + (f" ({_text(approval.outcome)})" if approval.outcome else "")
     return (
         f"### Proposal {number}: {_text(proposal.summary)}\n\n"
@@ -139,8 +141,7 @@ def _show_approval(number: int, approval: Approval) -> str:
         f"- Status: {status}\n"
         f"- Target: {_text(str(proposal.target))}, risk {proposal.risk}\n"
         f"- Where the value comes from: {_text(proposal.basis)} ({proposal.grounding})\n\n"
-        f"{_fence(proposal.arguments.as_command(), 'bash')}\n\n{_fence(diff)}\n\n{decided}\n\n"
-        f"To take it back: {_code(proposal.undo_plan.summary)}"
+        f"{_fence(proposal.arguments.as_command(), 'bash')}\n\n{_fence(diff)}\n\n{decided}{undo}"
     )
 
 
@@ -151,7 +152,7 @@ def _verification(case: CaseFile) -> str:
     words = {True: "held", False: "failed", None: "couldn't be read"}
     rows = [(_code(check.predicate), words[check.held], _text(check.detail)) for check in done.checks]
     return (
-        f"Verdict: **{done.verdict}**. {_text(done.reason)}\n\n"
+        f"Verdict: **{done.verdict}**: {_text(done.reason)}\n\n"
         f"{_table(('Check', 'At the last look', 'Detail'), rows)}\n\n"
         f"{done.looks} looks from {_at(done.started_at)} to {_at(done.ended_at)}; "
         f"stable for {done.stable_seconds:g} s at the end."
@@ -166,7 +167,7 @@ def _prevention(case: CaseFile) -> str:
 
 
 def _summary(case: CaseFile, ending: Ending) -> str:
-    lines = [f"{_outcome(case, ending)}. {_text(ending.reason)}"]
+    lines = [f"{_outcome(case, ending)}: {_text(ending.reason)}"]
     if ending.advice:
         lines += ["", "What to do now:", "", *(f"- {_text(item)}" for item in ending.advice)]
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from graph.proposal import Proposal, VerificationPlan
 from graph.workloads import Document, count_replicas, pods_of
 from tools.diffing import shows_change
 from tools.errors import ClusterError, ObjectNotFound
+from tools.patch import APPROVAL_PATH
 
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 OnLook = Callable[[Sequence[Check]], Awaitable[None]]
@@ -80,6 +81,12 @@ class Verifier:
                 )  # fmt: skip
             await asyncio.sleep(self.interval_seconds)
 
+    async def _endpoints(self, service: str, namespace: str | None) -> Document | None:
+        try:
+            return await self.observer.get("Endpoints", service, namespace)
+        except ObjectNotFound:
+            return None  # the Service is gone: that is no fault of the change
+
     async def look(self, proposal: Proposal, restarts: Mapping[str, int]) -> Look:
         """Look once. `restarts` are the counts per container at the beginning of the window."""
         plan = proposal.verification_plan
@@ -87,9 +94,7 @@ class Verifier:
         try:
             document = await self.observer.get(workload.kind, workload.name, workload.namespace)
             pods = await pods_of(self.observer, document)
-            endpoints = [
-                await self.observer.get("Endpoints", name, workload.namespace) for name in plan.services
-            ]
+            endpoints = [await self._endpoints(name, workload.namespace) for name in plan.services]
         except ObjectNotFound as error:
             return Look((Check(predicate="observed_generation", held=False, detail=str(error)),), {})
         except ClusterError as error:
@@ -106,7 +111,7 @@ class Verifier:
             "restarts_stable": _restarts(restarts, counts),
             "symptom_gone": _symptoms(pods),
             "endpoints_present": _endpoints(endpoints),
-            "restored": _restoration(document, proposal),
+            "in_place": _in_place(document, proposal),
         }
         return Look(
             tuple(
@@ -207,18 +212,24 @@ def _symptoms(pods: Sequence[Document]) -> _Finding:
     return not waiting, f"containers wait: {', '.join(waiting)}" if waiting else "no container waits"
 
 
-def _endpoints(endpoints: Sequence[Document]) -> _Finding:
+def _endpoints(endpoints: Sequence[Document | None]) -> _Finding:
     empty = [
         item["metadata"]["name"]
         for item in endpoints
-        if not any(subset.get("addresses") for subset in item.get("subsets") or [])
+        if item and not any(subset.get("addresses") for subset in item.get("subsets") or [])
     ]
-    return (
-        not empty,
-        f"no ready address behind {', '.join(empty)}" if empty else "every Service has ready addresses",
-    )
+    if empty:
+        return False, f"no ready address behind {', '.join(empty)}"
+    return (None, "a Service is gone") if None in endpoints else (True, "every Service has ready addresses")
 
 
-def _restoration(workload: Document, proposal: Proposal) -> _Finding:
-    missing = [change.path for change in proposal.diff if not shows_change(workload, change)]
-    return not missing, f"not as approved: {', '.join(missing)}" if missing else "the old values are back"
+def _in_place(workload: Document, proposal: Proposal) -> _Finding:
+    """Whether the object is as approved. If somebody changed it since, nothing is proved about a fix."""
+    missing = [
+        change.path
+        for change in proposal.diff
+        if change.path != APPROVAL_PATH and not shows_change(workload, change)
+    ]
+    if not missing:
+        return True, "the object is as approved"
+    return None if proposal.purpose == "fix" else False, f"changed since: {', '.join(missing)}"

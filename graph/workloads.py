@@ -44,7 +44,7 @@ def count_replicas(workload: Document) -> Replicas | None:
                 current=status.get("replicas", 0),
                 updated=status.get("updatedReplicas", 0),
                 ready=status.get("readyReplicas", 0),
-                available=status.get("availableReplicas", status.get("readyReplicas", 0)),
+                available=status.get("availableReplicas", 0),
             )
         case "DaemonSet":
             return Replicas(
@@ -58,10 +58,28 @@ def count_replicas(workload: Document) -> Replicas | None:
 
 
 async def pods_of(observer: Observer, workload: Document) -> list[dict[str, Any]]:
-    """Return the workload's pods that aren't being deleted."""
+    """Return the workload's own pods, without those that are being deleted or have ended (as an evicted one).
+
+    A selector may match another workload's pods too; the owner tells them apart.
+    """
+    namespace = workload["metadata"]["namespace"]
     selector = render_selector(workload["spec"]["selector"])
-    pods = await observer.list("Pod", workload["metadata"]["namespace"], label_selector=selector)
-    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    owners = {workload["metadata"]["uid"]}
+    if workload.get("kind") == "Deployment":
+        owned = await observer.list("ReplicaSet", namespace, label_selector=selector)
+        owners = {item["metadata"]["uid"] for item in owned if _controllers(item) & owners}
+    pods = await observer.list("Pod", namespace, label_selector=selector)
+    return [pod for pod in pods if _controllers(pod) & owners and not _is_over(pod)]
+
+
+def _controllers(document: Document) -> set[str]:
+    references = document["metadata"].get("ownerReferences") or []
+    return {reference["uid"] for reference in references if reference.get("controller")}
+
+
+def _is_over(pod: Document) -> bool:
+    ended = pod.get("status", {}).get("phase") in {"Failed", "Succeeded"}
+    return ended or "deletionTimestamp" in pod["metadata"]
 
 
 def render_selector(selector: Document) -> str:

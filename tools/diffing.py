@@ -5,8 +5,9 @@ creation bookkeeping and status. List items that all carry a `name` are addresse
 is called by its name and not by its position.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -56,6 +57,8 @@ def _stable(document: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in document.items() if key != "status"}
     metadata = document.get("metadata", {})
     kept["metadata"] = {key: value for key, value in metadata.items() if key not in _VOLATILE_METADATA}
+    # So that an annotation is one line of the diff, whether or not it is the object's first.
+    kept["metadata"]["annotations"] = metadata.get("annotations") or {}
     return kept
 
 
@@ -70,8 +73,19 @@ def _compare(path: str, before: Any, after: Any) -> Iterator[FieldChange]:
     elif (old := _by_name(before)) and (new := _by_name(after)) and _same_order(old, new):
         for name in old.keys() | new.keys():
             yield from _compare(f"{path}[{name}]", old.get(name, _MISSING), new.get(name, _MISSING))
-    elif before != after or type(before) is not type(after):
+    elif _spell(before) != _spell(after):
         yield FieldChange(path=path, before=before, after=after)
+
+
+def same_changes(one: Iterable[FieldChange], other: Iterable[FieldChange]) -> bool:
+    """Whether two diffs are the same to the byte; to Python alone 1, 1.0 and True would be equal."""
+    return _spell([change.model_dump() for change in one]) == _spell(
+        [change.model_dump() for change in other]
+    )
+
+
+def _spell(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _join(path: str, key: str) -> str:

@@ -6,17 +6,20 @@ says. Then, for each attempt: read the object, compare a fresh preview with the 
 with the resourceVersion just read, and send the patch made for exactly that version. The only proof that
 the patch landed is the approval's id in the object's annotation.
 
-That makes another attempt after a crash or a lost answer safe: the API server lets at most one of the
-requests in, since each carries the version it was made for.
+An attempt whose answer was lost, or that a crash cut off, may be repeated only while the object's generation
+shows that no specification has been changed since: then the first one hasn't landed, and the API server lets
+at most one of the two in, since each carries the version it was made for. After an answer of success nothing
+is sent again, whatever somebody does to the object.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from tools.diffing import FieldChange, diff_objects
+from tools.diffing import FieldChange, diff_objects, same_changes
 from tools.errors import (
     AlertmendError,
     ClusterError,
@@ -27,13 +30,13 @@ from tools.errors import (
     WriteConflict,
 )
 from tools.kubernetes import Cluster, Object
-from tools.patch import APPROVAL_ANNOTATION, PatchArguments
+from tools.patch import APPROVAL_ANNOTATION, APPROVAL_PATH, PatchArguments
 from tools.tool_session import ToolSession
 
 PATCH_TOOL = "kubectl_patch"
 _CONFLICT = 409
-_TOO_MANY_REQUESTS = 429
-_CLIENT_ERRORS = range(400, 500)
+# Answers that prove that nothing was written; a 408 or a 5xx doesn't.
+_REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 410, 413, 415, 422})
 
 
 class _Frozen(BaseModel):
@@ -62,18 +65,21 @@ class Preview(_Frozen):
     @property
     def is_void(self) -> bool:
         """Whether nothing but our own annotation would change."""
-        return all(APPROVAL_ANNOTATION in change.path for change in self.diff)
+        return all(change.path == APPROVAL_PATH for change in self.diff)
 
 
 class Grant(_Frozen):
-    """A claimed approval. `intent` is the resourceVersion of an attempt that may have been sent, or None."""
+    """A claimed approval.
+
+    `sent_generation` is the object's generation when an attempt was last about to be sent, None if none was.
+    """
 
     approval_id: str
     arguments: PatchArguments
     uid: str
     diff: tuple[FieldChange, ...]
     server: ExecutingServer
-    intent: str | None
+    sent_generation: int | None
 
 
 class Outcome(_Frozen):
@@ -91,6 +97,10 @@ class Drifted(AlertmendError):
     """What would run isn't what was approved any more; nothing was written for this reason."""
 
 
+class ToolServerNotCalled(AlertmendError):
+    """The MCP server couldn't be called, so that nothing was sent."""
+
+
 class ClaimRefused(AlertmendError):
     """The ledger didn't hand out the grant; the message says why. Nothing was sent to the cluster."""
 
@@ -104,7 +114,9 @@ class Grants(Protocol):
         An execution that has already ended returns its outcome.
         """
 
-    async def record_intent(self, approval_id: str, epoch: int, resource_version: str) -> None:
+    async def record_intent(
+        self, approval_id: str, epoch: int, *, resource_version: str, generation: int
+    ) -> None:
         """Write ahead that a patch made for this version is about to be sent, or raise `ClaimRefused`."""
 
     async def record_outcome(self, approval_id: str, epoch: int, outcome: Outcome) -> None:
@@ -113,11 +125,16 @@ class Grants(Protocol):
 
 @dataclass(frozen=True)
 class Executor:
-    """Previews and executes patches. `attempts` bounds how often one grant is tried."""
+    """Previews and executes patches.
+
+    `refuse_object` says why an object may not be changed as it stands, or None. `attempts` bounds how often
+    one grant is tried.
+    """
 
     cluster: Cluster
     session: ToolSession
     grants: Grants
+    refuse_object: Callable[[Object], str | None]
     attempts: int = 5
     pause_seconds: float = 0.5
 
@@ -126,18 +143,24 @@ class Executor:
 
         Raises the `ClusterError` of the server where it wouldn't take the patch.
         """
-        live = await self._read(call)
-        stamped = call.stamped(approval_id, live["metadata"].get("annotations"))
-        after = await self._dry_run(stamped)
-        return Preview(
-            arguments=stamped,
-            server=await self._server(),
-            kind=live["kind"],
-            uid=live["metadata"]["uid"],
-            diff=diff_objects(live, after),
-            before=live,
-            after=after,
-        )
+        for attempt in range(self.attempts):
+            await asyncio.sleep(self.pause_seconds * min(attempt, 4))
+            live = await self._read(call)
+            stamped = call.stamped(approval_id, live["metadata"].get("annotations"))
+            try:
+                after = await self._dry_run(stamped, live)
+            except WriteConflict:
+                continue
+            return Preview(
+                arguments=stamped,
+                server=await self._server(),
+                kind=live["kind"],
+                uid=live["metadata"]["uid"],
+                diff=diff_objects(live, after),
+                before=live,
+                after=after,
+            )
+        raise ClusterUnreachable(f"{call.resource_type} {call.name} kept changing while it was previewed")
 
     async def execute(self, approval_id: str, digest: str, epoch: int) -> Outcome:
         """Claim the approval and apply its patch at most once; return how it ended."""
@@ -152,55 +175,62 @@ class Executor:
         return outcome
 
     async def _settle(self, grant: Grant, epoch: int) -> Outcome:
-        in_flight, trouble = grant.intent is not None, ""
+        sent, answered, trouble = grant.sent_generation, False, ""
         for attempt in range(self.attempts + 1):
             await asyncio.sleep(self.pause_seconds * min(attempt, 4))
             try:
                 live = await self._read(grant.arguments)
-                if in_flight and _carries(live, grant):
+                if sent is not None and _carries(live, grant):
                     return Outcome(kind="applied", detail="the object carries this approval's annotation")
+                if answered or (sent is not None and _generation(live) != sent):
+                    return Outcome(kind="unknown", detail="the object was changed after the patch was sent")
                 if attempt == self.attempts:
                     break
                 await self._compare(live, grant)
                 version = live["metadata"]["resourceVersion"]
-                await self.grants.record_intent(grant.approval_id, epoch, version)
-            except (ClusterUnreachable, ToolServerError) as error:
+                await self.grants.record_intent(
+                    grant.approval_id, epoch, resource_version=version, generation=_generation(live)
+                )
+            except (ClusterUnreachable, ToolServerError, WriteConflict) as error:
                 trouble = f"no answer: {error}"
                 continue
             except (Drifted, ObjectNotFound) as error:
-                return Outcome(kind="unknown" if in_flight else "superseded", detail=str(error))
+                return Outcome(kind="superseded" if sent is None else "unknown", detail=str(error))
             except (ClusterError, ClaimRefused) as error:
-                return Outcome(kind="unknown" if in_flight else "failed", detail=str(error))
+                return Outcome(kind="failed" if sent is None else "unknown", detail=str(error))
             try:
-                in_flight, trouble = await self._send(grant, version) or in_flight, ""
-            except WriteConflict as error:
+                answered, trouble = await self._send(grant, version), ""
+                sent = _generation(live)
+            except (WriteConflict, ToolServerNotCalled) as error:
                 trouble = str(error)
             except ClusterError as error:
-                return Outcome(kind="unknown" if in_flight else "failed", detail=f"refused: {error}")
+                return Outcome(kind="failed" if sent is None else "unknown", detail=f"refused: {error}")
         tried = f"{self.attempts} attempts; {trouble or 'the answer and the object disagree'}"
-        return Outcome(kind="unknown" if in_flight else "failed", detail=tried)
+        return Outcome(kind="failed" if sent is None else "unknown", detail=tried)
 
     async def _send(self, grant: Grant, version: str) -> bool:
-        """Send the patch once. Return True where it landed or may have; raise where it was refused."""
+        """Send the patch once. Return whether it was taken (False: unknown); raise where it was refused."""
+        arguments = grant.arguments.guarded(grant.uid, version).as_json()
         try:
-            result = await self.session.call(PATCH_TOOL, grant.arguments.guarded(version).as_json())
+            result = await self.session.call(PATCH_TOOL, arguments)
         except ToolServerLost:
-            return True
-        except ToolServerError:
             return False
-        code = result.error_code if result.is_error else None
-        if code == _CONFLICT:
-            raise WriteConflict(result.text, code=code, reason="Conflict")
-        if code in _CLIENT_ERRORS and code != _TOO_MANY_REQUESTS:
-            raise ClusterError(result.text, code=code)
-        return True
+        except ToolServerError as error:
+            raise ToolServerNotCalled(str(error)) from error
+        if result.error_code == _CONFLICT:
+            raise WriteConflict(result.text, code=_CONFLICT, reason="Conflict")
+        if result.error_code in _REFUSALS:
+            raise ClusterError(result.text, code=result.error_code)
+        return not result.is_error
 
     async def _read(self, call: PatchArguments) -> Object:
         return await self.cluster.get(call.resource_type, call.name, call.namespace)
 
-    async def _dry_run(self, call: PatchArguments) -> Object:
+    async def _dry_run(self, call: PatchArguments, live: Object) -> Object:
+        """Return what the patch would make of exactly `live`; raise `WriteConflict` if it has moved on."""
+        made_for = call.guarded(live["metadata"]["uid"], live["metadata"]["resourceVersion"])
         return await self.cluster.patch(
-            call.resource_type, call.name, call.namespace, call.patch_type, call.patch_data, dry_run=True
+            call.resource_type, call.name, call.namespace, call.patch_type, made_for.patch_data, dry_run=True
         )
 
     async def _compare(self, live: Object, grant: Grant) -> None:
@@ -209,7 +239,9 @@ class Executor:
             raise Drifted("the object was deleted and made anew since the approval")
         if await self._server() != grant.server:
             raise Drifted("the tool server is no longer the one that was approved")
-        if diff_objects(live, await self._dry_run(grant.arguments)) != grant.diff:
+        if refusal := self.refuse_object(live):
+            raise Drifted(refusal)
+        if not same_changes(diff_objects(live, await self._dry_run(grant.arguments, live)), grant.diff):
             raise Drifted("the patch would no longer change what was approved: the object has changed since")
 
     async def _server(self) -> ExecutingServer:
@@ -218,6 +250,11 @@ class Executor:
         if schema is None:
             raise ToolServerError(f"MCP server {identity.name!r} offers no {PATCH_TOOL}: use another one")
         return ExecutingServer(name=identity.name, version=identity.version, schema_sha256=schema)
+
+
+def _generation(live: Object) -> int:
+    generation: int = live["metadata"].get("generation", 0)
+    return generation
 
 
 def _carries(live: Object, grant: Grant) -> bool:

@@ -48,7 +48,7 @@ def build_server(cluster: Cluster, role: Role) -> "Server[Any, Any]":
         return CallToolResult(content=[TextContent(type="text", text=text)], isError=failed)
 
     # the SDK's decorators and its check of arguments, whose errors would be plain words, are of no use here
-    server.list_tools()(list_tools)  # type: ignore[no-untyped-call]
+    server.list_tools()(list_tools)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
     server.call_tool(validate_input=False)(call_tool)
     return server
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 APPROVAL_ANNOTATION = "alertmend.io/approval"
+APPROVAL_PATH = f'metadata.annotations["{APPROVAL_ANNOTATION}"]'
 PatchType = Literal["strategic", "merge", "json"]
 _NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 
@@ -56,14 +57,18 @@ class PatchArguments(BaseModel):
             [_annotate(approval_id, annotations)],
         )
 
-    def guarded(self, resource_version: str) -> "PatchArguments":
-        """Return the same patch made for one version of the object: any other is refused with 409.
+    def guarded(self, uid: str, resource_version: str) -> "PatchArguments":
+        """Return the same patch made for one version of one object.
 
-        A JSON patch *replaces* the version (a `test` on it would answer 422 instead of 409).
+        Another version is refused with 409, another object of the same name, or of another cluster, with 422.
+        A JSON patch *replaces* both (a `test` on the version would answer 422 instead of 409).
         """
         return self._merged(
-            {"metadata": {"resourceVersion": resource_version}},
-            [{"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version}],
+            {"metadata": {"uid": uid, "resourceVersion": resource_version}},
+            [
+                {"op": "replace", "path": "/metadata/uid", "value": uid},
+                {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
+            ],
         )
 
     def _merged(self, document: dict[str, Any], operations: list[dict[str, Any]]) -> "PatchArguments":

@@ -46,6 +46,11 @@ class ToolResult:
     error_code: int | None = None
 
     @property
+    def message(self) -> str:
+        """The error in words; for a result that is none, its text."""
+        return str(_read_json_error(self.text).get("message") or self.text) if self.is_error else self.text
+
+    @property
     def is_unanswered(self) -> bool:
         """Whether the API server behind the tool gave no usable answer, so that asking again may help."""
         if self.error_code is not None:

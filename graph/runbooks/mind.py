@@ -54,7 +54,11 @@ def _propose(finding: Finding, option: Option) -> ProposePatch:
 
 
 def _hand_over(finding: Finding, case: Case) -> HandOver:
-    why = "every value that the evidence offers was tried" if finding.options else "no safe value is known"
+    why = (
+        "every value that the evidence offers was tried or turned down"
+        if finding.options
+        else "no safe value is known"
+    )
     return HandOver(
         reason=f"{finding.fault}; {why}.{_recall(case)}",
         diagnosis=finding.diagnose(None),

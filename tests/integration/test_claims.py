@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from checkpoints.incidents import UnverifiedEnding
 from checkpoints.ledger import Expiries, Ledger, open_ledger
 from graph.alerts import AlertGroup
+from graph.incident import Ending
 from graph.ports import StaleRun
 from graph.proposal import Approval, Proposal
 from tests.unit.graph.proposals import make_proposal
@@ -49,7 +51,7 @@ async def test_an_approved_proposal_is_granted_as_it_was_seen(ledger: Ledger) ->
 
     assert isinstance(grant, Grant)
     assert grant.arguments == make_proposal().arguments
-    assert grant.intent is None
+    assert grant.sent_generation is None
     assert (await ledger.approvals.find(approval.id)).status == "executing"
 
 
@@ -116,7 +118,7 @@ async def test_a_stop_that_comes_after_the_claim_still_stops_the_write(ledger: L
     await ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
 
     with pytest.raises(ClaimRefused, match="kill switch"):
-        await ledger.approvals.record_intent(approval.id, epoch, "1")
+        await ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=7)
 
 
 async def test_an_approval_past_its_time_is_not_granted_even_before_the_sweep(tmp_path: Path) -> None:
@@ -157,13 +159,13 @@ async def test_after_a_crash_the_next_run_gets_the_grant_with_the_intent(ledger:
     approval, epoch = await propose(ledger)
     await approve(ledger, approval)
     await ledger.approvals.claim(approval.id, approval.digest, epoch)
-    await ledger.approvals.record_intent(approval.id, epoch, "41")
+    await ledger.approvals.record_intent(approval.id, epoch, resource_version="41", generation=7)
     next_epoch = await ledger.incidents.begin_run(approval.proposal.incident_id)
 
     grant = await ledger.approvals.claim(approval.id, approval.digest, next_epoch)
 
     assert isinstance(grant, Grant)
-    assert grant.intent == "41"
+    assert grant.sent_generation == 7
 
 
 async def test_the_dead_run_that_wakes_again_can_write_nothing(ledger: Ledger) -> None:
@@ -173,7 +175,7 @@ async def test_the_dead_run_that_wakes_again_can_write_nothing(ledger: Ledger) -
     await ledger.incidents.begin_run(approval.proposal.incident_id)
 
     with pytest.raises(StaleRun):
-        await ledger.approvals.record_intent(approval.id, epoch, "41")
+        await ledger.approvals.record_intent(approval.id, epoch, resource_version="41", generation=7)
     with pytest.raises(StaleRun):
         await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail=""))
     with pytest.raises(StaleRun):
@@ -218,3 +220,36 @@ def test_the_stored_proposal_is_the_one_that_was_digested() -> None:
     proposal = make_proposal()
 
     assert Proposal.model_validate(proposal.model_dump(mode="json")).digest == proposal.digest
+
+
+async def test_a_claim_that_was_taken_in_time_still_may_not_write_too_late(tmp_path: Path) -> None:
+    expiries = Expiries(execute_within=timedelta(seconds=0.4))
+    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db", expiries) as ledger:
+        approval, epoch = await propose(ledger)
+        await approve(ledger, approval)
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+        due = (await ledger.approvals.find(approval.id)).execute_by
+        assert due is not None
+        await asyncio.sleep(max((due - datetime.now(UTC)).total_seconds(), 0))
+
+        with pytest.raises(ClaimRefused, match="had to be executed by"):
+            await ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=7)
+
+
+async def test_an_incident_that_has_ended_is_not_run_again(ledger: Ledger) -> None:
+    incident_id, epoch = await open_incident(ledger)
+    await ledger.incidents.fail(incident_id, epoch, "the cluster is down")
+
+    with pytest.raises(StaleRun, match="it has ended"):
+        await ledger.incidents.begin_run(incident_id)
+
+
+async def test_an_incident_is_not_resolved_without_the_verdict_whatever_the_state_says(
+    ledger: Ledger,
+) -> None:
+    incident_id, epoch = await open_incident(ledger)
+
+    with pytest.raises(UnverifiedEnding):
+        await ledger.incidents.finish(incident_id, epoch, Ending(status="resolved", reason="forged"), "# R")
+
+    assert (await ledger.incidents.find(incident_id)).status == "open"

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
 from checkpoints.ledger import Ledger, open_ledger
+from graph.policy import refuse_object
 from tests.integration.executions import (
     Execution,
     Tamper,
@@ -59,7 +60,7 @@ async def execution(sandbox: SandboxCluster, ledger: Ledger, tmp_path: Path) -> 
         Cluster.from_kubeconfig(writer, timeout_seconds=5) as cluster,
         kubernetes_tools("writer", writer) as session,
     ):
-        executor = Executor(cluster, session, ledger.approvals, attempts=3, pause_seconds=0.01)
+        executor = Executor(cluster, session, ledger.approvals, refuse_object, attempts=3, pause_seconds=0.01)
         yield await approve_patch(ledger, executor, mend_image(NAME), "apr-0000000000000001")
 
 
@@ -100,10 +101,10 @@ async def test_what_was_approved_is_written_once_and_byte_for_byte(
     outcome = await execution.run()
 
     (write,) = sandbox.writes
-    version = write.body["metadata"].pop("resourceVersion")
+    guards = {name: write.body["metadata"].pop(name) for name in ("uid", "resourceVersion")}
     assert outcome.kind == await execution.status() == "applied"
     assert write.body == execution.approval.proposal.arguments.patch_data
-    assert version
+    assert guards["uid"] == execution.approval.proposal.target_uid
 
 
 async def test_executing_again_writes_nothing_more(execution: Execution, sandbox: SandboxCluster) -> None:
@@ -224,8 +225,8 @@ async def test_after_a_crash_a_patch_that_landed_is_found_and_not_repeated(
     live = sandbox.find("Deployment", NAME)
     assert live is not None
     version = live["metadata"]["resourceVersion"]
-    await execution.crash_after_intent(version)
-    call = execution.approval.proposal.arguments.guarded(version)
+    await execution.crash_after_intent(version, live["metadata"]["generation"])
+    call = execution.approval.proposal.arguments.guarded(live["metadata"]["uid"], version)
     await execution.executor.cluster.patch(
         "deployment", NAME, "default", call.patch_type, call.patch_data, dry_run=False
     )
@@ -239,7 +240,7 @@ async def test_after_a_crash_a_patch_that_never_landed_is_sent(
 ) -> None:
     live = sandbox.find("Deployment", NAME)
     assert live is not None
-    await execution.crash_after_intent(live["metadata"]["resourceVersion"])
+    await execution.crash_after_intent(live["metadata"]["resourceVersion"], live["metadata"]["generation"])
 
     assert (await execution.run()).kind == "applied"
     assert len(sandbox.writes) == 1
@@ -248,10 +249,60 @@ async def test_after_a_crash_a_patch_that_never_landed_is_sent(
 async def test_after_a_crash_an_object_changed_since_is_a_persons_to_settle(
     execution: Execution, sandbox: SandboxCluster
 ) -> None:
-    await execution.crash_after_intent("1")
+    await execution.crash_after_intent("1", 1)
     set_image(sandbox, "nginx:1.26")
 
     assert (await execution.run()).kind == await execution.status() == "unknown"
+    assert sandbox.writes == []
+
+
+async def test_a_patch_that_was_taken_back_by_hand_is_not_repeated(
+    execution: Execution, sandbox: SandboxCluster, after: list[Trick]
+) -> None:
+    async def take_back() -> JSONResponse:
+        answered = sandbox.find("Deployment", NAME)
+        set_image(sandbox, "nginx:1.25-")
+        touch(sandbox, **{APPROVAL_ANNOTATION: "taken-back"})
+        return JSONResponse(answered)
+
+    after.append(take_back)
+
+    assert (await execution.run()).kind == "unknown"
+    assert len(sandbox.writes) == 1
+    assert image_of(sandbox) == "nginx:1.25-"
+
+
+async def test_after_a_crash_a_patch_that_was_taken_back_by_hand_is_not_repeated(
+    execution: Execution, sandbox: SandboxCluster
+) -> None:
+    live = sandbox.find("Deployment", NAME)
+    assert live is not None
+    await execution.crash_after_intent(live["metadata"]["resourceVersion"], live["metadata"]["generation"])
+    set_image(sandbox, "nginx:1.25")
+    set_image(sandbox, "nginx:1.25-")
+
+    assert (await execution.run()).kind == "unknown"
+    assert sandbox.writes == []
+
+
+async def test_a_408_is_no_proof_that_nothing_was_written(
+    execution: Execution, sandbox: SandboxCluster, after: list[Trick]
+) -> None:
+    after.append(answer(408, "Timeout"))
+
+    assert (await execution.run()).kind == "applied"
+    assert len(sandbox.writes) == 1
+
+
+async def test_an_object_that_gitops_took_over_since_the_approval_is_left_alone(
+    execution: Execution, sandbox: SandboxCluster
+) -> None:
+    touch(sandbox, **{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:default/web"})
+
+    outcome = await execution.run()
+
+    assert outcome.kind == "superseded"
+    assert "GitOps" in outcome.detail
     assert sandbox.writes == []
 
 
@@ -259,7 +310,7 @@ async def test_another_approvals_annotation_does_not_count_as_ours(
     execution: Execution, sandbox: SandboxCluster
 ) -> None:
     touch(sandbox, **{APPROVAL_ANNOTATION: "apr-of-another-day"})
-    await execution.crash_after_intent("1")
+    await execution.crash_after_intent("1", 1)
 
     assert (await execution.run()).kind == "unknown"
 

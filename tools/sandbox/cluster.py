@@ -98,11 +98,6 @@ class SandboxCluster:
     ) -> None:
         await self._stop()
 
-    async def serve_forever(self) -> None:
-        """Serve until cancelled."""
-        async with self:
-            await asyncio.gather(*self._tasks)
-
     def apply(self, manifest: Object) -> Object:
         """Create or replace an object as an administrator would, and return it as stored.
 
@@ -169,7 +164,7 @@ class SandboxCluster:
         )
         server = uvicorn.Server(config)
         # The process's signals belong to whoever runs this loop, not to a server inside it.
-        server.capture_signals = _leave_signals_alone  # type: ignore[method-assign]
+        server.capture_signals = _leave_signals_alone  # type: ignore[method-assign]  # uvicorn has no option
         return server
 
     async def _stop(self) -> None:

@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("resource_version", sa.String(length=64), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["approval_id"], ["approvals.id"]),
         sa.PrimaryKeyConstraint("approval_id", "attempt"),

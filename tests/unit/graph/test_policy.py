@@ -63,6 +63,10 @@ def test_a_fix_of_the_cause_is_let_through(change: FieldChange) -> None:
         FieldChange(path="spec.template.spec.serviceAccountName", before="a", after="admin"),
         FieldChange(path="metadata.labels", after={"a": "b"}, added=True),
         FieldChange(path="spec.selector.matchLabels.app", before="a", after="b"),
+        FieldChange(
+            path='spec.template.metadata.annotations["alertmend.io/approval"]', after="x", added=True
+        ),
+        FieldChange(path='spec.template.spec.nodeSelector["alertmend.io/approval"]', after="x", added=True),
     ],
 )
 def test_a_cure_of_the_symptom_or_an_unknown_field_is_refused(change: FieldChange) -> None:
@@ -78,3 +82,9 @@ def test_a_cure_of_the_symptom_or_an_unknown_field_is_refused(change: FieldChang
 )
 def test_a_gitops_managed_object_is_not_patched(metadata: dict[str, Any]) -> None:
     assert "GitOps" in str(refuse_change({"metadata": metadata}, []))
+
+
+def test_an_object_that_a_controller_owns_is_not_patched() -> None:
+    owner = {"kind": "Rollout", "name": "shop", "uid": "u", "controller": True}
+
+    assert "Rollout/shop" in str(refuse_change({"metadata": {"ownerReferences": [owner]}}, []))

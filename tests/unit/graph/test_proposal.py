@@ -22,7 +22,7 @@ def test_the_digest_is_the_same_after_a_round_trip_through_json() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"arguments": make_proposal().arguments.guarded("7")},
+        {"arguments": make_proposal().arguments.guarded("u", "7")},
         {"arguments": make_proposal().arguments.model_copy(update={"namespace": "shop"})},
         {"server": ExecutingServer(name="other", version="1", schema_sha256="0" * 64)},
         {"server": ExecutingServer(name="alertmend", version="1", schema_sha256="1" * 64)},

@@ -121,7 +121,7 @@ async def test_values_are_proposed_one_after_the_other_and_then_a_person_is_aske
 
     while isinstance(step := await decide(cluster, tried=tuple(tried), setbacks=setbacks), ProposePatch):
         images.append(image_of(step))
-        tried.append(step.candidate.call.stamped("A1", None).guarded("42"))
+        tried.append(step.candidate.call.stamped("A1", None).guarded("u", "42"))
 
     assert images == ["shop/api:1.0", "shop/api:1.1", "shop/api:1.2"]
     assert isinstance(step, HandOver)

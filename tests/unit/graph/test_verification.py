@@ -15,6 +15,7 @@ from tools.errors import ClusterUnreachable, ObjectNotFound
 Picture = dict[str, Any]
 HEALTHY: Picture = {
     "generation": 2, "observed": 2, "replicas": 3, "updated": 3, "ready": 3, "restarts": 0, "waiting": None,
+    "image": "nginx:1.25",
 }  # fmt: skip
 
 
@@ -26,6 +27,8 @@ class PlayedCluster:
 
     async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
         if kind == "Endpoints":
+            if self._pictures[0].get("no_service"):  # type: ignore[union-attr]  # never an exception here
+                raise ObjectNotFound("endpoints not found", code=404)
             addresses = [{"ip": "10.0.0.1"}] if self._pictures[0].get("endpoints", True) else []  # type: ignore[union-attr]  # never an exception here
             return {"kind": kind, "metadata": {"name": name}, "subsets": [{"addresses": addresses}]}
         picture = self._pictures[0]
@@ -37,12 +40,21 @@ class PlayedCluster:
             "replicas": picture.get("current", picture["replicas"]),
             "updatedReplicas": picture["updated"],
             "readyReplicas": picture["ready"],
-            "availableReplicas": picture["ready"],
+            "availableReplicas": picture.get("available", picture["ready"]),
         }
         return {
             "kind": "Deployment",
-            "metadata": {"name": name, "namespace": "default", "generation": picture["generation"]},
-            "spec": {"replicas": picture["replicas"], "selector": {"matchLabels": {"app": "web"}}},
+            "metadata": {
+                "name": name,
+                "namespace": "default",
+                "uid": "uid-1",
+                "generation": picture["generation"],
+            },
+            "spec": {
+                "replicas": picture["replicas"],
+                "selector": {"matchLabels": {"app": "web"}},
+                "template": {"spec": {"containers": [{"name": "nginx", "image": picture["image"]}]}},
+            },
             "status": status,
         }
 
@@ -51,24 +63,40 @@ class PlayedCluster:
     ) -> list[dict[str, Any]]:
         picture = self._pictures[0]
         assert isinstance(picture, dict)
+        if kind == "ReplicaSet":
+            return [{"metadata": {"name": "web-1", "uid": "rs-1", **_owned_by("uid-1")}}]
         self._advance()
-        waiting = {"waiting": {"reason": picture["waiting"]}} if picture["waiting"] else {"running": {}}
-        return [
-            {
-                "metadata": {"name": f"web-{number}", "uid": str(number)},
-                "status": {
-                    "conditions": [{"type": "Ready", "status": str(number < picture["ready"])}],
-                    "containerStatuses": [
-                        {"name": "nginx", "restartCount": picture["restarts"], "state": waiting}
-                    ],
-                },
-            }
-            for number in range(picture["pods"] if "pods" in picture else picture["replicas"])
+        strangers = [
+            _pod("other-0", "u-other", "rs-other", ready=False),
+            _pod("web-x", "u-x", ready=False, phase="Failed"),
         ]
+        waiting = {"waiting": {"reason": picture["waiting"]}} if picture["waiting"] else {"running": {}}
+        status = {"name": "nginx", "restartCount": picture["restarts"], "state": waiting}
+        pods = picture["pods"] if "pods" in picture else picture["replicas"]
+        own = [
+            _pod(f"web-{number}", str(number), ready=number < picture["ready"], statuses=[status])
+            for number in range(pods)
+        ]
+        return [*own, *strangers]
 
     def _advance(self) -> None:
         if len(self._pictures) > 1:
             self._pictures.pop(0)
+
+
+def _owned_by(uid: str) -> dict[str, Any]:
+    return {"ownerReferences": [{"kind": "any", "name": "any", "uid": uid, "controller": True}]}
+
+
+def _pod(name: str, uid: str, owner: str = "rs-1", **facts: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "uid": uid, **_owned_by(owner)},
+        "status": {
+            "phase": facts.get("phase", "Running"),
+            "conditions": [{"type": "Ready", "status": str(facts["ready"])}],
+            "containerStatuses": facts.get("statuses", []),
+        },
+    }
 
 
 async def ignore(checks: Sequence[Check]) -> None:
@@ -77,7 +105,8 @@ async def ignore(checks: Sequence[Check]) -> None:
 
 def plan(window: float = 0.02, budget: float = 0.2, *, services: tuple[str, ...] = ()) -> Proposal:
     predicates: tuple[Predicate, ...] = (
-        "observed_generation", "rollout_complete", "pods_ready", "restarts_stable", "symptom_gone",
+        "in_place", "observed_generation", "rollout_complete", "pods_ready", "restarts_stable",
+        "symptom_gone",
     )  # fmt: skip
     return make_proposal(
         verification_plan=VerificationPlan(
@@ -109,6 +138,7 @@ async def test_a_workload_that_stays_healthy_over_the_window_is_verified() -> No
         (HEALTHY | {"current": 4}, "rollout_complete"),
         (HEALTHY | {"ready": 2}, "pods_ready"),
         (HEALTHY | {"pods": 4}, "pods_ready"),
+        (HEALTHY | {"available": 0}, "rollout_complete"),
         (HEALTHY | {"replicas": 0, "updated": 0, "ready": 0}, "rollout_complete"),
         (HEALTHY | {"waiting": "ImagePullBackOff"}, "symptom_gone"),
         (HEALTHY | {"waiting": "CrashLoopBackOff"}, "symptom_gone"),
@@ -176,3 +206,16 @@ async def test_each_change_of_the_picture_is_shown_once() -> None:
     await Verifier(cluster, interval_seconds=0.001).verify(plan(), show)
 
     assert len(shown) == 2
+
+
+async def test_a_change_that_somebody_replaced_proves_nothing() -> None:
+    verdict, reason = await judge(HEALTHY | {"image": "nginx:1.27"})
+
+    assert verdict == "undetermined"
+    assert "changed since" in reason
+
+
+async def test_a_service_that_is_gone_does_not_condemn_the_fix() -> None:
+    verdict, _ = await judge(HEALTHY | {"no_service": True}, proposal=plan(services=("web",)))
+
+    assert verdict == "undetermined"

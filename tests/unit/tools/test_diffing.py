@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.diffing import FieldChange, diff_objects, shows_change
+from tools.diffing import FieldChange, diff_objects, same_changes, shows_change
+from tools.patch import APPROVAL_PATH
 
 
 def deployment(image: str = "nginx:1.25-", **metadata: Any) -> dict[str, Any]:
@@ -32,12 +34,21 @@ def test_what_changes_by_itself_is_left_out() -> None:
     assert diff_objects(before, after) == ()
 
 
-def test_an_added_field_is_told_from_one_that_was_null() -> None:
+def test_an_objects_first_annotation_is_a_line_of_its_own() -> None:
     changes = diff_objects(deployment(), deployment(annotations={"alertmend.io/approval": "apr-1"}))
 
-    assert changes == (
-        FieldChange(path="metadata.annotations", after={"alertmend.io/approval": "apr-1"}, added=True),
-    )
+    assert changes == (FieldChange(path=APPROVAL_PATH, after="apr-1", added=True),)
+
+
+def test_an_added_field_is_told_from_one_that_was_null() -> None:
+    assert diff_objects({"spec": {}}, {"spec": {"a": None}})[0].added
+    assert not diff_objects({"spec": {"a": 1}}, {"spec": {"a": None}})[0].added
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), ([1], [True]), ("1", 1)])
+def test_values_that_only_python_takes_for_equal_are_a_change(one: Any, other: Any) -> None:
+    assert diff_objects({"spec": {"a": one}}, {"spec": {"a": other}})
+    assert not same_changes([FieldChange(path="a", after=one)], [FieldChange(path="a", after=other)])
 
 
 def test_a_boolean_is_not_a_number() -> None:

@@ -75,12 +75,16 @@ def test_a_json_patch_is_stamped_by_an_operation(
     assert stamped.patch_data == [first, operation]
 
 
-def test_a_guarded_patch_carries_the_version_it_was_made_for() -> None:
+def test_a_guarded_patch_carries_the_object_and_the_version_it_was_made_for() -> None:
     json_patch = strategic().model_copy(update={"patch_type": "json", "patch_data": []})
 
-    assert strategic().guarded("42").patch_data == {**IMAGE, "metadata": {"resourceVersion": "42"}}
-    assert json_patch.guarded("42").patch_data == [
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": "42"}
+    assert strategic().guarded("u-1", "42").patch_data == {
+        **IMAGE,
+        "metadata": {"uid": "u-1", "resourceVersion": "42"},
+    }
+    assert json_patch.guarded("u-1", "42").patch_data == [
+        {"op": "replace", "path": "/metadata/uid", "value": "u-1"},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": "42"},
     ]
 
 
