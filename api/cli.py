@@ -4,13 +4,13 @@ Whatever is heavy is imported inside the command that needs it, so that `--help`
 """
 
 import sys
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api import cli_controls, cli_tokens
+from api.cli_choices import ApprovalStatusName, IncidentStatusName, ScenarioName
 from api.terminal import EXIT_CODES, Format, Output, connect, fail, show
 from tools.errors import AlertmendError
 
@@ -28,19 +28,9 @@ app = typer.Typer(
 app.add_typer(cli_controls.app, name="kill-switch")
 app.add_typer(cli_tokens.app, name="token")
 
-
-class ScenarioName(StrEnum):
-    """The faults that the sandbox can stage; a test holds them to the sandbox's own list."""
-
-    IMAGE_PULL = "image-pull"
-    OOM_KILLED = "oom-killed"
-    PROBE_PORT = "probe-port"
-
-
 Incident = Annotated[str, typer.Argument(help="An incident's id, as inc-0f3a9c1b2d4e5f60.", metavar="ID")]
 Approval = Annotated[str, typer.Argument(help="An approval's id, as apr-7c21d90be4a35f18.", metavar="ID")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
-Status = Annotated[str | None, typer.Option(help="Only those that stand so.")]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many to show.")]
 Scenario = Annotated[ScenarioName, typer.Option(help="Which fault to stage.")]
 
@@ -68,7 +58,7 @@ def serve() -> None:
 
 @app.command()
 def demo(
-    scenario: Scenario = ScenarioName.IMAGE_PULL,
+    scenario: Scenario = "image-pull",
     yes: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="Reject without asking.")] = False,
 ) -> None:
@@ -77,7 +67,7 @@ def demo(
         raise typer.BadParameter("--yes and --reject exclude each other")
     from api.demo import run
 
-    raise typer.Exit(run(scenario.value, yes=yes, reject=reject))
+    raise typer.Exit(run(scenario, yes=yes, reject=reject))
 
 
 @app.command()
@@ -92,11 +82,15 @@ def sandbox(
 
     from api.sandbox import serve_sandbox
 
-    asyncio.run(serve_sandbox(scenario.value if scenario else None, port))
+    asyncio.run(serve_sandbox(scenario, port))
 
 
 @app.command()
-def incidents(status: Status = None, limit: Limit = 50, output: Output = Format.TEXT) -> None:
+def incidents(
+    status: Annotated[IncidentStatusName | None, typer.Option(help="Only those that stand so.")] = None,
+    limit: Limit = 50,
+    output: Output = Format.TEXT,
+) -> None:
     """List incidents, newest first."""
     with connect() as client:
         page = client.incidents(status=status, limit=limit)
@@ -150,7 +144,7 @@ def retry(incident_id: Incident) -> None:
 
 @app.command()
 def approvals(
-    status: Status = None,
+    status: Annotated[ApprovalStatusName | None, typer.Option(help="Only those that stand so.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Only those whose target is there.")] = None,
     limit: Limit = 50,
     output: Output = Format.TEXT,

@@ -6,7 +6,7 @@ any user. All of it is gone when the demo ends.
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ Answer = Literal["ask", "approve", "reject"]
 _FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 10.0, 60.0
 _WINDOW, _BUDGET = timedelta(seconds=5), timedelta(seconds=90)
 _PIPE_COLUMNS = 160
+_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,26 @@ class Stage:
 
 
 def run(scenario: str, *, yes: bool = False, reject: bool = False) -> int:
-    """Run the demo and return 0 if the loop ended as decided, else 1."""
-    from anyio.from_thread import start_blocking_portal
-
+    """Run the demo and return 0 if the loop ended as decided, 130 if it was interrupted, else 1."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
     answer: Answer = "approve" if yes else "reject" if reject else "ask"
     console.rule("alertmend demo")
-    with TemporaryDirectory(prefix="alertmend-demo-") as folder, start_blocking_portal() as portal:
+    try:
+        return _play(scenario, console, answer)
+    except KeyboardInterrupt:
+        console.print("\nStopped. The sandbox cluster and all that the demo kept are gone.")
+        return _INTERRUPTED
+
+
+def _play(scenario: str, console: Console, answer: Answer) -> int:
+    from anyio.from_thread import start_blocking_portal
+
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="alertmend-demo-"))
+        portal = stack.enter_context(start_blocking_portal())
         with console.status("Starting the sandbox cluster and the service, and breaking something ..."):
-            stage = portal.wrap_async_context_manager(_set(scenario, Path(folder)))
-            stage_entered = stage.__enter__()
-        try:
-            return _Telling(console, stage_entered, answer).tell()
-        finally:
-            stage.__exit__(None, None, None)
+            stage = stack.enter_context(portal.wrap_async_context_manager(_set(scenario, Path(folder))))
+        return _Telling(console, stage, answer).tell()
 
 
 @asynccontextmanager

@@ -101,7 +101,7 @@ APPROVAL: dict[str, Any] = {
     "tool": "kubectl_patch",
     "arguments": _CALL,
     "command": "kubectl patch deployment nginx-deployment -n default --type strategic --patch '…'",
-    "server": {"name": "alertmend-kubernetes", "version": "0.1.0", "schema_sha256": "3f" * 32},
+    "server": {"name": "alertmend-writer", "version": "1.0", "schema_sha256": "3f" * 32},
     "target": _TARGET,
     "diff": [
         {

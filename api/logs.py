@@ -9,7 +9,7 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(incident)s %(name)s: %(message)s"
 _CREDENTIAL = re.compile(
     r"\bam_[A-Za-z0-9_-]{20,}|\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE
 )
-_CHATTY = ("alembic", "httpx", "httpcore", "httpx2", "httpcore2", "mcp", "sse_starlette", "uvicorn.access")
+_OURS = ("api", "checkpoints", "graph", "tools")
 
 
 class LogFormatter(logging.Formatter):
@@ -25,12 +25,15 @@ class LogFormatter(logging.Formatter):
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Send the process's log to stderr; libraries speak from WARNING on."""
+    """Send the process's log to stderr: ours from `level` on, that of libraries from WARNING on.
+
+    Libraries tell at INFO what the runner says better: LangGraph logs a traceback for every expected failure.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogFormatter())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level)
 
 
 def _find_incident() -> str:

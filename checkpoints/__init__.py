@@ -1,1 +1,3 @@
-"""checkpoints."""
+"""Remembers: tables, ledger, migrations, LangGraph's saver."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
-"""graph."""
+"""Decides: state, nodes, routing, policy, runbooks, verification, report."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
-"""tools."""
+"""Acts: Kubernetes, MCP servers and sessions, the executor, the sandbox cluster."""
+
+__all__: list[str] = []

@@ -12,15 +12,17 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import uvicorn
 
-from api.cli import ScenarioName
+from api.cli_choices import ApprovalStatusName, IncidentStatusName, ScenarioName
 from api.cli_tokens import RoleName
 from api.tokens import TokenStore
 from checkpoints.ledger import Expiries
-from graph.incident import Ending
+from graph.incident import Ending, IncidentStatus
+from graph.proposal import ApprovalStatus
 from tests.integration.rest.house import PEOPLE, SEED, House, open_house
 from tools.sandbox import SCENARIOS
 
@@ -293,6 +295,16 @@ async def test_the_services_log_never_carries_a_token(
         assert token not in caplog.text
 
 
-def test_the_commands_know_every_scenario_and_role() -> None:
-    assert {scenario.value for scenario in ScenarioName} == set(SCENARIOS)
+@pytest.mark.parametrize("command", ["incidents", "approvals"])
+async def test_a_status_that_does_not_exist_is_wrong_usage(terminal: Terminal, command: str) -> None:
+    ran = await terminal.run(command, "--status", "foo")
+
+    assert ran.code == 2
+    assert "failed" in ran.err
+
+
+def test_the_commands_know_every_scenario_role_and_status() -> None:
+    assert set(get_args(ScenarioName)) == set(SCENARIOS)
     assert {role.value for role in RoleName} == set(PEOPLE.values())
+    assert get_args(IncidentStatusName) == get_args(IncidentStatus)
+    assert get_args(ApprovalStatusName) == get_args(ApprovalStatus)

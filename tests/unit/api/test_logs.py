@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -46,15 +47,33 @@ async def test_a_line_from_a_run_names_its_incident() -> None:
     assert line("hello").count(" - ") == 1
 
 
-def test_the_log_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    try:
-        configure_logging()
-        logging.getLogger("api").info("up")
-    finally:
-        root.handlers[:], root.level = before
+@pytest.fixture
+def configured() -> Iterator[None]:
+    """Configure logging as the service does, for one test."""
+    loggers = [logging.getLogger(name) for name in ("", "api", "checkpoints", "graph", "tools")]
+    levels, handlers = [one.level for one in loggers], loggers[0].handlers[:]
+    configure_logging()
+    yield
+    loggers[0].handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
+
+
+def test_the_log_goes_to_stderr(capsys: pytest.CaptureFixture[str], configured: None) -> None:
+    logging.getLogger("api.runner").info("up")
 
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "INFO" in captured.err
+
+
+@pytest.mark.parametrize("library", ["langgraph.pregel._retry", "httpx2", "uvicorn.access", "alembic"])
+def test_libraries_speak_from_warning_on(
+    capsys: pytest.CaptureFixture[str], configured: None, library: str
+) -> None:
+    logging.getLogger(library).info("Retrying task")
+    logging.getLogger(library).warning("deprecated")
+
+    said = capsys.readouterr().err
+    assert "Retrying task" not in said
+    assert "deprecated" in said

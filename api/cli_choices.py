@@ -1,0 +1,16 @@
+"""What may be chosen on the command line, said again here because the models that own it load slowly.
+
+A test holds each of them to its owner.
+"""
+
+from typing import Literal
+
+ScenarioName = Literal["image-pull", "oom-killed", "probe-port"]
+IncidentStatusName = Literal[
+    "open", "investigating", "awaiting_approval", "applying", "verifying",
+    "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed",
+]  # fmt: skip
+ApprovalStatusName = Literal[
+    "pending", "approved", "rejected", "expired", "superseded", "withdrawn", "revoked",
+    "executing", "applied", "failed", "unknown",
+]  # fmt: skip
