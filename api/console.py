@@ -5,22 +5,25 @@ What comes from the cluster is printed as plain text: markup and escape sequence
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from string import Formatter
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from api.schemas import ApprovalView
 from graph.incident import Entry, Incident
+from graph.targets import Target
 from tools.diffing import FieldChange
 
 _ANSWER_LINES = 6
 _KIND_COLUMNS = 14
+_CUT_COLUMNS = frozenset({"alert", "target", "change"})
 _TOLD: dict[str, str] = {
-    "alert_received": "{alertname}: {alerts} alerts about {target}, from receiver {receiver}",
     "node_entered": "{node}",
     "reasoned": "{reason} → {decision}",
     "proposed": "{approval_id}: {summary}",
@@ -32,9 +35,10 @@ _TOLD: dict[str, str] = {
     "error": "{reason}",
 }
 _STYLES = {
-    "proposed": "bold yellow", "decided": "bold", "applied": "bold green", "verdict": "bold",
-    "ended": "bold green", "error": "bold red", "node_entered": "cyan",
+    "proposed": "bold yellow", "decided": "bold", "verdict": "bold", "error": "bold red",
+    "node_entered": "cyan",
 }  # fmt: skip
+_ENDING_STYLES = {"resolved": "bold green", "failed": "bold red", "unresolved": "bold red"}
 
 
 def plain(value: object, style: str = "") -> Text:
@@ -49,15 +53,16 @@ def render_entry(entry: Entry) -> RenderableType:
     line.add_column(style="dim", width=8)
     line.add_column(width=_KIND_COLUMNS)
     line.add_column(overflow="fold")
-    kind = Text(entry.kind.replace("_", " "), style=_STYLES.get(entry.kind, "dim"))
+    kind = Text(entry.kind.replace("_", " "), style=_style(entry))
     line.add_row(f"{entry.at.astimezone():%H:%M:%S}", kind, plain(_tell(entry)))
-    return line
+    return _Trimmed(line)
 
 
 def render_proposal(approval: ApprovalView) -> RenderableType:
     """Return all that a person needs to decide: the exact call, its diff, its reasons, its way back."""
     facts = _facts(
         ("approval", f"{approval.id} ({approval.status})"),
+        ("incident", approval.incident_id),
         ("target", approval.target),
         ("risk", approval.risk),
         ("value from", f"{approval.basis} ({approval.grounding.replace('_', ' ')})"),
@@ -95,7 +100,7 @@ def render_diff(diff: Iterable[FieldChange]) -> Text:
 def render_incident(incident: Incident) -> RenderableType:
     """Return one incident with its diagnosis and how it ended."""
     diagnosis = incident.diagnosis
-    return _facts(
+    facts = _facts(
         ("incident", incident.id),
         ("status", incident.status),
         ("alert", f"{incident.alertname} ({incident.severity})"),
@@ -107,19 +112,20 @@ def render_incident(incident: Incident) -> RenderableType:
         *(("to do", advice) for advice in incident.advice),
         ("since", f"{incident.created_at.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
     )
+    return _Trimmed(facts)
 
 
 def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
-    """Return a list of incidents."""
+    """Return a list of incidents, one line each."""
     return _table(
-        ("id", "status", "alert", "target", "since"),
+        ("id", "status", "since", "alert", "target"),
         (
             (
                 one.id,
                 one.status,
+                _since(one.created_at.astimezone()),
                 one.alertname,
-                one.target or "",
-                f"{one.created_at.astimezone():%m-%d %H:%M}",
+                _place(one.target),
             )
             for one in incidents
         ),
@@ -127,10 +133,10 @@ def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
 
 
 def render_approvals(approvals: Iterable[ApprovalView]) -> RenderableType:
-    """Return a list of approvals."""
+    """Return a list of approvals, one line each."""
     return _table(
-        ("id", "status", "risk", "target", "change", "incident"),
-        ((one.id, one.status, one.risk, one.target, one.summary, one.incident_id) for one in approvals),
+        ("id", "status", "risk", "target", "change"),
+        ((one.id, one.status, one.risk, _place(one.target), one.summary) for one in approvals),
     )
 
 
@@ -139,10 +145,44 @@ def render_tokens(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
     return _table(("name", "role", "created"), rows)
 
 
+@dataclass(frozen=True)
+class _Trimmed:
+    """A table without the blanks that rich pads its lines with; they hurt in a pipe."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segments in console.render_lines(self.table, options, pad=False):
+            line = Text.assemble(*((part.text, part.style or "") for part in segments))
+            line.rstrip()
+            yield line
+
+
+def _style(entry: Entry) -> str:
+    """Return how a line's kind looks: green only for what went well."""
+    match entry.kind:
+        case "ended":
+            return _ENDING_STYLES.get(entry.data.get("status", ""), "bold yellow")
+        case "applied":
+            return "bold green" if entry.data.get("outcome") == "applied" else "bold red"
+    return _STYLES.get(entry.kind, "dim")
+
+
+def _since(at: datetime) -> str:
+    """Return the time of a moment of today, the date of an earlier one."""
+    return f"{at:%H:%M}" if at.date() == datetime.now(at.tzinfo).date() else f"{at:%m-%d}"
+
+
+def _place(target: Target | None) -> str:
+    return f"{target.namespace}/{target.name}" if target else ""
+
+
 def _tell(entry: Entry) -> str:
     data: dict[str, Any] = {name: "" if value is None else value for name, value in entry.data.items()}
     template = _TOLD.get(entry.kind)
     match entry.kind:
+        case "alert_received":
+            return _alert(data)
         case "tool_called":
             return f"{data.get('tool')} {_json(data.get('arguments'))}\n{data.get('reason', '')}".rstrip()
         case "tool_answered":
@@ -150,12 +190,19 @@ def _tell(entry: Entry) -> str:
         case "checked":
             return "\n".join(_check(check) for check in data.get("checks", []))
     if template and all(name in data for name in _names(template)):
-        return template.format_map(data)
+        return template.format_map(data).removesuffix(": ")
     return "  ".join(f"{name}: {value}" for name, value in data.items() if value != "")
 
 
 def _names(template: str) -> Iterable[str]:
     return (name for _, name, _, _ in Formatter().parse(template) if name)
+
+
+def _alert(data: Mapping[str, Any]) -> str:
+    count = data.get("alerts")
+    about = f" about {data['target']}" if data.get("target") else ""
+    alerts = f"{count} alert{'' if count == 1 else 's'}{about}"
+    return f"{data.get('alertname')}: {alerts}, from receiver {data.get('receiver')}"
 
 
 def _check(check: Mapping[str, Any]) -> str:
@@ -189,13 +236,20 @@ def _facts(*facts: tuple[str, object]) -> Table:
     return table
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> RenderableType:
+    """Return a table of one line per row; where a terminal is too narrow, only the last columns are cut."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=column in {"id", "incident", "status"}, overflow="fold")
+        table.add_column(column, no_wrap=column not in _CUT_COLUMNS)
     for row in rows:
-        table.add_row(*(plain(value) for value in row))
-    return table
+        table.add_row(*(_one_line(value) for value in row))
+    return _Trimmed(table)
+
+
+def _one_line(value: object) -> Text:
+    text = plain(" ".join(str(value).split()))
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
 
 
 def _json(value: object) -> str:

@@ -122,7 +122,8 @@ async def test_incidents_and_approvals_are_listed_with_whole_ids(house: House, t
 
     assert (incidents.code, approvals.code) == (0, 0), incidents.err
     assert proposal.incident_id in incidents.out
-    assert "Deployment/nginx-deployment in default" in incidents.out
+    assert "default/nginx-deployment" in incidents.out
+    assert not [line for line in (incidents.out + approvals.out).splitlines() if line.endswith(" ")]
     assert proposal.id in approvals.out
 
 
