@@ -194,7 +194,7 @@ async def test_watch_follows_to_the_end_and_report_prints_markdown(house: House,
     await house.ledger.incidents.record(
         incident_id, epoch, "tool_called", {"tool": "kubectl_get", "arguments": {}, "reason": "\x1b[2J[red]"}
     )
-    ending = Ending(status="resolved", reason="healthy again")
+    ending = Ending(status="no_action", reason="healthy again")
     await house.ledger.incidents.finish(incident_id, epoch, ending, "# Fine\n\n| a | b |\n")
 
     watched = await watching

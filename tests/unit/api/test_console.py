@@ -1,0 +1,79 @@
+"""What the terminal shows: lists that fit, sentences that read well, green only for what went well."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from api import examples
+from api.console import render_approvals, render_entry, render_incidents
+from api.schemas import ApprovalView
+from graph.incident import Entry, EntryKind, Incident
+
+AT = datetime(2026, 11, 23, 7, 40, 54, tzinfo=UTC)
+INCIDENT = Incident.model_validate(examples.INCIDENT)
+APPROVAL = ApprovalView.model_validate(examples.APPROVAL)
+GREEN, RED, YELLOW = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m"
+
+
+def show(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
+    out = StringIO()
+    Console(file=out, width=width, force_terminal=colour, color_system="standard").print(renderable)
+    return out.getvalue()
+
+
+def entry(kind: EntryKind, **data: Any) -> RenderableType:
+    return render_entry(Entry(seq=1, at=AT, kind=kind, data=data))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [render_incidents([INCIDENT] * 2), render_approvals([APPROVAL] * 2)],
+    ids=["incidents", "approvals"],
+)
+def test_a_list_has_one_line_per_row_in_80_columns_and_whole_ids(table: RenderableType) -> None:
+    header, *rows = show(table).splitlines()
+
+    assert header.startswith("id")
+    assert len(rows) == 2
+    assert all(row.startswith((INCIDENT.id, APPROVAL.id)) and row.endswith("…") for row in rows)
+
+
+def test_a_wide_list_cuts_nothing_and_ends_no_line_in_blanks() -> None:
+    shown = show(render_approvals([APPROVAL, APPROVAL.model_copy(update={"summary": "x"})]), width=200)
+
+    assert "…" not in shown
+    assert [line for line in shown.splitlines() if line.endswith(" ")] == []
+
+
+@pytest.mark.parametrize(
+    ("alerts", "target", "said"),
+    [
+        (1, "", "Watchdog: 1 alert, from receiver r"),
+        (2, "Pod/p in default", "Watchdog: 2 alerts about Pod/p in default, from receiver r"),
+    ],
+)
+def test_an_alert_is_told_in_a_sentence(alerts: int, target: str, said: str) -> None:
+    told = entry("alert_received", alertname="Watchdog", alerts=alerts, target=target, receiver="r")
+
+    shown = show(told, width=100)
+
+    assert shown.rstrip("\n").endswith(f" {said}")
+
+
+@pytest.mark.parametrize(
+    ("status", "colour"),
+    [
+        ("resolved", GREEN), ("failed", RED), ("unresolved", RED), ("handed_over", YELLOW),
+        ("no_action", YELLOW), ("rejected", YELLOW), ("expired", YELLOW), ("withdrawn", YELLOW),
+    ],
+)  # fmt: skip
+def test_an_ending_is_green_only_if_resolved(status: str, colour: str) -> None:
+    assert f"{colour}ended" in show(entry("ended", status=status, reason="so"), colour=True)
+
+
+def test_what_was_not_applied_is_not_green() -> None:
+    assert GREEN in show(entry("applied", outcome="applied", detail=""), colour=True)
+    assert GREEN not in show(entry("applied", outcome="unknown", detail=""), colour=True)
