@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from rich.console import Console, RenderableType
@@ -20,7 +20,8 @@ GREEN, RED, YELLOW = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m"
 
 def show(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
     out = StringIO()
-    Console(file=out, width=width, force_terminal=colour, color_system="standard").print(renderable)
+    colours: Literal["standard"] | None = "standard" if colour else None
+    Console(file=out, width=width, force_terminal=colour, color_system=colours).print(renderable)
     return out.getvalue()
 
 
