@@ -67,6 +67,7 @@ def test_two_changes_that_did_not_help_are_taken_back_together() -> None:
     both = undo_candidate(plan_undo(preview(AFTER, last)), first)
 
     assert both is not None
+    assert isinstance(both.call.patch_data, list)
     assert jsonpatch.apply_patch(last, both.call.patch_data) == BEFORE
 
 
