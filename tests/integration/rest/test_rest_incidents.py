@@ -13,7 +13,7 @@ from graph.incident import Ending
 from tests.integration.rest.house import House
 from tools.tool_session import ToolResult
 
-ENDING = Ending(status="resolved", reason="healthy again")
+ENDING = Ending(status="no_action", reason="healthy again")
 
 
 async def get(house: House, path: str, **headers: str) -> httpx.Response:
