@@ -14,23 +14,30 @@ _NAMED_VALUES = (
     "data", "labels", "annotations", "groupLabels", "commonLabels", "commonAnnotations",
 )  # fmt: skip
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
+# Quantifiers are bounded and nothing stands before a word: a megabyte of hostile text must not take minutes.
 _IN_TEXT = (
     # user:password@ in a URL
     (re.compile(r"(?<=://)([^/\s:@\"']*):[^/\s@\"']+(?=@)"), rf"\1:{REDACTED}"),
     # an Authorization header, wherever it is quoted
     (re.compile(r"\b(Bearer|Basic)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1\2{REDACTED}"),
     # --db-password=x, DB_PASSWORD=x
-    (re.compile(rf"([\w.-]*{_WORDS}[\w.-]*=)[^\s&\"',;]+", re.IGNORECASE), rf"\1{REDACTED}"),
+    (re.compile(rf"({_WORDS}[\w.-]{{0,64}}=)[^\s&\"',;]+", re.IGNORECASE), rf"\1{REDACTED}"),
     # a line of YAML or JSON: password: x
     (
         re.compile(
-            rf"^(\s*[\"']?[\w.-]*{_WORDS}[\w.-]*[\"']?\s*:[ \t]+)\S.*?(,?)$", re.IGNORECASE | re.MULTILINE
+            rf"^([ \t]{{0,99}}[\"']?[\w.-]{{0,64}}?{_WORDS}[\w.-]{{0,64}}[\"']?[ \t]*:[ \t]+)\S.*?(,?)$",
+            re.IGNORECASE | re.MULTILINE,
         ),
         rf"\1{REDACTED}\2",
     ),
-    (re.compile(rf"(\"[\w.-]*{_WORDS}[\w.-]*\"\s*:\s*)\"[^\"]*\"", re.IGNORECASE), rf'\1"{REDACTED}"'),
     (
-        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        re.compile(rf"({_WORDS}[\w.-]{{0,64}}\"[ \t]*:[ \t]*)\"[^\"]*\"", re.IGNORECASE),
+        rf'\1"{REDACTED}"',
+    ),
+    (
+        re.compile(
+            r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)", re.DOTALL
+        ),
         REDACTED,
     ),
 )

@@ -87,3 +87,11 @@ def test_an_alerts_labels_and_annotations_are_hidden_by_name() -> None:
         "labels": {"api_key": REDACTED, "pod": "web-0"},
         "annotations": {"password": REDACTED},
     }
+
+
+@pytest.mark.parametrize("piece", ["a", "token", '"', " ", "\n", "://a", "-----BEGIN ", "token-", "Bearer "])
+def test_a_megabyte_of_hostile_text_does_not_hold_the_service_up(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+
+    # With an unbounded pattern this alone would take minutes.
+    assert redact_text(text)
