@@ -71,7 +71,7 @@ def test_the_log_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert "INFO" in captured.err
 
 
-@pytest.mark.parametrize("library", ["langgraph.pregel._retry", "httpx2", "uvicorn.access", "alembic"])
+@pytest.mark.parametrize("library", ["langgraph.pregel._retry", "httpx2", "mcp", "alembic"])
 def test_libraries_speak_from_warning_on(capsys: pytest.CaptureFixture[str], library: str) -> None:
     with configured():
         logging.getLogger(library).info("Retrying task")
