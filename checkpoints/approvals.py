@@ -7,12 +7,12 @@ approved, the same digest, not expired, no stop in force, and the run still hold
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
 from checkpoints.database import Transaction
-from checkpoints.pages import Page, cut_page, parse_token
+from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.stops import find_stop, stop_in_force
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
 from graph.policy import VERSION
@@ -141,15 +141,12 @@ class Approvals:
     ) -> Page[Approval]:
         """Return approvals, newest first, `limit` at a time."""
         async with self._transaction() as session:
-            query = select(ApprovalRow).order_by(ApprovalRow.created_at.desc(), ApprovalRow.id.desc())
+            query = newest_first(select(ApprovalRow), ApprovalRow, limit=limit, token=token)
             if status:
                 query = query.where(ApprovalRow.status == status)
             if namespace:
                 query = query.where(ApprovalRow.namespace == namespace)
-            if token:
-                at, last = parse_token(token)
-                query = query.where(tuple_(ApprovalRow.created_at, ApprovalRow.id) < tuple_(at, last))
-            rows = (await session.scalars(query.limit(limit + 1))).all()
+            rows = (await session.scalars(query)).all()
             items = [await read_approval(session, row) for row in rows[:limit]]
             return cut_page(items, more=len(rows) > limit)
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
 from checkpoints.approvals import approvals_of, supersede_approvals
 from checkpoints.database import Transaction
-from checkpoints.pages import Page, cut_page, parse_token
+from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow
 from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence, ReadCall
@@ -157,13 +157,10 @@ class Incidents:
     ) -> Page[Incident]:
         """Return incidents, newest first, `limit` at a time."""
         async with self._transaction() as session:
-            query = select(IncidentRow).order_by(IncidentRow.created_at.desc(), IncidentRow.id.desc())
+            query = newest_first(select(IncidentRow), IncidentRow, limit=limit, token=token)
             if status:
                 query = query.where(IncidentRow.status == status)
-            if token:
-                at, last = parse_token(token)
-                query = query.where(tuple_(IncidentRow.created_at, IncidentRow.id) < tuple_(at, last))
-            rows = (await session.scalars(query.limit(limit + 1))).all()
+            rows = (await session.scalars(query)).all()
             items = [await _incident(session, row) for row in rows[:limit]]
             return cut_page(items, more=len(rows) > limit)
 

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
+from sqlalchemy import Select, tuple_
+
+from checkpoints.tables import ApprovalRow, IncidentRow
 from graph.incident import Incident
 from graph.proposal import Approval
 from tools.errors import BadInput
 
 T = TypeVar("T", Incident, Approval)
+Row = TypeVar("Row", IncidentRow, ApprovalRow)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,13 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     continue_: str | None
+
+
+def newest_first(query: Select[Row], row: type[Row], *, limit: int, token: str | None) -> Select[Row]:
+    """Return the query for one page behind `token` and one row more, which tells whether the list goes on."""
+    if token:
+        query = query.where(tuple_(row.created_at, row.id) < tuple_(*parse_token(token)))
+    return query.order_by(row.created_at.desc(), row.id.desc()).limit(limit + 1)
 
 
 def cut_page(items: Sequence[T], *, more: bool) -> Page[T]:

@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.integration.clusters import REAL_KUBECONFIGS, ClusterUnderTest, RealUnderTest, SandboxUnderTest
+from tests.integration.executions import Trick
 from tools.sandbox import SandboxCluster
+
+
+@pytest.fixture
+def before() -> list[Trick]:
+    """Return the tricks to be played on patches before the server sees them."""
+    return []
+
+
+@pytest.fixture
+def after() -> list[Trick]:
+    """Return the tricks to be played on the server's answers to patches."""
+    return []
 
 
 @pytest.fixture

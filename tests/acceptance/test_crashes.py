@@ -19,16 +19,6 @@ WEBHOOK = Path(__file__).parents[1] / "data" / "alertmanager-webhook.json"
 
 
 @pytest.fixture
-def before() -> list[Trick]:
-    return []
-
-
-@pytest.fixture
-def after() -> list[Trick]:
-    return []
-
-
-@pytest.fixture
 async def sandbox(before: list[Trick], after: list[Trick]) -> AsyncIterator[SandboxCluster]:
     async with SandboxCluster(middleware=[Middleware(Tamper, before=before, after=after)]) as cluster:
         await cluster.break_as(IMAGE_PULL)

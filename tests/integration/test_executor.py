@@ -30,16 +30,6 @@ NAME = "web"
 
 
 @pytest.fixture
-def before() -> list[Trick]:
-    return []
-
-
-@pytest.fixture
-def after() -> list[Trick]:
-    return []
-
-
-@pytest.fixture
 async def sandbox(before: list[Trick], after: list[Trick]) -> AsyncIterator[SandboxCluster]:
     tamper = Middleware(Tamper, before=before, after=after)
     async with SandboxCluster(middleware=[tamper]) as cluster:
