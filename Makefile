@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: install demo serve test check lint lock clean
+.PHONY: install demo serve studio test check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
@@ -14,6 +14,9 @@ install: $(VENV)/.installed ## Make .venv with what is locked and the command al
 
 serve: $(VENV)/.installed ## Run the service against your kubeconfig
 	@$(BIN)/alertmend serve $(ARGS)
+
+studio: $(VENV)/.dev ## Debug runs in LangGraph Studio (docs/studio.md)
+	@$(BIN)/langgraph dev $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests (PYTEST_ARGS narrows them down)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

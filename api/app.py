@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import approval_routes, control_routes, incident_routes, webhook
+from api import approval_routes, audit_routes, control_routes, incident_routes, webhook
 from api.door import Door
 from api.limits import BodyLimit
 from api.openapi import install_description
@@ -16,6 +16,7 @@ _TAGS = [
     {"name": "incidents", "description": "What happened and what came of it."},
     {"name": "approvals", "description": "What waits for a person, and what people said."},
     {"name": "controls", "description": "What stops every write: the kill switch and freezes."},
+    {"name": "audit", "description": "Who did what, sealed row by row."},
     {"name": "service", "description": "About the service and the caller."},
 ]
 
@@ -35,7 +36,7 @@ def create_app(door: Door) -> FastAPI:
     app.state.door = door
     app.add_middleware(BodyLimit)
     install_handlers(app)
-    for module in (webhook, incident_routes, approval_routes, control_routes):
+    for module in (webhook, incident_routes, approval_routes, control_routes, audit_routes):
         app.include_router(module.router)
     install_description(app)
     return app

@@ -11,13 +11,35 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Response
 
 from api.auth import Approver, Viewer
 from api.door import DoorIn
-from api.examples import APPROVAL, APPROVALS, APPROVE, APPROVED, REJECT, REJECTED
+from api.examples import (
+    APPROVAL,
+    APPROVALS,
+    APPROVE,
+    APPROVED,
+    EDIT,
+    EDITED,
+    REJECT,
+    REJECTED,
+    RESOLVE,
+    RESOLVED,
+    REVOKE,
+    REVOKED,
+)
 from api.incident_routes import Continue, Limit
 from api.openapi import Responses, answers
 from api.problems import FieldProblem, InvalidBody
-from api.schemas import ApprovalList, ApprovalView, ApproveBody, RejectBody
+from api.schemas import (
+    ApprovalList,
+    ApprovalView,
+    ApproveBody,
+    EditBody,
+    RejectBody,
+    ResolutionBody,
+    RevokeBody,
+)
 from checkpoints.decisions import Verdict
-from graph.proposal import ApprovalStatus
+from graph.proposal import Approval, ApprovalStatus
+from tools.errors import BadInput
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The digest of what you looked at.")]
@@ -42,6 +64,10 @@ class Desk:
             digest=_seen(digest, self.if_match),
             reason=reason,
         )
+        return self.answer(approval, recorded)
+
+    def answer(self, approval: Approval, recorded: bool) -> ApprovalView:
+        """Wake the incident if something was recorded, else turn 201 into 200; show the approval."""
         self.response.headers["ETag"] = f'"{approval.digest}"'
         if recorded:
             self.door.wake(approval.proposal.incident_id)
@@ -102,6 +128,49 @@ async def reject(
 ) -> ApprovalView:
     """Keep the change from happening. Always possible, also while writes are stopped."""
     return await desk.decide("reject", body.digest, body.reason)
+
+
+@router.post(
+    "/{approval_id}/edit",  # noqa: FAST003 -- `Desk` takes it
+    status_code=201,
+    responses=answers(
+        201, "The edited proposal's own approval, pending.", EDITED, refusals=(*_REFUSALS, 503)
+    ),
+)
+async def edit(
+    desk: DeskIn, body: Annotated[EditBody, Body(openapi_examples={"edit": {"value": EDIT}})]
+) -> ApprovalView:
+    """Put an edited proposal in this one's place. It is previewed afresh, and must be approved by itself."""
+    editor = desk.door.editor
+    if editor is None:
+        raise BadInput("nothing can be proposed without a write credential (ALERTMEND_WRITE_KUBECONFIG)")
+    seen = _seen(body.digest, desk.if_match)
+    edited = await editor.edit(
+        desk.approval_id, body.arguments, by=desk.caller.name, digest=seen, reason=body.reason
+    )
+    return desk.answer(edited, recorded=True)
+
+
+@router.post("/{approval_id}/revoke", status_code=201, responses=_decided(REVOKED))  # noqa: FAST003 -- `Desk` takes it
+async def revoke(
+    desk: DeskIn, body: Annotated[RevokeBody, Body(openapi_examples={"revoke": {"value": REVOKE}})]
+) -> ApprovalView:
+    """Take an approval back before its execution starts."""
+    return desk.answer(
+        *await desk.door.ledger.settlements.revoke(desk.approval_id, by=desk.caller.name, reason=body.reason)
+    )
+
+
+@router.post("/{approval_id}/resolution", status_code=201, responses=_decided(RESOLVED))  # noqa: FAST003 -- `Desk` takes it
+async def resolve(
+    desk: DeskIn, body: Annotated[ResolutionBody, Body(openapi_examples={"resolve": {"value": RESOLVE}})]
+) -> ApprovalView:
+    """Settle an execution whose end is unknown. What was applied is then verified."""
+    return desk.answer(
+        *await desk.door.ledger.settlements.resolve(
+            desk.approval_id, finding=body.outcome, by=desk.caller.name, reason=body.reason
+        )
+    )
 
 
 def _seen(digest: str | None, if_match: str | None) -> str | None:

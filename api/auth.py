@@ -1,4 +1,7 @@
-"""Who knocks, and whether they may: bearer tokens on every path but /healthz and the API's description."""
+"""Who knocks, and whether they may: bearer tokens on every path but /healthz and the API's description.
+
+A bearer is one of our own tokens, or a JWT of the OIDC issuer where one is set.
+"""
 
 from typing import Annotated
 
@@ -6,15 +9,17 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict
 
-from api.door import DoorIn
+from api.door import Door, DoorIn
 from api.tokens import Role, includes
 from tools.errors import AlertmendError
 
+_DOTS_OF_A_JWT = 2
 _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
     description="A token from `alertmend token create --role ROLE --name NAME`. Roles: `ingest` delivers "
-    "alerts; `viewer` reads; `approver` reads, decides and retries; `admin` does everything.",
+    "alerts; `viewer` reads; `approver` reads, decides and retries; `admin` does everything. Or a JWT of the "
+    "OpenID Connect issuer that the service is set to; its groups give the role.",
 )
 
 
@@ -28,6 +33,10 @@ class Unauthenticated(AlertmendError):
 
 class Forbidden(AlertmendError):
     """The token is valid, and its role doesn't allow this."""
+
+
+class IssuerUnavailable(AlertmendError):
+    """The OIDC issuer's keys can't be had, so that a JWT can't be told from a forged one."""
 
 
 class Caller(BaseModel):
@@ -57,12 +66,19 @@ class Knock:
                 "send `Authorization: Bearer <token>`; `alertmend token create` makes one",
                 token_given="authorization" in request.headers,
             )
-        record = door.tokens.find(credentials.credentials)
-        if record is None:
-            raise Unauthenticated("this token isn't known here, or it was revoked", token_given=True)
-        if self._needed and not includes(record.role, self._needed):
-            raise Forbidden(f"{record.name} is {record.role}; this needs the role {self._needed}")
-        return Caller(name=record.name, role=record.role)
+        caller = await _identify(door, credentials.credentials)
+        if self._needed and not includes(caller.role, self._needed):
+            raise Forbidden(f"{caller.name} is {caller.role}; this needs the role {self._needed}")
+        return caller
+
+
+async def _identify(door: Door, token: str) -> Caller:
+    if door.issuer and token.count(".") == _DOTS_OF_A_JWT:  # our own tokens have none
+        return await door.issuer.identify(token)
+    record = door.tokens.find(token)
+    if record is None:
+        raise Unauthenticated("this token isn't known here, or it was revoked", token_given=True)
+    return Caller(name=record.name, role=record.role)
 
 
 Anyone = Annotated[Caller, Depends(Knock(None))]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import cli_controls, cli_tokens
-from api.cli_choices import ApprovalStatusName, IncidentStatusName, ScenarioName
+from api import cli_audit, cli_controls, cli_database, cli_doctor, cli_tokens
+from api.cli_choices import ApprovalStatusName, FindingName, IncidentStatusName, ScenarioName
 from api.terminal import EXIT_CODES, Format, Output, connect, fail, show
 from tools.errors import AlertmendError
 
@@ -26,7 +26,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_controls.app, name="kill-switch")
+app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_tokens.app, name="token")
+app.command()(cli_database.migrate)
+app.command()(cli_doctor.doctor)
 
 Incident = Annotated[str, typer.Argument(help="An incident's id, as inc-0f3a9c1b2d4e5f60.", metavar="ID")]
 Approval = Annotated[str, typer.Argument(help="An approval's id, as apr-7c21d90be4a35f18.", metavar="ID")]
@@ -192,6 +195,53 @@ def reject(
     """Keep a proposed change from happening."""
     with connect() as client:
         _tell(client.reject(approval_id, reason=reason))
+
+
+@app.command()
+def edit(
+    approval_id: Approval,
+    patch: Annotated[str, typer.Option(help="The new patch, as JSON.", metavar="JSON")],
+    reason: Reason = "",
+) -> None:
+    """Put a proposal with another patch in this one's place; it waits for its own approval."""
+    from api.console import render_proposal
+
+    with connect() as client:
+        seen = client.approval(approval_id)
+        arguments = {**seen.arguments.as_json(), "patchData": parse_patch(patch)}
+        edited = client.edit(approval_id, arguments=arguments, digest=seen.digest, reason=reason)
+    show(edited, lambda: render_proposal(edited), Format.TEXT)
+    typer.echo(
+        f"{approval_id} is superseded by {edited.id}; let it happen with `alertmend approve {edited.id}`"
+    )
+
+
+@app.command()
+def revoke(approval_id: Approval, reason: Annotated[str, typer.Option(help="Why.")]) -> None:
+    """Take an approval back before it is executed."""
+    with connect() as client:
+        _tell(client.revoke(approval_id, reason=reason))
+
+
+@app.command()
+def resolve(
+    approval_id: Approval,
+    outcome: Annotated[FindingName, typer.Option(help="What the object shows: was the patch applied?")],
+    reason: Annotated[str, typer.Option(help="How you know.")],
+) -> None:
+    """Settle an execution whose end is unknown, after you have looked at the object."""
+    with connect() as client:
+        _tell(client.resolve(approval_id, outcome=outcome, reason=reason))
+
+
+def parse_patch(text: str) -> object:
+    """Return the JSON document that was typed, or raise a usage error."""
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"the patch isn't JSON: {error}") from error
 
 
 def _tell(approval: "ApprovalView") -> None:

@@ -5,10 +5,16 @@ A test holds each of them to its owner.
 
 from typing import Literal
 
+FindingName = Literal["applied", "not_applied"]
 ScenarioName = Literal["image-pull", "oom-killed", "probe-port"]
 IncidentStatusName = Literal[
     "open", "investigating", "awaiting_approval", "applying", "verifying",
     "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed",
+]  # fmt: skip
+AuditActionName = Literal[
+    "begun", "proposed", "approved", "rejected", "edited", "revoked", "expired", "superseded", "withdrawn",
+    "claimed", "intent", "outcome", "resolved", "verdict", "retry",
+    "kill_switch", "freeze_added", "freeze_removed",
 ]  # fmt: skip
 ApprovalStatusName = Literal[
     "pending", "approved", "rejected", "expired", "superseded", "withdrawn", "revoked",

@@ -10,7 +10,8 @@ from tools.errors import AlertmendError
 if TYPE_CHECKING:
     import httpx
 
-    from api.schemas import ApprovalList, ApprovalView, IncidentList
+    from api.schemas import ApprovalList, ApprovalView, AuditList, IncidentList
+    from checkpoints.chain import Verification
     from checkpoints.stops import KillSwitch
     from graph.incident import Entry, Incident
 
@@ -114,13 +115,26 @@ class Client:
 
     def approve(self, approval_id: str, *, digest: str, reason: str) -> "ApprovalView":
         """Approve what has this digest."""
-        path = f"/v1/approvals/{_segment(approval_id)}/approve"
-        return _approval(self._send("POST", path, json={"digest": digest, "reason": reason}))
+        return self._say(approval_id, "approve", {"digest": digest, "reason": reason})
 
     def reject(self, approval_id: str, *, reason: str) -> "ApprovalView":
         """Reject, for a reason."""
-        path = f"/v1/approvals/{_segment(approval_id)}/reject"
-        return _approval(self._send("POST", path, json={"reason": reason}))
+        return self._say(approval_id, "reject", {"reason": reason})
+
+    def edit(
+        self, approval_id: str, *, arguments: dict[str, Any], digest: str, reason: str
+    ) -> "ApprovalView":
+        """Put a proposal with other arguments in this one's place."""
+        body = {"arguments": arguments, "digest": digest, "reason": reason}
+        return self._say(approval_id, "edit", body)
+
+    def revoke(self, approval_id: str, *, reason: str) -> "ApprovalView":
+        """Take an approval back before it is executed."""
+        return self._say(approval_id, "revoke", {"reason": reason})
+
+    def resolve(self, approval_id: str, *, outcome: str, reason: str) -> "ApprovalView":
+        """Settle how an execution ended."""
+        return self._say(approval_id, "resolution", {"outcome": outcome, "reason": reason})
 
     def kill_switch(self) -> "KillSwitch":
         """Return how the kill switch stands."""
@@ -130,6 +144,23 @@ class Client:
         """Stop all writes, or allow them again."""
         body = {"engaged": engaged, "reason": reason}
         return _kill_switch(self._send("PUT", "/v1/controls/kill-switch", json=body))
+
+    def audit(self, *, limit: int, **filters: str | None) -> "AuditList":
+        """Return the newest rows of the audit."""
+        from api.schemas import AuditList
+
+        answer = self._send("GET", "/v1/audit", params=_given(limit=limit, **filters))
+        return AuditList.model_validate_json(answer.content)
+
+    def verify_audit(self) -> "Verification":
+        """Have every row of the audit verified, however long that takes."""
+        from checkpoints.chain import Verification
+
+        answer = self._send("GET", "/v1/audit/verify", timeout=None)
+        return Verification.model_validate_json(answer.content)
+
+    def _say(self, approval_id: str, what: str, body: dict[str, Any]) -> "ApprovalView":
+        return _approval(self._send("POST", f"/v1/approvals/{_segment(approval_id)}/{what}", json=body))
 
     def _send(self, method: str, path: str, **content: Any) -> "httpx.Response":
         import httpx

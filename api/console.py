@@ -4,7 +4,7 @@ What comes from the cluster is printed as plain text: markup and escape sequence
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from string import Formatter
@@ -19,13 +19,13 @@ from api.schemas import ApprovalView
 from graph.incident import Entry, Incident
 from graph.targets import Target
 from tools.diffing import FieldChange
+from tools.toolbox import OWN_SERVER
 
 _ANSWER_LINES = 6
 _KIND_COLUMNS = 14
 _CUT_COLUMNS = frozenset({"alert", "target", "change"})
 _TOLD: dict[str, str] = {
     "node_entered": "{node}",
-    "reasoned": "{reason} → {decision}",
     "proposed": "{approval_id}: {summary}",
     "decided": "{verdict} by {by}: {reason}",
     "applying": "{approval_id}",
@@ -55,7 +55,7 @@ def render_entry(entry: Entry) -> RenderableType:
     line.add_column(overflow="fold")
     kind = Text(entry.kind.replace("_", " "), style=_style(entry))
     line.add_row(f"{entry.at.astimezone():%H:%M:%S}", kind, plain(_tell(entry)))
-    return _Trimmed(line)
+    return Trimmed(line)
 
 
 def render_proposal(approval: ApprovalView) -> RenderableType:
@@ -112,7 +112,7 @@ def render_incident(incident: Incident) -> RenderableType:
         *(("to do", advice) for advice in incident.advice),
         ("since", f"{incident.created_at.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
     )
-    return _Trimmed(facts)
+    return Trimmed(facts)
 
 
 def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
@@ -146,7 +146,7 @@ def render_tokens(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
 
 
 @dataclass(frozen=True)
-class _Trimmed:
+class Trimmed:
     """A table without the blanks that rich pads its lines with; they hurt in a pipe."""
 
     table: Table
@@ -180,18 +180,21 @@ def _place(target: Target | None) -> str:
 def _tell(entry: Entry) -> str:
     data: dict[str, Any] = {name: "" if value is None else value for name, value in entry.data.items()}
     template = _TOLD.get(entry.kind)
-    match entry.kind:
-        case "alert_received":
-            return _alert(data)
-        case "tool_called":
-            return f"{data.get('tool')} {_json(data.get('arguments'))}\n{data.get('reason', '')}".rstrip()
-        case "tool_answered":
-            return f"[{data.get('evidence')}] {_answer(data)}"
-        case "checked":
-            return "\n".join(_check(check) for check in data.get("checks", []))
+    if teller := _TELLERS.get(entry.kind):
+        return teller(data)
     if template and all(name in data for name in _names(template)):
         return template.format_map(data).removesuffix(": ")
     return "  ".join(f"{name}: {value}" for name, value in data.items() if value != "")
+
+
+def _call(data: Mapping[str, Any]) -> str:
+    server = data.get("server", OWN_SERVER)
+    tool = data.get("tool") if server == OWN_SERVER else f"{server}/{data.get('tool')}"
+    return f"{tool} {_json(data.get('arguments'))}\n{data.get('reason', '')}".rstrip()
+
+
+def _checks(data: Mapping[str, Any]) -> str:
+    return "\n".join(_check(check) for check in data.get("checks", []))
 
 
 def _names(template: str) -> Iterable[str]:
@@ -205,6 +208,16 @@ def _alert(data: Mapping[str, Any]) -> str:
     return f"{data.get('alertname')}: {alerts}, from receiver {data.get('receiver')}"
 
 
+def _reasoning(data: Mapping[str, Any]) -> str:
+    """Return a decision, what a model's costs are by now, and what was wrong with its answers before."""
+    lines = [f"(told back: {complaint})" for complaint in data.get("complaints", [])]
+    by = ""
+    if data.get("source") == "model":
+        memory = data.get("model", {})
+        by = f" (model: {memory.get('calls', 0)} calls, {memory.get('tokens', 0)} tokens so far)"
+    return "\n".join([*lines, f"{data.get('reason')} → {data.get('decision')}{by}"])
+
+
 def _check(check: Mapping[str, Any]) -> str:
     sign = {True: "✓", False: "✗", None: "?"}[check.get("held")]
     return f"{sign} {check.get('predicate')} ({check.get('detail')})"
@@ -215,10 +228,10 @@ def _answer(data: Mapping[str, Any]) -> str:
     excerpt = str(data.get("excerpt", "")).strip()
     size = f"{'error' if data.get('is_error') else 'ok'}, {data.get('characters')} characters"
     if excerpt.startswith(("{", "[")) and not data.get("is_error"):
-        return f"{size} of JSON"
+        return f"[{data.get('evidence')}] {size} of JSON"
     lines = excerpt.splitlines()
     shown = [size, *lines[:_ANSWER_LINES], *(["…"] if len(lines) > _ANSWER_LINES else [])]
-    return "\n".join(shown)
+    return f"[{data.get('evidence')}] " + "\n".join(shown)
 
 
 def _plan(approval: ApprovalView) -> str:
@@ -243,7 +256,7 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Renderab
         table.add_column(column, no_wrap=column not in _CUT_COLUMNS)
     for row in rows:
         table.add_row(*(_one_line(value) for value in row))
-    return _Trimmed(table)
+    return Trimmed(table)
 
 
 def _one_line(value: object) -> Text:
@@ -254,3 +267,12 @@ def _one_line(value: object) -> Text:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+_TELLERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "alert_received": _alert,
+    "reasoned": _reasoning,
+    "tool_called": _call,
+    "tool_answered": _answer,
+    "checked": _checks,
+}

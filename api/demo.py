@@ -79,7 +79,8 @@ async def _set(scenario_name: str, folder: Path) -> AsyncIterator[Stage]:
         reader, writer = cluster.write_kubeconfigs(folder)
         settings = Settings(
             kubeconfig=reader, write_kubeconfig=writer, tokens=tokens.path, port=0,
-            database_url=f"sqlite+aiosqlite:///{folder}/demo.db",
+            mcp_config=None, dev_mode=False, database_url=f"sqlite+aiosqlite:///{folder}/demo.db",
+            audit_key=folder / "audit.key",
             verify_window=_WINDOW, verify_budget=_BUDGET,
         )  # fmt: skip
         await cluster.break_as(scenario)

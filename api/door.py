@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from api.tokens import TokenStore
 from checkpoints.ledger import Ledger
+
+if TYPE_CHECKING:
+    from api.editing import Editor
+    from api.oidc import Issuer
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,16 @@ class Door:
     """The routes' collaborators.
 
     `wake` tells the runner that an incident has something to do; it returns at once. `retry` opens a failed
-    incident again, in the name of a person, or raises.
+    incident again, in the name of a person, or raises. `editor` is None where nothing can be written,
+    `issuer` where JWTs aren't let in.
     """
 
     ledger: Ledger
     wake: Callable[[str], None]
     retry: Callable[[str, str], Awaitable[None]]
     tokens: TokenStore
+    editor: "Editor | None" = None
+    issuer: "Issuer | None" = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 

@@ -72,6 +72,7 @@ EVIDENCE = {
     "items": [
         {
             "id": "E1",
+            "server": "alertmend",
             "tool": "kubectl_get",
             "arguments": {"resourceType": "pods", "namespace": "default"},
             "text": "nginx-deployment-85c88b48cd-6kmxz  0/1  ImagePullBackOff",
@@ -127,6 +128,8 @@ APPROVAL: dict[str, Any] = {
     "undo_plan": {"summary": "Set the image back to nginx:1.25-", "call": None},
     "policy_version": "builtin-1",
     "quorum": 1,
+    "requested_by": "",
+    "own_approval": True,
     "decisions": [],
     "created_at": _AT,
     "decide_by": "2026-11-23T11:40:54Z",
@@ -142,6 +145,24 @@ APPROVED = APPROVAL | {
     "decisions": [{"by": "alice", "verdict": "approve", "reason": APPROVE["reason"], "at": _AT}],
     "execute_by": "2026-11-23T08:10:54Z",
 }
+EDIT = {
+    "arguments": {
+        "resourceType": "deployment",
+        "name": "nginx-deployment",
+        "namespace": "default",
+        "patchType": "strategic",
+        "patchData": {
+            "spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.26"}]}}}
+        },
+    },
+    "reason": "we are on 1.26 now",
+    "digest": _DIGEST,
+}
+EDITED = APPROVAL | {"requested_by": "alice", "grounding": "person"}
+REVOKE = {"reason": "the release is rolled back instead"}
+REVOKED = APPROVED | {"status": "revoked", "outcome": f"alice revoked it: {REVOKE['reason']}"}
+RESOLVE = {"outcome": "applied", "reason": "the annotation is there"}
+RESOLVED = APPROVED | {"status": "applied", "outcome": f"alice settled it as applied: {RESOLVE['reason']}"}
 REJECTED = APPROVAL | {
     "status": "rejected",
     "decisions": [{"by": "alice", "verdict": "reject", "reason": REJECT["reason"], "at": _AT}],
@@ -156,6 +177,35 @@ FREEZE_BODY = {
 }
 FREEZE = FREEZE_BODY | {"id": "frz-91b2c3d4e5f60718", "by": "alice"}
 FREEZES = {"items": [FREEZE], "continue": None}
+_SEEN = (
+    "status", "digest", "policy_version", "summary", "purpose", "risk", "target", "tool", "server", "diff",
+    "arguments", "quorum",
+)  # fmt: skip
+_SEAL, _SEAL_BEFORE = "c4" * 32, "7b" * 32
+AUDIT: dict[str, Any] = {
+    "items": [
+        {
+            "seq": 7,
+            "at": "2026-11-23T07:41:20.113042+00:00",
+            "actor": "alice",
+            "action": "approved",
+            "incident_id": _INCIDENT_ID,
+            "approval_id": _APPROVAL_ID,
+            "document": {name: APPROVED[name] for name in _SEEN}
+            | {"target_uid": "9e0c3f6e-1c3c-4c39-8df6-0e4a4d4fbb0a", "reason": APPROVE["reason"]},
+            "previous": _SEAL_BEFORE,
+            "mac": _SEAL,
+        }
+    ],
+    "continue": None,
+}
+AUDIT_VERIFICATION = {
+    "intact": False,
+    "rows": 7,
+    "head": {"seq": 7, "mac": _SEAL},
+    "remembered": {"seq": 9, "mac": "e1" * 32},
+    "faults": [{"seq": 8, "kind": "cut", "detail": "rows 8 to 9 are gone from the end: row 9 is remembered"}],
+}
 CALLER = {"name": "alice", "role": "approver"}
 HEALTH = {"status": "ok"}
 _DETAILS = {
@@ -172,6 +222,8 @@ _DETAILS = {
     "writes-stopped": "the kill switch is on (by alice: the registry is down); rejecting is still possible",
     "invalid-input": "/reason: String should have at least 1 character",
     "unavailable": "the database can't be used now (database is locked): nothing was stored; try again",
+    "issuer-unavailable": "the keys of the OIDC issuer https://login.example.com can't be had now: try again "
+    "in a few seconds; a token of `alertmend token create` works meanwhile, and the service's log says why",
 }
 PROBLEMS: list[dict[str, Any]] = [
     {"type": kind.type, "title": kind.title, "status": int(kind.status), "detail": _DETAILS[kind.slug]}

@@ -13,10 +13,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
-from api.auth import Forbidden, Unauthenticated
+from api.auth import Forbidden, IssuerUnavailable, Unauthenticated
 from api.schemas import ApprovalView
 from api.tokens import TokenFileUnusable
 from checkpoints.approvals import ApprovalNotFound
+from checkpoints.audit_files import AuditUnusable
 from checkpoints.database import DatabaseUnavailable
 from checkpoints.decisions import (
     AlreadyDecided,
@@ -24,10 +25,11 @@ from checkpoints.decisions import (
     DecisionRefused,
     DigestMismatch,
     DigestMissing,
+    OwnProposal,
     WritesStopped,
 )
 from checkpoints.incidents import IncidentNotFound, NotRetryable
-from tools.errors import AlertmendError, BadInput
+from tools.errors import AlertmendError, BadInput, ClusterUnreachable, ToolServerError
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -94,11 +96,16 @@ KINDS: dict[type[AlertmendError], Kind] = {
     DigestMismatch: Kind(412, "digest-mismatch", "Another proposal was seen"),
     AlreadyDecided: Kind(409, "already-decided", "Already decided"),
     ApprovalGone: Kind(410, "approval-gone", "The approval is over"),
+    OwnProposal: Kind(403, "own-proposal", "Somebody else must approve it"),
     WritesStopped: Kind(423, "writes-stopped", "Writes are stopped"),
     InvalidBody: Kind(422, "invalid-input", "The input can't be used"),
     BadInput: Kind(422, "invalid-input", "The input can't be used"),
     DatabaseUnavailable: Kind(503, "unavailable", "Try again later"),
+    ClusterUnreachable: Kind(503, "cluster-unreachable", "The cluster doesn't answer"),
+    ToolServerError: Kind(503, "tool-server-unreachable", "The MCP server doesn't answer"),
+    AuditUnusable: Kind(503, "unavailable", "Try again later"),
     TokenFileUnusable: Kind(503, "unavailable", "Try again later"),
+    IssuerUnavailable: Kind(503, "issuer-unavailable", "The OIDC issuer doesn't answer"),
     AlertmendError: Kind(500, "internal", "alertmend failed"),
 }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
 
+from checkpoints.database import DatabaseUnavailable
 from checkpoints.ledger import Ledger
 from graph.ports import StaleRun
 from graph.state import IncidentState, RunContext
@@ -120,7 +121,10 @@ class Runner:
             group = await self._ledger.incidents.group(incident_id)
             return {"alert": group.model_dump(mode="json"), "incident_id": incident_id}
         if not snapshot.interrupts:
-            return None if snapshot.next else _NOTHING
+            if await self._is_settled(snapshot):
+                await self._reopen(snapshot)
+                return None
+            return None if snapshot.tasks else _NOTHING
         standing = await self._ledger.approvals.standing(snapshot.values["approval_id"])
         status = standing.approval.status
         if status == "pending" or (status == "approved" and standing.stopped_by):
@@ -128,11 +132,31 @@ class Runner:
         # The value is a wake-up and nothing else: the gate reads the decision from the ledger.
         return Command(resume={interrupt.id: "wake" for interrupt in snapshot.interrupts})
 
+    async def _is_settled(self, snapshot: "StateSnapshot") -> bool:
+        """Whether a person has settled the execution that this run left behind as unknown.
+
+        That `next` is empty says nothing: it is, too, where a crash came between a node's writes and their
+        checkpoint.
+        """
+        outcome = snapshot.values.get("outcome")
+        if outcome is None or outcome.kind != "unknown":
+            return False
+        approval = await self._ledger.approvals.find(snapshot.values["approval_id"])
+        return approval.status in {"applied", "failed"}
+
+    async def _reopen(self, snapshot: "StateSnapshot") -> None:
+        """Let a run that has ended go on with its execution: a person has settled how that ended.
+
+        `apply_fix` finds the outcome in the ledger; nothing is executed again.
+        """
+        settled = {"ending": None, "outcome": None, "standing": "approved"}
+        await self._graph.aupdate_state(snapshot.config, settled, as_node="await_approval")
+
     async def _invoke(self, incident_id: str, config: "RunnableConfig", pending: Any, epoch: int) -> None:
         try:
             await self._graph.ainvoke(pending, config, context=RunContext(epoch=epoch), durability="sync")
-        except StaleRun:
-            raise
+        except (StaleRun, DatabaseUnavailable):
+            raise  # the run stands where its last checkpoint is: the next sweep goes on from there
         except Exception as error:
             known = isinstance(error, AlertmendError)
             log.error("the run failed: %s", error, exc_info=not known)  # noqa: TRY400 -- see known

@@ -13,6 +13,8 @@ from pydantic import (
     field_validator,
 )
 
+from checkpoints.audit import AuditEntry
+from checkpoints.settlements import Finding
 from checkpoints.stops import Freeze
 from graph.diagnosis import Evidence, Grounding
 from graph.incident import Incident
@@ -66,6 +68,8 @@ class ApprovalView(_Given):
     undo_plan: UndoPlan
     policy_version: str
     quorum: Annotated[int, Field(description="How many distinct approvers it needs.")]
+    requested_by: Annotated[str, Field(description="Who edited it; empty for the agent's own proposal.")] = ""
+    own_approval: Annotated[bool, Field(description="Whether that person may be one of them.")] = True
     decisions: tuple[Decision, ...]
     created_at: datetime
     decide_by: datetime
@@ -115,6 +119,15 @@ class FreezeList(_Given):
     continue_: Annotated[None, Field(alias="continue")] = None
 
 
+class AuditList(_Given):
+    """One page of the audit, newest first."""
+
+    items: tuple[AuditEntry, ...]
+    continue_: Annotated[
+        str | None, Field(alias="continue", description="Fetches the next page; null at the end.")
+    ]
+
+
 class Woken(_Given):
     """The incident that was set going again."""
 
@@ -141,6 +154,33 @@ class RejectBody(_Taken):
 
     reason: Reason
     digest: Annotated[Digest | None, Field(description="What you looked at, if you want it checked.")] = None
+
+
+class EditBody(_Taken):
+    """Other arguments for the same call on the same object."""
+
+    arguments: Annotated[
+        dict[str, Any], Field(description="All of them, as `arguments` of the approval shows them.")
+    ]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
+    digest: Annotated[Digest | None, Field(description="What you looked at; or send it as `If-Match`.")] = (
+        None
+    )
+
+
+class RevokeBody(_Taken):
+    """Why an approval is taken back."""
+
+    reason: Reason
+
+
+class ResolutionBody(_Taken):
+    """What a person found when looking at the object."""
+
+    outcome: Annotated[
+        Finding, Field(description="`applied` if the object carries the approval's annotation, else not.")
+    ]
+    reason: Reason
 
 
 class KillSwitchBody(_Taken):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from api.app import create_app
 from api.door import Door
+from api.oidc import open_issuer
 from api.settings import Settings
 from api.tokens import TokenStore
 from api.wiring import open_service
@@ -25,6 +26,7 @@ _POLL_SECONDS = 0.02
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises `BadInput` where the service may not or can't start."""
     require_tokens(settings)
+    _refuse_dev_mode(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -39,9 +41,10 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
     """Serve while the block runs; yield the base URL once requests are answered."""
     listener = _listen(settings)
     try:
-        async with open_service(settings) as service:
+        async with open_issuer(settings) as issuer, open_service(settings) as service:
             tokens = TokenStore(settings.tokens)
-            door = Door(service.ledger, service.runner.wake, service.runner.retry, tokens)
+            runner = service.runner
+            door = Door(service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer)
             async with _answering(door, listener):
                 host, port = listener.getsockname()[:2]
                 yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -50,12 +53,20 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
 
 
 def require_tokens(settings: Settings) -> None:
-    """Raise `BadInput` if nobody could talk to the service."""
-    if not TokenStore(settings.tokens).records():
+    """Raise `BadInput` if nobody could talk to the service: no token, and no OIDC issuer."""
+    if not TokenStore(settings.tokens).records() and not settings.oidc_issuer:
         raise BadInput(
             f"there are no tokens in {settings.tokens}, so nobody could talk to the service: "
             "make one with `alertmend token create --role approver --name alice`, and one with "
             "`--role ingest --name alertmanager`"
+        )
+
+
+def _refuse_dev_mode(settings: Settings) -> None:
+    if settings.dev_mode:
+        raise BadInput(
+            "ALERTMEND_DEV_MODE is for LangGraph Studio alone (docs/studio.md), where answers need no "
+            "password: unset it to run the service"
         )
 
 

@@ -4,18 +4,22 @@ Only this module reads the environment. A file `alertmend.env` in the working di
 names; the environment wins.
 """
 
+import json
 import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.tokens import Role
 from tools.errors import BadInput
 
 _FILE = "alertmend.env"
+_UNPREFIXED = frozenset({"kubeconfig", "openai_base_url", "openai_api_key"})
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -28,6 +32,40 @@ def _require_positive(value: timedelta) -> timedelta:
 def _read_seconds(value: object) -> object:
     """Let a bare number be seconds: pydantic takes a text of digits for the start of `3 days`."""
     return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is behind the name or address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _require_issuer(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be the issuer's URL, such as https://login.example.com/realms/ops")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("must be https, since anybody on the way could put in keys; http is for loopback")
+    return url
+
+
+def _read_roles(value: object) -> object:
+    """Read `group=role,group=role`, or a JSON object for groups with a comma in their names."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        try:
+            pairs = json.loads(value, object_pairs_hook=list)
+        except ValueError as error:
+            raise ValueError(f"isn't JSON ({error}): write `group=role,group=role`") from error
+    else:
+        pairs = [[part.strip() for part in pair.rpartition("=")[::2]] for pair in value.split(",")]
+    roles = dict(pairs)
+    if "" in roles or len(roles) != len(pairs):
+        raise ValueError("must be `group=role`, several with commas between, and each group once")
+    return roles
 
 
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_positive)]
@@ -60,8 +98,8 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str,
         Field(
-            pattern=r"^sqlite\+aiosqlite:///.",
-            description="Where incidents, approvals and checkpoints are kept. SQLite serves one process.",
+            pattern=r"^(sqlite\+aiosqlite:///.|postgres(ql)?(\+psycopg)?://)",
+            description="Where incidents, approvals and checkpoints are kept: a file of SQLite, or Postgres.",
         ),
     ] = "sqlite+aiosqlite:///alertmend.db"
     tokens: Annotated[
@@ -70,12 +108,40 @@ class Settings(BaseSettings):
             description="The file of hashed tokens; written by `alertmend token create`, re-read on change."
         ),
     ] = Path("alertmend-tokens.json")
+    audit_key: Annotated[
+        Path,
+        Field(
+            description="The file of the key that seals the audit, made at the first start. It must never "
+            "lie in the database: whoever can write there could then rewrite who approved what."
+        ),
+    ] = Path("alertmend-audit.key")
     host: Annotated[
         str, Field(description="The address to listen on. Loopback, so that nothing is exposed unasked.")
     ] = "127.0.0.1"
     port: Annotated[
         int, Field(ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
     ] = 10000
+    oidc_issuer: Annotated[
+        Annotated[str, AfterValidator(_require_issuer)] | None,
+        Field(description="The OpenID Connect issuer whose JWTs are let in beside our own tokens."),
+    ] = None
+    oidc_audience: Annotated[
+        str | None,
+        Field(description="What a JWT's `aud` must name. A JWT for another service is no key to this one."),
+    ] = None
+    oidc_roles: Annotated[
+        dict[str, Role] | None,
+        NoDecode,
+        BeforeValidator(_read_roles),
+        Field(description="Which group has which role here: `group=role,group=role`, or a JSON object."),
+    ] = None
+    oidc_groups_claim: Annotated[
+        str, Field(description="The claim that lists a person's groups, or names the only one.")
+    ] = "groups"
+    oidc_name_claim: Annotated[
+        str,
+        Field(description="The claim for the name on the record. `sub` is the one that nobody can choose."),
+    ] = "sub"
     decide_within: Annotated[
         Duration,
         Field(
@@ -107,6 +173,73 @@ class Settings(BaseSettings):
         ),
     ] = timedelta(minutes=10)
 
+    model: Annotated[
+        str | None,
+        Field(description="The language model that diagnoses, by its name. Unset: the runbooks do it alone."),
+    ] = None
+    openai_base_url: Annotated[
+        str | None,
+        Field(
+            validation_alias="OPENAI_BASE_URL",
+            pattern="^https?://",
+            description="The model's OpenAI-compatible endpoint. Unset: OpenAI's own.",
+        ),
+    ] = None
+    openai_api_key: Annotated[
+        SecretStr | None,
+        Field(validation_alias="OPENAI_API_KEY", description="The endpoint's key. Local models need none."),
+    ] = None
+    model_timeout: Annotated[
+        Duration,
+        Field(
+            description="How long one answer of the model may take before it is asked again.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(seconds=60)
+    model_calls: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How often the model is asked in one incident. After that the runbooks take over.",
+        ),
+    ] = 12
+    model_tokens: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How many tokens one incident may cost, questions and answers together.",
+            json_schema_extra={"unit": "tokens"},
+        ),
+    ] = 200_000
+    model_budget: Annotated[
+        Duration,
+        Field(
+            description="How long one incident may wait for the model in all.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(minutes=5)
+    language: Annotated[
+        Literal["en", "zh-CN"], Field(description="The language in which the model is asked and answers.")
+    ] = "en"
+    mcp_config: Annotated[
+        Path | None,
+        Field(
+            description="An `mcpServers` file: further MCP servers for the model to read through, and one to "
+            "execute approved patches. Unset: our own server does both."
+        ),
+    ] = None
+    dev_mode: Annotated[
+        bool,
+        Field(
+            description="Lets an answer in LangGraph Studio decide, without a password. Against the sandbox "
+            "or `ALERTMEND_DEV_CONTEXT` only; the service refuses to start with it."
+        ),
+    ] = False
+    dev_context: Annotated[
+        str | None,
+        Field(description="The one kubeconfig context, beside the sandbox, that dev mode may change."),
+    ] = None
+
     @field_validator("kubeconfig", "write_kubeconfig")
     @classmethod
     def _require_one_file(cls, path: Path | None) -> Path | None:
@@ -117,10 +250,7 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
 
 class ClientSettings(BaseSettings):
@@ -157,16 +287,13 @@ def load_client_settings() -> ClientSettings:
 
 def environment_name(field: str) -> str:
     """Return the environment variable behind a setting."""
-    return "KUBECONFIG" if field == "kubeconfig" else f"ALERTMEND_{field.upper()}"
+    return field.upper() if field in _UNPREFIXED else f"ALERTMEND_{field.upper()}"
 
 
 def _explain(error: ValidationError) -> str:
     """Name the variables and what is wrong with them; never their values, which may be secret."""
-    problems = ((str(problem["loc"][0]), problem["msg"]) for problem in error.errors())
-    return "; ".join(
-        f"{field if field == 'KUBECONFIG' else environment_name(field)}: {message}"
-        for field, message in problems
-    )
+    problems = ((str(problem["loc"][0]).lower(), problem["msg"]) for problem in error.errors())
+    return "; ".join(f"{environment_name(field)}: {message}" for field, message in problems)
 
 
 def _find_home_kubeconfig() -> Path | None:

@@ -1,72 +1,147 @@
 """The composition root: opens what the service needs, hands it to those who need it, and closes it again."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.settings import Settings
-from checkpoints.ledger import Expiries, Ledger, open_ledger
+from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
 
 if TYPE_CHECKING:
+    from api.editing import Editor
     from api.runner import Runner
     from graph.nodes import Nodes
+    from graph.ports import Desk, Mind
+    from tools.executor import Executor
+    from tools.kubernetes import Cluster
+    from tools.mcp_config import McpConfig
+    from tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: its memory, and the runner that works on it."""
+    """A running service: its memory, the runner that works on it, and the way to edit a proposal."""
 
     ledger: Ledger
     runner: "Runner"
+    editor: "Editor | None"
 
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """Open the service; its runner sweeps until the block ends."""
+    """Open the service; its runner sweeps until the block ends.
+
+    Raises `AuditUnusable` where the audit's key isn't the one that belongs to the database.
+    """
+    from api.audit_watch import watching
     from api.runner import Runner
     from graph.builder import build_graph
 
     async with AsyncExitStack() as stack:
-        expiries = Expiries(decide_within=settings.decide_within, execute_within=settings.execute_within)
-        ledger = await stack.enter_async_context(open_ledger(settings.database_url, expiries))
+        ledger = await stack.enter_async_context(open_ledger(settings.database_url, settings.audit_key))
         saver = await stack.enter_async_context(open_saver(settings.database_url))
-        graph = build_graph(await _open_nodes(stack, settings, ledger), saver)
-        runner = await stack.enter_async_context(Runner(graph, ledger).started())
-        yield Service(ledger, runner)
+        await stack.enter_async_context(watching(ledger.audit))
+        nodes = await open_nodes(stack, settings, ledger)
+        runner = await stack.enter_async_context(Runner(build_graph(nodes, saver), ledger).started())
+        yield Service(ledger, runner, editor_for(nodes, ledger))
 
 
-async def _open_nodes(stack: AsyncExitStack, settings: Settings, ledger: Ledger) -> "Nodes":
+def editor_for(nodes: "Nodes", ledger: Ledger) -> "Editor | None":
+    """Return who makes edited proposals, on the graph's own terms; None where nothing can be written."""
+    from api.editing import Editor
+
+    drafter = nodes.remediation.drafter
+    return Editor(ledger, drafter, nodes.remediation.terms) if drafter else None
+
+
+async def open_nodes(
+    stack: AsyncExitStack, settings: Settings, ledger: Ledger, desk: "Desk | None" = None
+) -> "Nodes":
+    """Return the graph's nodes with their collaborators, which close with the stack.
+
+    No request is made and no process started yet. `desk` takes answers in LangGraph Studio's dev mode.
+    Raises `BadInput` for a kubeconfig or an `mcpServers` file that can't be used.
+    """
     from graph.conclusion import Conclusion
+    from graph.drafting import Drafter
     from graph.investigation import Investigation
     from graph.nodes import Nodes
     from graph.planning import Windows
-    from graph.policy import refuse_object
+    from graph.proposal import Terms
     from graph.remediation import Remediation
-    from graph.runbooks.mind import RunbookMind
     from graph.verification import Verifier
-    from tools.executor import Executor
     from tools.kubernetes import Cluster
-    from tools.tool_session import kubernetes_tools
+    from tools.mcp_config import read_mcp_config
 
+    servers = read_mcp_config(settings.mcp_config, os.environ)
     observer = await stack.enter_async_context(Cluster.from_kubeconfig(settings.kubeconfig))
-    # Named, so that a changed current-context can't lead one of the processes to another cluster.
-    reading = observer.context if settings.kubeconfig else None
-    reader = await stack.enter_async_context(kubernetes_tools("reader", settings.kubeconfig, reading))
-    actuator = None
-    if settings.write_kubeconfig:
-        cluster = await stack.enter_async_context(Cluster.from_kubeconfig(settings.write_kubeconfig))
-        writer = await stack.enter_async_context(
-            kubernetes_tools("writer", settings.write_kubeconfig, cluster.context)
-        )
-        actuator = Executor(cluster, writer, ledger.approvals, refuse_object)
+    toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers))
+    executor = await _open_executor(stack, settings, ledger, servers)
+    terms = Terms(decide_within=settings.decide_within, execute_within=settings.execute_within)
     windows = Windows(
         stable_seconds=settings.verify_window.total_seconds(),
         budget_seconds=settings.verify_budget.total_seconds(),
     )
+    drafter = Drafter(observer, executor, windows) if executor else None
     return Nodes(
-        investigation=Investigation(ledger.incidents, reader, RunbookMind()),
-        remediation=Remediation(ledger.incidents, ledger.approvals, observer, actuator, windows),
+        investigation=Investigation(ledger.incidents, toolbox, await _open_mind(stack, settings, toolbox)),
+        remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, terms, desk=desk),
         conclusion=Conclusion(ledger.incidents, ledger.approvals, Verifier(observer)),
     )
+
+
+def _toolbox(settings: Settings, observer: "Cluster", servers: "McpConfig") -> "Toolbox":
+    from tools.tool_session import kubernetes_tools
+    from tools.toolbox import Toolbox
+
+    # Named, so that a changed current-context can't lead one of the processes to another cluster.
+    context = observer.context if settings.kubeconfig else None
+    own = kubernetes_tools("reader", settings.kubeconfig, context)
+    # without a model nobody would ask them
+    return Toolbox(own, servers.open_readers(settings.kubeconfig) if settings.model else {})
+
+
+async def _open_executor(
+    stack: AsyncExitStack, settings: Settings, ledger: Ledger, servers: "McpConfig"
+) -> "Executor | None":
+    from graph.policy import refuse_object
+    from tools.executor import Executor
+    from tools.kubernetes import Cluster
+    from tools.tool_session import kubernetes_tools
+
+    path = settings.write_kubeconfig
+    if path is None:
+        return None
+    cluster = await stack.enter_async_context(Cluster.from_kubeconfig(path))
+    session = servers.open_writer(path) or kubernetes_tools("writer", path, cluster.context)
+    writer = await stack.enter_async_context(session)
+    return Executor(cluster, writer, ledger.approvals, refuse_object)
+
+
+async def _open_mind(stack: AsyncExitStack, settings: Settings, toolbox: "Toolbox") -> "Mind":
+    from graph.runbooks.mind import RunbookMind
+
+    runbooks = RunbookMind()
+    if settings.model is None:
+        return runbooks
+    from graph.model import Bounds, ModelMind
+    from tools.chat_model import ChatModel
+
+    model = await stack.enter_async_context(
+        ChatModel(
+            settings.model,
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_api_key,
+            timeout_seconds=settings.model_timeout.total_seconds(),
+        )
+    )
+    bounds = Bounds(
+        most_calls=settings.model_calls,
+        most_tokens=settings.model_tokens,
+        most_seconds=settings.model_budget.total_seconds(),
+        answer_seconds=2 * settings.model_timeout.total_seconds(),
+    )
+    return ModelMind(model, toolbox, runbooks, bounds, settings.language)

@@ -5,21 +5,24 @@ approved, the same digest, not expired, no stop in force, and the run still hold
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import timeline
+from checkpoints import audit, timeline
 from checkpoints.database import Transaction
+from checkpoints.locks import hold_incident, hold_incident_of, hold_incidents, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.stops import find_stop, stop_in_force
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
 from graph.policy import VERSION
 from graph.ports import StaleRun, Standing
-from graph.proposal import Approval, ApprovalStatus, Decision, Proposal
+from graph.proposal import Approval, ApprovalStatus, Decision, Proposal, Terms
 from tools.errors import AlertmendError
 from tools.executor import ClaimRefused, Grant, Outcome
+
+_USUAL = Terms()
 
 
 class ApprovalNotFound(AlertmendError):
@@ -27,61 +30,51 @@ class ApprovalNotFound(AlertmendError):
 
 
 class Approvals:
-    """Proposals as approvals, from pending to their end. `decide_within` is how long one may stay pending."""
+    """Proposals as approvals, from pending to their end."""
 
-    def __init__(
-        self,
-        transaction: Transaction,
-        *,
-        decide_within: timedelta = timedelta(hours=4),
-    ) -> None:
+    def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self._decide_within = decide_within
 
-    async def propose(self, proposal: Proposal, epoch: int, *, quorum: int = 1) -> Approval:
-        """Store a proposal as a pending approval; one that still stood for the incident is superseded."""
-        now = datetime.now(UTC)
+    async def propose(self, proposal: Proposal, epoch: int, terms: Terms = _USUAL) -> Approval:
+        """Store a proposal as a pending approval; one that still stood for the incident is superseded.
+
+        If the same change stands already, as after a crash, nothing is stored and that one is returned.
+        """
         async with self._transaction() as session:
+            await hold_incident(session, proposal.incident_id)
             await _require_epoch(session, proposal.incident_id, epoch)
+            if known := await session.get(ApprovalRow, proposal.id):  # stored before a crash, perhaps decided
+                return await read_approval(session, known)
+            if standing := await _same_standing(session, proposal):
+                return await read_approval(session, standing)
             await supersede_approvals(
                 session, proposal.incident_id, proposal.id, "a newer proposal took its place"
             )
-            row = ApprovalRow(
-                id=proposal.id, incident_id=proposal.incident_id, status="pending",
-                namespace=proposal.target.namespace or "", digest=proposal.digest,
-                proposal=proposal.model_dump(mode="json"), quorum=quorum, created_at=now,
-                decide_by=now + self._decide_within, outcome="",
-            )  # fmt: skip
-            session.add(row)
-            await session.flush()
-            await timeline.append(
-                session,
-                proposal.incident_id,
-                "proposed",
-                {
-                    "approval_id": proposal.id,
-                    "summary": proposal.summary,
-                    "target": str(proposal.target),
-                    "arguments": proposal.arguments.as_json(),
-                    "diff": [str(change) for change in proposal.diff],
-                },
-            )
-            return await read_approval(session, row)
+            return await read_approval(session, await store_approval(session, proposal, terms))
 
     async def standing(self, approval_id: str) -> Standing:
-        """Return the approval as it stands, and what stops it from being executed at this moment."""
+        """Return the approval as it stands, and what stops it from being executed at this moment.
+
+        Where a person has edited it, that is the approval of the edited proposal.
+        """
         async with self._transaction() as session:
             row = await require_approval(session, approval_id)
+            while (
+                row.superseded_by
+                and (edited := await require_approval(session, row.superseded_by)).requested_by
+            ):
+                row = edited
             return Standing(approval=await read_approval(session, row), stopped_by=await find_stop(session))
 
     async def claim(self, approval_id: str, digest: str, epoch: int) -> Grant | Outcome:
         """Claim the approval, take a claimed one over after a crash, or return how it has already ended."""
         now = datetime.now(UTC)
         async with self._transaction() as session:
-            row = await require_approval(session, approval_id)
+            row = await hold_approval(session, approval_id)
             await _require_epoch(session, row.incident_id, epoch)
             if row.status in {"applied", "failed", "superseded", "unknown"}:
                 return Outcome.model_validate({"kind": row.status, "detail": row.outcome})
+            await hold_stops(session, "obey")
             await _claim(session, row, digest, epoch, now)
             return await _grant(session, row)
 
@@ -90,10 +83,11 @@ class Approvals:
     ) -> None:
         """Write ahead that a patch made for this version is about to be sent, unless something stops it."""
         async with self._transaction() as session:
-            row = await require_approval(session, approval_id)
+            row = await hold_approval(session, approval_id)
             await _require_epoch(session, row.incident_id, epoch)
             if row.status != "executing":
                 raise ClaimRefused(f"approval {approval_id} is {row.status}")
+            await hold_stops(session, "obey")
             if stop := await find_stop(session):
                 raise ClaimRefused(stop)
             now = datetime.now(UTC)
@@ -112,11 +106,14 @@ class Approvals:
                     at=now,
                 )
             )
+            await audit.append_about(
+                session, "intent", row, epoch=epoch, resource_version=resource_version, generation=generation
+            )
 
     async def record_outcome(self, approval_id: str, epoch: int, outcome: Outcome) -> None:
         """Write down how the execution ended."""
         async with self._transaction() as session:
-            row = await require_approval(session, approval_id)
+            row = await hold_approval(session, approval_id)
             await _require_epoch(session, row.incident_id, epoch)
             row.status, row.outcome = outcome.kind, outcome.detail
             await timeline.append(
@@ -125,6 +122,7 @@ class Approvals:
                 "applied",
                 {"approval_id": row.id, "outcome": outcome.kind, "detail": outcome.detail},
             )
+            await audit.append_about(session, "outcome", row, outcome=outcome.kind, detail=outcome.detail)
 
     async def find(self, approval_id: str) -> Approval:
         """Return one approval or raise `ApprovalNotFound`."""
@@ -154,13 +152,17 @@ class Approvals:
         """Mark every approval whose time is over as expired; return their incidents."""
         now = datetime.now(UTC)
         async with self._transaction() as session:
-            rows = await session.scalars(
-                select(ApprovalRow).where(
-                    ((ApprovalRow.status == "pending") & (ApprovalRow.decide_by <= now))
-                    | ((ApprovalRow.status == "approved") & (ApprovalRow.execute_by <= now))
-                )
+            late_ones = ((ApprovalRow.status == "pending") & (ApprovalRow.decide_by <= now)) | (
+                (ApprovalRow.status == "approved") & (ApprovalRow.execute_by <= now)
             )
-            late = list(rows)
+            incident_ids = (await session.scalars(select(ApprovalRow.incident_id).where(late_ones))).all()
+            await hold_incidents(session, incident_ids)
+            # once more: somebody may have decided while this one waited
+            late = (
+                await session.scalars(
+                    select(ApprovalRow).where(late_ones, ApprovalRow.incident_id.in_(incident_ids))
+                )
+            ).all()
             for row in late:
                 await expire_approval(session, row)
             return [row.incident_id for row in late]
@@ -174,12 +176,44 @@ async def approvals_of(session: AsyncSession, incident_id: str) -> Sequence[Appr
     return [await read_approval(session, row) for row in rows]
 
 
+async def store_approval(
+    session: AsyncSession, proposal: Proposal, terms: Terms, requested_by: str = ""
+) -> ApprovalRow:
+    """Store a proposal as a pending approval, in the caller's transaction."""
+    now = datetime.now(UTC)
+    row = ApprovalRow(
+        id=proposal.id, incident_id=proposal.incident_id, status="pending",
+        namespace=proposal.target.namespace or "", digest=proposal.digest,
+        proposal=proposal.model_dump(mode="json"), quorum=terms.quorum, requested_by=requested_by,
+        own_approval=terms.own_approval, created_at=now, decide_by=now + terms.decide_within,
+        execute_within_seconds=terms.execute_within.total_seconds(), outcome="",
+    )  # fmt: skip
+    session.add(row)
+    await session.flush()
+    facts = {
+        "approval_id": proposal.id,
+        "summary": proposal.summary,
+        "target": str(proposal.target),
+        "arguments": proposal.arguments.as_json(),
+        "diff": [str(change) for change in proposal.diff],
+    }
+    await timeline.append(session, proposal.incident_id, "proposed", facts)
+    await audit.append_about(session, "proposed", row, requested_by or audit.SERVICE, quorum=terms.quorum)
+    return row
+
+
 async def require_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:
     """Return the row of an approval or raise `ApprovalNotFound`."""
     row = await session.get(ApprovalRow, approval_id)
     if row is None:
         raise ApprovalNotFound(f"there is no approval {approval_id}")
     return row
+
+
+async def hold_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:
+    """Do the same, and keep every other transaction off the approval and its incident until this one ends."""
+    await hold_incident_of(session, approval_id)
+    return await require_approval(session, approval_id)
 
 
 async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
@@ -192,6 +226,8 @@ async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
         status=row.status,
         digest=row.digest,
         quorum=row.quorum,
+        requested_by=row.requested_by,
+        own_approval=row.own_approval,
         decisions=tuple(Decision.model_validate(decision, from_attributes=True) for decision in decisions),
         created_at=row.created_at,
         decide_by=row.decide_by,
@@ -205,11 +241,14 @@ async def supersede_approvals(
     session: AsyncSession, incident_id: str, successor: str | None, why: str
 ) -> None:
     """Take every approval of the incident that still stands out of use."""
-    await session.execute(
+    rows = await session.scalars(
         update(ApprovalRow)
         .where(ApprovalRow.incident_id == incident_id, ApprovalRow.status.in_(("pending", "approved")))
         .values(status="superseded", superseded_by=successor, outcome=why)
+        .returning(ApprovalRow)
     )
+    for row in rows.all():
+        await audit.append_about(session, "superseded", row, successor=successor, reason=why)
 
 
 async def expire_approval(session: AsyncSession, row: ApprovalRow) -> None:
@@ -223,12 +262,23 @@ async def expire_approval(session: AsyncSession, row: ApprovalRow) -> None:
         "decided",
         {"approval_id": row.id, "verdict": "expired", "reason": row.outcome},
     )
+    await audit.append_about(session, "expired", row, reason=row.outcome)
 
 
 async def _require_epoch(session: AsyncSession, incident_id: str, epoch: int) -> None:
     current = await session.scalar(select(IncidentRow.run_epoch).where(IncidentRow.id == incident_id))
     if current != epoch:
         raise StaleRun(f"run {epoch} of incident {incident_id} was taken over; it stops here")
+
+
+async def _same_standing(session: AsyncSession, proposal: Proposal) -> ApprovalRow | None:
+    """Return the incident's approval that still stands, if it binds the very same change."""
+    rows = await session.scalars(
+        select(ApprovalRow).where(
+            ApprovalRow.incident_id == proposal.incident_id, ApprovalRow.status.in_(("pending", "approved"))
+        )
+    )
+    return next((row for row in rows if Proposal.model_validate(row.proposal).is_same_change(proposal)), None)
 
 
 async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: int, now: datetime) -> None:
@@ -248,6 +298,7 @@ async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: in
         raise ClaimRefused(await _why_not(session, row, digest, now))
     await session.refresh(row)
     await timeline.append(session, row.incident_id, "applying", {"approval_id": row.id})
+    await audit.append_about(session, "claimed", row, epoch=epoch)
 
 
 async def _why_not(session: AsyncSession, row: ApprovalRow, digest: str, now: datetime) -> str:

@@ -1,104 +1,99 @@
-"""The database behind the ledger: one URL, SQLite by default.
+"""The database behind the ledger: one URL, SQLite by default, Postgres where that isn't enough.
 
-SQLite: WAL, `synchronous=FULL` (an acknowledged alert or decision survives a power cut), one connection, and
-`BEGIN IMMEDIATE`, so that a transaction that will write never fails half-way on a busy file.
+The tables and queries are the same on both. What differs is in `checkpoints.sqlite`, `checkpoints.postgres`
+and `checkpoints.locks`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from tools.errors import AlertmendError
+from checkpoints.storable import make_storable
+from tools.errors import AlertmendError, BadInput
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_TIMEOUT_MILLISECONDS = 10_000
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+_POSTGRES = "postgresql+psycopg"
+_DRIVERS = {
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    _POSTGRES: _POSTGRES,
+    "postgresql": _POSTGRES,
+    "postgres": _POSTGRES,
+}
 
 
 class DatabaseUnavailable(AlertmendError):
     """The database is busy, full, read-only, damaged or gone; the message says which."""
 
 
-@asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Transaction]:
-    """Open the database at `url`, bring its tables up to date, and yield a factory of transactions.
-
-    Each `async with transaction() as session` is one transaction, committed at its end. It raises
-    `DatabaseUnavailable` where the database fails; nothing of the transaction is kept then.
-    """
-    engine = _create_engine(url)
-    begin = async_sessionmaker(engine, expire_on_commit=False).begin
-
-    @asynccontextmanager
-    async def transaction() -> AsyncIterator[AsyncSession]:
-        with _failures_named():
-            async with begin() as session:
-                yield session
-
+def parse_url(url: str) -> URL:
+    """Return what a database's URL says, or raise `BadInput`, which keeps its password to itself."""
     try:
-        with _failures_named():
-            async with engine.begin() as connection:
-                await connection.run_sync(migrate)
-        yield transaction
-    finally:
-        await engine.dispose()
+        address = make_url(url)
+        return address.set(drivername=_DRIVERS[address.drivername])
+    except (ArgumentError, ValueError, KeyError):
+        raise BadInput(
+            "ALERTMEND_DATABASE_URL can't be used: write sqlite+aiosqlite:///FILE or "
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE (special characters as %XX)"
+        ) from None
 
 
-@contextmanager
-def _failures_named() -> Iterator[None]:
-    try:
-        yield
-    except (DatabaseError, PoolTimeout) as error:
-        cause = error.orig if isinstance(error, DatabaseError) else "it is too busy"
-        raise DatabaseUnavailable(
-            f"the database can't be used now ({cause}): nothing was stored; try again"
-        ) from error
+def is_postgres(address: URL) -> bool:
+    """Whether the database is Postgres; otherwise it is SQLite."""
+    return address.drivername == _POSTGRES
 
 
-def sqlite_path(url: str) -> Path:
+def sqlite_path(address: URL) -> Path:
     """Return the file behind a SQLite URL."""
-    return Path(make_url(url).database or "")
+    return Path(address.database or "")
 
 
-def _create_engine(url: str) -> AsyncEngine:
-    sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=60)
-    _configure_sqlite(engine.sync_engine)
+def make_engine(address: URL, *, patient: bool = False) -> AsyncEngine:
+    """Return the engine for a database; it connects when it is used.
+
+    A `patient` one, for migrations, lets a statement take its time.
+    """
+    engine = _make_engine(address, patient=patient)
+    event.listen(engine.sync_engine, "before_cursor_execute", _keep_storable, retval=True)
     return engine
 
 
-def _configure_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN would be deferred
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+def _make_engine(address: URL, *, patient: bool) -> AsyncEngine:
+    if is_postgres(address):
+        from checkpoints.postgres import make_postgres_engine
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return make_postgres_engine(address, patient=patient)
+    from checkpoints.sqlite import make_sqlite_engine
+
+    return make_sqlite_engine(address, sqlite_path(address))
 
 
-def migrate(connection: Connection, revision: str = "head") -> None:
-    """Bring the tables to a revision (Alembic), inside the caller's transaction."""
-    from alembic import command
-    from alembic.config import Config
+def _keep_storable(_c: object, _cursor: object, statement: str, values: Any, *_: object) -> tuple[str, Any]:
+    """Let no text be refused, whether it is to be stored or searched for.
 
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    JSON columns need no such care: they keep what JSON escapes, and a proposal reads back as it was digested.
+    """
+    return statement, make_storable(values)
+
+
+@contextmanager
+def failures_named() -> Iterator[None]:
+    """Raise `DatabaseUnavailable` for whatever the driver raises."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise unavailable(error.orig) from error
+    except PoolTimeout as error:
+        raise unavailable("it is too busy") from error
+
+
+def unavailable(cause: BaseException | str | None) -> DatabaseUnavailable:
+    """Return the error that says why. A driver's further lines are left out: they quote rows."""
+    first = str(cause).partition("\n")[0]
+    return DatabaseUnavailable(f"the database can't be used now ({first}): nothing was stored; try again")

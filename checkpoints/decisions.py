@@ -6,17 +6,18 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import timeline
-from checkpoints.approvals import expire_approval, read_approval, require_approval
+from checkpoints import audit, timeline
+from checkpoints.approvals import expire_approval, hold_approval, read_approval, store_approval
 from checkpoints.database import Transaction
+from checkpoints.locks import hold_stops
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow
-from graph.proposal import Approval
+from graph.proposal import Approval, Proposal, Terms
 from tools.errors import AlertmendError
 
-Verdict = Literal["approve", "reject"]
+Verdict = Literal["approve", "reject", "edit", "revoke", "resolve"]
 _GONE = frozenset({"expired", "withdrawn", "revoked"})
-_STANDING: dict[Verdict, frozenset[str]] = {
+_STANDING: dict[str, frozenset[str]] = {
     "approve": frozenset({"approved", "executing", "applied"}),
     "reject": frozenset({"rejected"}),
 }
@@ -50,14 +51,15 @@ class WritesStopped(DecisionRefused):
     """The kill switch or a freeze is in force. Rejecting is still possible."""
 
 
-class Decisions:
-    """Records approvals and rejections. `execute_within` is how long an approval stays executable."""
+class OwnProposal(DecisionRefused):
+    """The policy wants somebody else than the editor to approve."""
 
-    def __init__(
-        self, transaction: Transaction, *, execute_within: timedelta = timedelta(minutes=30)
-    ) -> None:
+
+class Decisions:
+    """Records approvals and rejections."""
+
+    def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self._execute_within = execute_within
 
     async def decide(
         self, approval_id: str, *, by: str, verdict: Verdict, digest: str | None, reason: str
@@ -68,7 +70,7 @@ class Decisions:
         """
         late: ApprovalGone | None = None
         async with self._transaction() as session:
-            row = await require_approval(session, approval_id)
+            row = await hold_approval(session, approval_id)
             if row.status == "pending" and row.decide_by <= datetime.now(UTC):
                 await expire_approval(session, row)
                 # raised behind the transaction, so that the expiry itself is kept
@@ -79,42 +81,72 @@ class Decisions:
                     raise DigestMissing("send the digest of the approval that you looked at", approval)
                 if _stands_already(approval, by, verdict, digest):
                     return approval, False
-                await self._check(session, approval, verdict, digest)
+                require_pending(approval, digest)
+                if verdict == "approve":
+                    await _require_approvable(session, approval, by)
                 await self._record(session, row, by, verdict, reason)
                 return await read_approval(session, row), True
         raise late
 
-    async def _check(
-        self, session: AsyncSession, approval: Approval, verdict: Verdict, digest: str | None
-    ) -> None:
-        if approval.status in _GONE:
-            raise ApprovalGone(f"the approval is {approval.status}: {approval.outcome}", approval)
-        if digest is not None and digest != approval.digest:
-            raise DigestMismatch(
-                "the digest isn't this approval's: read it again and decide on that", approval
-            )
-        if approval.status != "pending":
-            raise AlreadyDecided(_winner(approval), approval)
-        if verdict == "approve" and (stop := await find_stop(session)):
-            raise WritesStopped(f"{stop}; rejecting is still possible", approval)
+    async def edit(  # noqa: PLR0913 -- all that an edit is, by name
+        self, approval_id: str, successor: Proposal, terms: Terms, *, by: str, digest: str | None, reason: str
+    ) -> Approval:
+        """Put an edited proposal in the place of a pending one and return its own, new approval.
+
+        The edit decides nothing: the new approval waits for its approvers. Raises a `DecisionRefused`.
+        """
+        async with self._transaction() as session:
+            row = await hold_approval(session, approval_id)
+            require_pending(await read_approval(session, row), digest)
+            row.status, row.superseded_by = "superseded", successor.id
+            row.outcome = f"{by} edited it into {successor.id}"
+            await note_decision(session, row, by, "edit", reason)
+            await audit.append_about(session, "edited", row, by, successor=successor.id, reason=reason)
+            return await read_approval(session, await store_approval(session, successor, terms, by))
 
     async def _record(
         self, session: AsyncSession, row: ApprovalRow, by: str, verdict: Verdict, reason: str
     ) -> None:
-        now = datetime.now(UTC)
-        session.add(DecisionRow(approval_id=row.id, by=by, verdict=verdict, reason=reason, at=now))
-        await session.flush()
+        now = await note_decision(session, row, by, verdict, reason)
         if verdict == "reject":
             row.status, row.outcome = "rejected", reason
         elif await _approvers(session, row.id) >= row.quorum:
-            row.status, row.execute_by = "approved", now + self._execute_within
+            row.status, row.execute_by = "approved", now + timedelta(seconds=row.execute_within_seconds)
         await session.flush()
-        await timeline.append(
-            session,
-            row.incident_id,
-            "decided",
-            {"approval_id": row.id, "by": by, "verdict": verdict, "reason": reason, "digest": row.digest},
-        )
+        action: audit.Action = "rejected" if verdict == "reject" else "approved"
+        await audit.append_about(session, action, row, by, quorum=row.quorum, reason=reason)
+
+
+def require_pending(approval: Approval, digest: str | None) -> None:
+    """Raise a `DecisionRefused` unless the approval can still be decided; `digest` is what the person saw."""
+    if approval.status == "pending" and approval.decide_by <= datetime.now(UTC):
+        raise ApprovalGone(f"nobody decided by {approval.decide_by:%Y-%m-%d %H:%M:%S} UTC", approval)
+    if approval.status in _GONE:
+        raise ApprovalGone(f"the approval is {approval.status}: {approval.outcome}", approval)
+    if digest is not None and digest != approval.digest:
+        raise DigestMismatch("the digest isn't this approval's: read it again and decide on that", approval)
+    if approval.status != "pending":
+        raise AlreadyDecided(_winner(approval), approval)
+
+
+async def _require_approvable(session: AsyncSession, approval: Approval, by: str) -> None:
+    if by == approval.requested_by and not approval.own_approval:
+        raise OwnProposal(f"{by} edited this proposal: somebody else must approve it", approval)
+    await hold_stops(session, "obey")
+    if stop := await find_stop(session):
+        raise WritesStopped(f"{stop}; rejecting is still possible", approval)
+
+
+async def note_decision(
+    session: AsyncSession, row: ApprovalRow, by: str, verdict: Verdict, reason: str
+) -> datetime:
+    """Write down what a person said about an approval, in the caller's transaction; return when."""
+    now = datetime.now(UTC)
+    session.add(DecisionRow(approval_id=row.id, by=by, verdict=verdict, reason=reason, at=now))
+    await session.flush()
+    facts = {"approval_id": row.id, "by": by, "verdict": verdict, "reason": reason, "digest": row.digest}
+    await timeline.append(session, row.incident_id, "decided", facts)
+    return now
 
 
 def _stands_already(approval: Approval, by: str, verdict: Verdict, digest: str | None) -> bool:

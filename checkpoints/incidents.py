@@ -8,10 +8,13 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import timeline
+from checkpoints import audit, timeline
 from checkpoints.approvals import approvals_of, supersede_approvals
 from checkpoints.database import Transaction
+from checkpoints.intake import make_incident
+from checkpoints.locks import hold_incident
 from checkpoints.pages import Page, cut_page, newest_first
+from checkpoints.storable import cut
 from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow
 from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence, ReadCall
@@ -19,6 +22,7 @@ from graph.incident import ACTIVE, CaseFile, Ending, Entry, EntryKind, Incident,
 from graph.ports import StaleRun
 from graph.targets import Target
 from tools.errors import AlertmendError
+from tools.redaction import redact
 from tools.tool_session import ToolResult
 
 
@@ -48,12 +52,23 @@ class Incidents:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
+    async def open(self, group: AlertGroup) -> str:
+        """Open an incident about a group's first alert for a run that was started by hand; return its id."""
+        group = AlertGroup.model_validate(redact(group.model_dump(mode="json")))
+        async with self._transaction() as session:
+            incident, entry = make_incident(group, group.alerts[0], group.alerts)
+            session.add(incident)
+            await session.flush()  # before the row that refers to it
+            session.add(entry)
+            return incident.id
+
     async def begin_run(self, incident_id: str) -> int:
         """Take the incident over and return the new epoch: whoever ran it before can't write any more.
 
         Raises `StaleRun` for an incident that has ended: only a retry opens it again.
         """
         async with self._transaction() as session:
+            await hold_incident(session, incident_id)
             row = await _require(session, incident_id)
             if row.status not in ACTIVE:
                 raise StaleRun(f"incident {incident_id} is {row.status}: it has ended")
@@ -94,6 +109,8 @@ class Incidents:
                 "verdict",
                 {"verdict": verification.verdict, "reason": verification.reason},
             )
+            facts = {"verdict": verification.verdict, "reason": verification.reason}
+            await audit.append(session, "verdict", incident_id=incident_id, **facts)
 
     async def add_evidence(
         self, incident_id: str, epoch: int, call: ReadCall, result: ToolResult
@@ -105,8 +122,9 @@ class Incidents:
                 select(func.max(EvidenceRow.number)).where(EvidenceRow.incident_id == incident_id)
             )
             row = EvidenceRow(
-                incident_id=incident_id, number=(last or 0) + 1, tool=call.tool, arguments=call.arguments,
-                text=result.text, is_error=result.is_error, at=datetime.now(UTC),
+                incident_id=incident_id, number=(last or 0) + 1,
+                server=cut(call.server, 128), tool=cut(call.tool, 128),
+                arguments=call.arguments, text=result.text, is_error=result.is_error, at=datetime.now(UTC),
             )  # fmt: skip
             session.add(row)
             return _evidence(row)
@@ -117,6 +135,7 @@ class Incidents:
         Raises `UnverifiedEnding` for `resolved` without a `verified` verdict, whatever the run's state says.
         """
         async with self._transaction() as session:
+            await hold_incident(session, incident_id)
             verdict = (await _require(session, incident_id)).verdict
             if ending.status == "resolved" and verdict != "verified":
                 raise UnverifiedEnding(f"incident {incident_id} can't be resolved: its verdict is {verdict}")
@@ -138,6 +157,7 @@ class Incidents:
     async def retry(self, incident_id: str, by: str, *, afresh: bool) -> None:
         """Open a failed incident again; `afresh` starts a new run instead of going on where it failed."""
         async with self._transaction() as session:
+            await hold_incident(session, incident_id)
             row = await _require(session, incident_id)
             if row.status != "failed":
                 raise NotRetryable(
@@ -146,6 +166,7 @@ class Incidents:
             row.status, row.reason, row.updated_at = "open", "", datetime.now(UTC)
             row.thread += int(afresh)
             await timeline.append(session, incident_id, "decided", {"by": by, "verdict": "retry"})
+            await audit.append(session, "retry", actor=by, incident_id=incident_id, afresh=afresh)
 
     async def find(self, incident_id: str) -> Incident:
         """Return one incident or raise `IncidentNotFound`."""
@@ -184,6 +205,7 @@ class Incidents:
     async def case_file(self, incident_id: str) -> CaseFile:
         """Return everything the ledger knows about the incident."""
         async with self._transaction() as session:
+            await hold_incident(session, incident_id)  # its parts are read one after another
             row = await _require(session, incident_id)
             return CaseFile(
                 incident=await _incident(session, row),
@@ -256,6 +278,7 @@ async def _all_evidence(session: AsyncSession, incident_id: str) -> Sequence[Evi
 def _evidence(row: EvidenceRow) -> Evidence:
     return Evidence(
         id=f"E{row.number}",
+        server=row.server,
         tool=row.tool,
         arguments=row.arguments,
         text=row.text,

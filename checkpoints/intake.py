@@ -6,7 +6,7 @@ status) makes repeats harmless. There is one open incident per target; further a
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
 from checkpoints.database import Transaction
+from checkpoints.locks import hold_intake
+from checkpoints.storable import cut, make_storable
 from checkpoints.tables import AlertRow, EntryRow, IncidentRow, WebhookRow
 from graph.alerts import Alert, AlertGroup
 from graph.identifiers import new_id
@@ -23,6 +25,7 @@ from graph.targets import find_target
 from tools.redaction import redact
 
 _PARAMETERS = 500
+_KEY_CHARACTERS = 600
 _Identity = tuple[str, datetime, str]
 
 
@@ -48,9 +51,10 @@ class Intake:
         What looks like a credential is stored as `<redacted>`; the SHA-256 is that of the bytes as received.
         The number of queries doesn't grow with the number of alerts, but for one in some hundreds.
         """
-        document = redact(group.model_dump(mode="json"))
+        document = make_storable(redact(group.model_dump(mode="json")))
         group = AlertGroup.model_validate(document)
         async with self._transaction() as session:
+            await hold_intake(session)
             webhook = WebhookRow(
                 id=new_id("whk"),
                 received_at=datetime.now(UTC),
@@ -116,7 +120,10 @@ class _Delivery:
     def _add(self, alert: Alert) -> None:
         key = target_key(alert)
         if key not in self._current and alert.status == "firing":  # a resolved alert never opens one
-            self._current[key] = self._open_incident(key, alert)
+            incident, entry = make_incident(self._group, alert, self._firing[key])
+            self.incidents.append(incident)
+            self.entries.append(entry)
+            self._current[key] = incident.id
         incident_id = self._current.get(key)
         self._known[_identify(alert)] = incident_id
         self.alerts.append(
@@ -131,34 +138,41 @@ class _Delivery:
             )
         )
 
-    def _open_incident(self, key: str, alert: Alert) -> str:
-        now = datetime.now(UTC)
-        mine = tuple(self._firing[key])
-        target = find_target(alert)
-        incident = IncidentRow(
-            id=new_id("inc"), status="open", alertname=alert.name,
-            severity=alert.labels.get("severity", "none"), target_key=key,
-            target=target.model_dump() if target else None,
-            group=self._group.model_copy(update={"alerts": mine}).model_dump(mode="json"),
-            created_at=now, updated_at=now,
-        )  # fmt: skip
-        self.incidents.append(incident)
-        facts = {
-            "alertname": alert.name,
-            "alerts": len(mine),
-            "receiver": self._group.receiver,
-            "target": str(target or ""),
-        }
-        self.entries.append(timeline.begin(incident.id, "alert_received", facts))
-        return incident.id
+
+def make_incident(group: AlertGroup, alert: Alert, alerts: Sequence[Alert]) -> tuple[IncidentRow, EntryRow]:
+    """Return a new incident about an alert and those that share its target, and its timeline's first line."""
+    now = datetime.now(UTC)
+    target = find_target(alert)
+    incident = IncidentRow(
+        id=new_id("inc"), status="open", alertname=cut(alert.name, 255),
+        severity=cut(alert.labels.get("severity", "none"), 64), target_key=target_key(alert),
+        target=target.model_dump() if target else None,
+        group=group.model_copy(update={"alerts": tuple(alerts)}).model_dump(mode="json"),
+        created_at=now, updated_at=now,
+    )  # fmt: skip
+    facts = {
+        "alertname": alert.name,
+        "alerts": len(alerts),
+        "receiver": group.receiver,
+        "target": str(target or ""),
+    }
+    return incident, timeline.begin(incident.id, "alert_received", facts)
 
 
 def target_key(alert: Alert) -> str:
     """Return what an open incident is unique by: the alert's target, else its rule and namespace."""
     target = find_target(alert)
     if target is None:
-        return f"alert:{alert.namespace or '-'}/{alert.name}"
-    return f"{target.kind}:{target.namespace or '-'}/{target.name}"
+        return _bound(f"alert:{alert.namespace or '-'}/{alert.name}")
+    return _bound(f"{target.kind}:{target.namespace or '-'}/{target.name}")
+
+
+def _bound(key: str) -> str:
+    """Return a key that fits its column and still differs from every other: a hash stands for its end."""
+    if len(key) <= _KEY_CHARACTERS:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f"{key[: _KEY_CHARACTERS - len(digest) - 1]}#{digest}"
 
 
 def _identify(alert: Alert) -> _Identity:

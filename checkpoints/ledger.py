@@ -3,22 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from checkpoints import audit
 from checkpoints.approvals import Approvals
-from checkpoints.database import open_database
+from checkpoints.audit import Audit
+from checkpoints.audit_files import Keeper
+from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
 from checkpoints.decisions import Decisions
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
+from checkpoints.schema import migrate, require_current
+from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
-
-
-@dataclass(frozen=True)
-class Expiries:
-    """How long a proposal may wait for a decision, and an approval for its execution."""
-
-    decide_within: timedelta = timedelta(hours=4)
-    execute_within: timedelta = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,55 @@ class Ledger:
     incidents: Incidents
     approvals: Approvals
     decisions: Decisions
+    settlements: Settlements
     stops: Stops
+    audit: Audit
 
 
 @asynccontextmanager
-async def open_ledger(url: str, expiries: Expiries = Expiries()) -> AsyncIterator[Ledger]:
-    """Open the ledger in the database at `url`, its tables brought up to date."""
-    async with open_database(url) as transaction:
+async def open_ledger(url: str, audit_key: Path | None = None) -> AsyncIterator[Ledger]:
+    """Open the ledger in the database at `url`.
+
+    SQLite's tables are brought up to date. Postgres' must be, by `alertmend migrate`: else it raises
+    `SchemaMismatch`. `audit_key` is the file of the audit's key (None: its rows are chained with a key that
+    everybody knows); raises `AuditUnusable` if it isn't the one that belongs to the database.
+    """
+    keeper = Keeper(audit_key)
+    async with _open_database(url, keeper) as transaction:
+        await Audit(transaction, keeper).open()
         yield Ledger(
             intake=Intake(transaction),
             incidents=Incidents(transaction),
-            approvals=Approvals(transaction, decide_within=expiries.decide_within),
-            decisions=Decisions(transaction, execute_within=expiries.execute_within),
+            approvals=Approvals(transaction),
+            decisions=Decisions(transaction),
+            settlements=Settlements(transaction),
             stops=Stops(transaction),
+            audit=Audit(transaction, keeper),
         )
+
+
+@asynccontextmanager
+async def _open_database(url: str, keeper: Keeper) -> AsyncIterator[Transaction]:
+    """Open the database at `url` and yield a factory of transactions.
+
+    Each `async with transaction() as session` is one transaction, committed at its end. It raises
+    `DatabaseUnavailable` where the database fails; nothing of the transaction is kept then.
+    """
+    address = parse_url(url)
+    engine = make_engine(address)
+    begin = async_sessionmaker(engine, expire_on_commit=False, info=audit.keeping(keeper)).begin
+
+    @asynccontextmanager
+    async def transaction() -> AsyncIterator[AsyncSession]:
+        with failures_named():
+            async with begin() as session:
+                yield session
+        await audit.remember(session)
+
+    try:
+        with failures_named():
+            async with engine.begin() as connection:
+                await connection.run_sync(require_current if is_postgres(address) else migrate)
+        yield transaction
+    finally:
+        await engine.dispose()

@@ -7,7 +7,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from checkpoints import audit
 from checkpoints.database import Transaction
+from checkpoints.locks import hold_stops
 from checkpoints.tables import FreezeRow, KillSwitchRow
 from graph.identifiers import new_id
 
@@ -71,8 +73,10 @@ class Stops:
     async def set_kill_switch(self, *, engaged: bool, by: str, reason: str) -> KillSwitch:
         """Turn the kill switch on or off; every setting is kept."""
         async with self._transaction() as session:
+            await hold_stops(session, "set")
             session.add(KillSwitchRow(engaged=engaged, by=by, reason=reason, at=datetime.now(UTC)))
             await session.flush()
+            await audit.append(session, "kill_switch", actor=by, engaged=engaged, reason=reason)
             return await _latest_switch(session)
 
     async def freezes(self) -> Sequence[Freeze]:
@@ -86,13 +90,16 @@ class Stops:
     async def add_freeze(self, *, starts_at: datetime, ends_at: datetime, reason: str, by: str) -> Freeze:
         """Add a freeze."""
         async with self._transaction() as session:
+            await hold_stops(session, "set")
             row = FreezeRow(
                 id=new_id("frz"), starts_at=starts_at, ends_at=ends_at, reason=reason, by=by,
                 created_at=datetime.now(UTC),
             )  # fmt: skip
             session.add(row)
             await session.flush()
-            return Freeze.model_validate(row)
+            freeze = Freeze.model_validate(row)
+            await audit.append(session, "freeze_added", actor=by, freeze=freeze.model_dump(mode="json"))
+            return freeze
 
 
 async def _latest_switch(session: AsyncSession) -> KillSwitch:

@@ -103,6 +103,7 @@ class EvidenceRow(Base):
 
     incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
+    server: Mapped[str] = mapped_column(String(128))
     tool: Mapped[str] = mapped_column(String(128))
     arguments: Mapped[dict[str, Any]]
     text: Mapped[str] = mapped_column(Text)
@@ -122,8 +123,11 @@ class ApprovalRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     proposal: Mapped[dict[str, Any]]
     quorum: Mapped[int]
+    requested_by: Mapped[str] = mapped_column(String(255), default="")
+    own_approval: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     decide_by: Mapped[datetime]
+    execute_within_seconds: Mapped[float]
     execute_by: Mapped[datetime | None]
     claim_epoch: Mapped[int | None]
     superseded_by: Mapped[str | None] = mapped_column(String(32))
@@ -167,6 +171,22 @@ class KillSwitchRow(Base):
     by: Mapped[str] = mapped_column(String(255))
     reason: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """One row of the audit, appended and never changed; all but its number are texts, as they were sealed."""
+
+    __tablename__ = "audit"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(255))
+    action: Mapped[str] = mapped_column(String(32))
+    incident_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    approval_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    document: Mapped[str] = mapped_column(Text)
+    previous: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
 
 
 class FreezeRow(Base):

@@ -46,7 +46,7 @@ class Conclusion:
         assert ending is not None, "routing leads here with an ending only"
         report = render_report(await self.incidents.case_file(state.incident_id), ending)
         await self.incidents.finish(state.incident_id, journal.epoch, ending, report)
-        return {}
+        return {"report": report}
 
     async def _weigh(self, state: IncidentState, proposal: Proposal, verification: Verification) -> Update:
         """Return what the verdict means for the run."""

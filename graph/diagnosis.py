@@ -7,9 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graph.targets import Target
 from tools.patch import PatchArguments
+from tools.toolbox import OWN_SERVER
 
 Confidence = Literal["high", "medium", "low"]
-Grounding = Literal["last_good_revision", "sibling", "same_object", "estimate", "guess"]
+Grounding = Literal["last_good_revision", "sibling", "same_object", "evidence", "person", "estimate", "guess"]
+Source = Literal["runbook", "model"]
 
 
 class _Frozen(BaseModel):
@@ -17,11 +19,12 @@ class _Frozen(BaseModel):
 
 
 class ReadCall(_Frozen):
-    """One call of a read-only tool, and why it is made."""
+    """One call of a read-only tool on one MCP server, and why it is made."""
 
     tool: str
     arguments: dict[str, Any]
     reason: str = ""
+    server: str = OWN_SERVER
 
 
 class Evidence(_Frozen):
@@ -33,6 +36,12 @@ class Evidence(_Frozen):
     text: str
     is_error: bool
     at: datetime
+    server: str = OWN_SERVER
+
+    @property
+    def source(self) -> str:
+        """Who answered: the tool, with its server where that isn't our own."""
+        return self.tool if self.server == OWN_SERVER else f"{self.server}/{self.tool}"
 
 
 class Diagnosis(_Frozen):
@@ -42,7 +51,7 @@ class Diagnosis(_Frozen):
     cause: str
     root_causes: tuple[Target, ...] = ()
     evidence: tuple[str, ...] = ()
-    source: Literal["runbook", "model"]
+    source: Source
     confidence: Confidence
     prevention: tuple[str, ...] = ()
 
@@ -99,3 +108,29 @@ class LookAgain(_Frozen):
 
 
 Step = Annotated[CallTools | LookAgain | ProposePatch | HandOver | NothingWrong, Field(discriminator="step")]
+
+
+class Memory(_Frozen):
+    """What a mind must remember between its decisions in one incident; it is checkpointed.
+
+    `tokens` count questions and answers, `seconds` are those spent waiting for answers. `given_up` says why
+    the model is asked no more (empty: it still is).
+    """
+
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    given_up: str = ""
+
+
+class Thought(_Frozen):
+    """One decision, and what it took: `complaints` say what was wrong with the answers before it.
+
+    `prompt` is the version of what the model was told, empty where none was asked.
+    """
+
+    step: Step
+    memory: Memory = Memory()
+    source: Source = "runbook"
+    prompt: str = ""
+    complaints: tuple[str, ...] = ()

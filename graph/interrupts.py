@@ -8,12 +8,12 @@ from typing import Any
 from graph.ports import Standing
 
 
-def describe_pause(standing: Standing) -> dict[str, Any]:
-    """Return the interrupt's payload for an approval that waits."""
+def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
+    """Return the interrupt's payload for an approval that waits; `refusal` is why an answer was not taken."""
     approval = standing.approval
     proposal = approval.proposal
     arguments = proposal.arguments.as_json()
-    text = describe_proposal(standing)
+    text = describe_proposal(standing) + (f"\n\nYour answer was not taken: {refusal}" if refusal else "")
     return {
         "action_requests": [
             {"name": proposal.tool, "args": arguments, "arguments": arguments, "description": text}

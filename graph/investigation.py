@@ -6,15 +6,17 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall, Step
+from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall, Thought
+from graph.identifiers import new_id
 from graph.incident import Ending
 from graph.journal import Journal
-from graph.policy import refuse_tool
+from graph.policy import refuse_read
 from graph.ports import Case, IncidentLedger, Mind, Reader
 from graph.state import IncidentState, RunContext
 from graph.targets import find_target
 from tools.errors import ClusterUnreachable
 from tools.tool_session import ToolResult
+from tools.toolbox import ToolOffer
 
 Update = dict[str, Any]
 
@@ -26,27 +28,38 @@ class Investigation:
     incidents: IncidentLedger
     reader: Reader
     mind: Mind
-    most_steps: int = 8
+    most_steps: int = 20
     most_looks: int = 4
 
     async def receive_alert(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
-        """Find out what the alert is about, or why there is nothing to investigate."""
+        """Find out what the alert is about, or why there is nothing to investigate.
+
+        A run that was started by hand has no incident yet: it gets one.
+        """
+        incident_id = state.incident_id or await self.incidents.open(state.alert)
+        state = state.model_copy(update={"incident_id": incident_id})
         journal = Journal.of(self.incidents, state, runtime)
-        await self.incidents.set_status(state.incident_id, journal.epoch, "investigating")
+        await self.incidents.set_status(incident_id, journal.epoch, "investigating")
         await journal.enter("receive_alert")
         if ending := _nothing_to_investigate(state):
-            return {"ending": ending}
+            return {"incident_id": incident_id, "ending": ending}
         target = next(found for alert in state.alert.alerts if (found := find_target(alert)))
-        await self.incidents.set_target(state.incident_id, journal.epoch, target)
-        return {"target": target}
+        await self.incidents.set_target(incident_id, journal.epoch, target)
+        return {"incident_id": incident_id, "target": target}
 
     async def analyze_root_cause(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Let the mind decide the next step from the evidence."""
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("analyze_root_cause")
-        step = await self._decide(state)
-        await journal.reasoned(step)
-        update: Update = {"steps": state.steps + 1, "pending_calls": (), "candidate": None}
+        thought = await self._decide(state)
+        await journal.reasoned(thought)
+        step = thought.step
+        update: Update = {
+            "steps": state.steps + 1,
+            "pending_calls": (),
+            "candidate": None,
+            "memory": thought.memory,
+        }
         match step:
             case CallTools(calls=calls):
                 return {**update, "pending_calls": calls}
@@ -56,36 +69,47 @@ class Investigation:
                 return {**update, "steps": 0, "looks": state.looks + 1, "evidence_from": seen}
             case ProposePatch(diagnosis=diagnosis, candidate=candidate):
                 await self.incidents.set_diagnosis(state.incident_id, journal.epoch, diagnosis)
-                return {**update, "diagnosis": diagnosis, "candidate": candidate}
+                return {
+                    **update,
+                    "diagnosis": diagnosis,
+                    "candidate": candidate,
+                    "proposal_id": new_id("apr"),
+                }
         if isinstance(step, HandOver) and step.diagnosis:
             await self.incidents.set_diagnosis(state.incident_id, journal.epoch, step.diagnosis)
         if state.undo and not isinstance(step, NothingWrong):
-            return {**update, "candidate": state.undo, "undo": None}
-        return {**update, "ending": _end(state, step)}
+            return {**update, "candidate": state.undo, "undo": None, "proposal_id": new_id("apr")}
+        ending = _end(state, step)
+        if thought.source == "model":  # what it says is no fact
+            ending = ending.model_copy(update={"reason": f"the model says: {ending.reason}"})
+        return {**update, "ending": ending}
 
     async def run_tool(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Make the read-only calls that the analysis asked for, and keep every answer as evidence."""
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("run_tool")
+        offers = {(offer.server, offer.name): offer for offer in await self.reader.offers()}
         for call in state.pending_calls:
             await journal.calls(call)
-            result = await self._read(call)
+            result = await self._read(call, offers.get((call.server, call.tool)))
             evidence = await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
             await journal.answered(evidence)
         return {"pending_calls": ()}
 
-    async def _decide(self, state: IncidentState) -> Step:
+    async def _decide(self, state: IncidentState) -> Thought:
         if state.steps >= self.most_steps:
-            return HandOver(reason=f"no conclusion after {state.steps} steps of analysis")
-        step = await self.mind.decide(await self._case(state))
-        if isinstance(step, LookAgain) and state.looks >= self.most_looks:
-            return HandOver(reason=f"no clear picture after {state.looks} looks: {step.reason}")
-        return step
+            tired = HandOver(reason=f"no conclusion after {state.steps} steps of analysis")
+            return Thought(step=tired, memory=state.memory)
+        thought = await self.mind.decide(await self._case(state))
+        if isinstance(thought.step, LookAgain) and state.looks >= self.most_looks:
+            unclear = HandOver(reason=f"no clear picture after {state.looks} looks: {thought.step.reason}")
+            return thought.model_copy(update={"step": unclear})
+        return thought
 
-    async def _read(self, call: ReadCall) -> ToolResult:
-        if refusal := refuse_tool(call.tool):
+    async def _read(self, call: ReadCall, offer: ToolOffer | None) -> ToolResult:
+        if refusal := refuse_read(offer, call.arguments):
             return ToolResult(text=refusal, is_error=True)
-        result = await self.reader.call(call.tool, call.arguments)
+        result = await self.reader.call(call.server, call.tool, call.arguments)
         if result.is_unanswered:
             raise ClusterUnreachable(f"{call.tool} got no answer from the API server: {result.message}")
         return result
@@ -100,6 +124,7 @@ class Investigation:
             setbacks=state.setbacks,
             tried=state.tried,
             looks=state.looks,
+            memory=state.memory,
         )
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.diagnosis import Evidence, ReadCall, Step
+from graph.diagnosis import Evidence, ReadCall, Thought
 from graph.incident import Check
 from graph.ports import IncidentLedger
 from graph.state import IncidentState, RunContext
@@ -24,20 +25,37 @@ class Journal:
     @classmethod
     def of(cls, incidents: IncidentLedger, state: IncidentState, runtime: Runtime[RunContext]) -> "Journal":
         """Return the journal of the run that this node works for."""
-        return cls(incidents, state.incident_id, runtime.context.epoch)
+        # a server that was given no context passes None
+        epoch = runtime.context.epoch if runtime.context else RunContext().epoch
+        return cls(incidents, state.incident_id, epoch)
 
     async def enter(self, node: str) -> None:
         """Note that a node of the graph begins."""
         await self.incidents.record(self.incident_id, self.epoch, "node_entered", {"node": node})
 
-    async def reasoned(self, step: Step) -> None:
-        """Note what the mind chose to do next, and why."""
-        data = {"reason": step.reason, "decision": step.step}
+    async def reasoned(self, thought: Thought) -> None:
+        """Note what the mind chose to do next, why, and what it took."""
+        data: dict[str, Any] = {
+            "reason": thought.step.reason,
+            "decision": thought.step.step,
+            "source": thought.source,
+        }
+        if remembered := thought.memory.model_dump(exclude_defaults=True):
+            data["model"] = remembered
+        if thought.prompt:
+            data["prompt"] = thought.prompt
+        if thought.complaints:
+            data["complaints"] = list(thought.complaints)
         await self.incidents.record(self.incident_id, self.epoch, "reasoned", data)
 
     async def calls(self, call: ReadCall) -> None:
         """Note that a read-only tool is about to be called."""
-        data = {"tool": call.tool, "arguments": call.arguments, "reason": call.reason}
+        data = {
+            "server": call.server,
+            "tool": call.tool,
+            "arguments": call.arguments,
+            "reason": call.reason,
+        }
         await self.incidents.record(self.incident_id, self.epoch, "tool_called", data)
 
     async def answered(self, evidence: Evidence) -> None:

@@ -80,7 +80,10 @@ def plan_undo(preview: Preview) -> UndoPlan:
     """
     after = _restorable(preview.after)
     inverse = jsonpatch.JsonPatch.from_diff(after, _restorable(preview.before), optimization=False)
-    operations = [guarded for operation in inverse for guarded in (*_guards(after, operation), operation)]
+    operations: list[dict[str, Any]] = []
+    for operation in inverse:  # each is addressed in what those before it have left
+        operations += [*_guards(after, operation), operation]
+        after = jsonpatch.JsonPatch([operation]).apply(after)
     fields = "; ".join(
         f"{change.path} back to {'absent' if change.added else change.before!r}"
         for change in preview.diff

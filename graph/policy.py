@@ -9,9 +9,45 @@ from typing import Any
 
 from tools.diffing import FieldChange
 from tools.patch import APPROVAL_PATH, PatchArguments
+from tools.toolbox import ToolOffer
 
 VERSION = "builtin-1"
-READ_ONLY_TOOLS = frozenset({"kubectl_get", "kubectl_describe", "kubectl_logs", "kubectl_rollout"})
+_OBJECT = frozenset({"resourceType", "name", "namespace"})
+_POD = frozenset({"namespace", "name"})
+_SELECTORS = frozenset({"labelSelector", "fieldSelector"})
+# What only reads with these arguments: ours, npm's mcp-server-kubernetes', the Go kubernetes-mcp-server's.
+READABLE: Mapping[str, frozenset[str]] = {
+    "kubectl_get": _OBJECT | _SELECTORS | {"output", "allNamespaces", "sortBy"},
+    "kubectl_describe": _OBJECT,
+    "kubectl_logs": _OBJECT
+    | {"container", "previous", "tail", "since", "sinceTime", "timestamps", "labelSelector"},
+    "kubectl_rollout": _OBJECT | {"subCommand", "revision", "toRevision"},
+    "explain_resource": frozenset({"resource", "apiVersion", "recursive"}),
+    "list_api_resources": frozenset({"apiGroup", "namespaced", "output"}),
+    "namespaces_list": frozenset({"fieldSelector"}),
+    "events_list": frozenset({"namespace", "fieldSelector"}),
+    "pods_list": _SELECTORS,
+    "pods_list_in_namespace": _SELECTORS | {"namespace"},
+    "pods_get": _POD,
+    "pods_log": _POD | {"container", "previous", "tail"},
+    "pods_top": _POD | {"all_namespaces", "label_selector"},
+    "nodes_top": frozenset({"name", "label_selector"}),
+    "resources_get": _POD | {"apiVersion", "kind"},
+    "resources_list": _SELECTORS | {"apiVersion", "kind", "namespace"},
+}
+# They say that they only read. They switch to another cluster, print the kubeconfig, or read a node's files.
+_NEVER_READ = frozenset({"kubectl_context", "configuration_view", "configuration_contexts_list", "nodes_log"})
+_READING_SUBCOMMANDS = ("history", "status")
+_KIND_ARGUMENTS = frozenset({"resourceType", "kind", "resource"})
+# Another cluster, another identity, a file of this machine, or a call that doesn't end.
+_NEVER = re.compile(
+    r".*(context|kube[-_]?config|cluster|impersonat).*|config|server|token|as([-_]?(user|group|uid).*)?|user"
+    r"|.*files?|file[-_]?.*|.*path|dir(ectory)?|follow|watch",
+    re.IGNORECASE,
+)
+_SECRETS = re.compile(r"(?<![\w-])secrets?(?![\w-])", re.IGNORECASE)
+_ENDLESS = frozenset({"follow", "watch"})
+_ONE_KIND = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
 PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 PATCHABLE_KINDS = frozenset({"deployment", "statefulset", "daemonset"})
 _GITOPS_KEYS = re.compile(
@@ -25,11 +61,74 @@ _ALLOWED_FIELDS = re.compile(
 _FIXED_TAG = re.compile(r"^[^@]+:(?!latest$)[^:/]+$|@sha256:[0-9a-f]{64}$")
 
 
-def refuse_tool(tool: str) -> str | None:
-    """Return why a tool may not be called by the diagnosis, or None. Unknown tools count as mutating."""
-    if tool in READ_ONLY_TOOLS:
+def refuse_tool(offer: ToolOffer | None) -> str | None:
+    """Return why the diagnosis may not call a tool at all, or None. What isn't known counts as mutating.
+
+    `offer` None: no server has such a tool. A server's word that one only reads counts where it is trusted.
+    """
+    if offer is None:
+        return "there is no such tool"
+    listed = offer.name in READABLE
+    if offer.name in _NEVER_READ or not (listed or (offer.read_only_hint and offer.trusted)):
+        return f"{offer.name} isn't on the list of read-only tools, so the diagnosis may not call it"
+    return None
+
+
+def refuse_read(offer: ToolOffer | None, arguments: Mapping[str, Any]) -> str | None:
+    """Return why the diagnosis may not make a call, or None.
+
+    What models write for an argument that they leave open ("", null, `follow: false`) counts as absent.
+    """
+    refusal = refuse_tool(offer)
+    if refusal or offer is None:
+        return refusal
+    given = {name: value for name, value in arguments.items() if not _is_absent(name, value)}
+    refusals = (_refuse_argument(offer, name, value) for name, value in given.items())
+    return (
+        next((refusal for refusal in refusals if refusal), None)
+        or _refuse_secrets(offer, given)
+        or _refuse_subcommand(offer, given)
+    )
+
+
+def _refuse_argument(offer: ToolOffer, name: str, value: Any) -> str | None:
+    allowed = READABLE.get(offer.name)
+    if (allowed is not None and name not in allowed) or _NEVER.fullmatch(name):
+        return f"the argument {name} of {offer.name} isn't allowed in the diagnosis"
+    if not isinstance(value, str | int | float):
+        return f"the argument {name} of {offer.name} must be a plain value"
+    if isinstance(value, str) and value.lstrip().startswith("-"):
+        return f"the argument {name} begins with a dash: it would be taken for an option"
+    if name in _KIND_ARGUMENTS and not _ONE_KIND.fullmatch(str(value)):
+        return f"{name} must name one kind"
+    if name == "name" and "/" in str(value):
+        return "name must be one object's name, without its kind"
+    return None
+
+
+def _refuse_secrets(offer: ToolOffer, given: Mapping[str, Any]) -> str | None:
+    """Refuse Secrets, whichever argument of a tool that we don't know may name them."""
+    if offer.name in READABLE:
+        named = any(_is_secret(str(given[name])) for name in _KIND_ARGUMENTS & given.keys())
+    else:
+        named = any(_SECRETS.search(str(value)) for value in given.values())
+    if not named:
         return None
-    return f"{tool} isn't on the list of read-only tools, so the diagnosis may not call it"
+    return "Secrets are not read by the diagnosis: what refers to one, and its events, say what is missing"
+
+
+def _refuse_subcommand(offer: ToolOffer, given: Mapping[str, Any]) -> str | None:
+    if offer.name == "kubectl_rollout" and given.get("subCommand") not in _READING_SUBCOMMANDS:
+        return f"kubectl_rollout may only be asked for {' or '.join(_READING_SUBCOMMANDS)}"
+    return None
+
+
+def _is_absent(name: str, value: Any) -> bool:
+    return value in ("", None) or (value is False and name in _ENDLESS)
+
+
+def _is_secret(kind: str) -> bool:
+    return kind.strip().lower().split(".")[0].split("/")[0] in {"secret", "secrets"}
 
 
 def refuse_call(call: PatchArguments) -> str | None:

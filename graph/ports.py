@@ -6,18 +6,21 @@ and wakes again has an old one, and its writes are refused with `StaleRun`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graph.alerts import AlertGroup
-from graph.diagnosis import Diagnosis, Evidence, ReadCall, Step
+from graph.answers import PauseAnswer
+from graph.diagnosis import Diagnosis, Evidence, Memory, ReadCall, Thought
 from graph.incident import CaseFile, Ending, EntryKind, IncidentStatus, Verification
-from graph.proposal import Approval, Proposal
+from graph.proposal import Approval, Proposal, Terms
 from graph.targets import Target
+from tools.chat_model import Question, Reply
 from tools.errors import AlertmendError
 from tools.executor import Outcome, Preview
 from tools.patch import PatchArguments
 from tools.tool_session import ToolResult
+from tools.toolbox import ToolOffer
 
 
 class StaleRun(AlertmendError):
@@ -46,17 +49,28 @@ class Case:
     setbacks: tuple[str, ...]
     tried: tuple[PatchArguments, ...]
     looks: int = 0
+    memory: Memory = field(default_factory=Memory)
 
 
 class Mind(Protocol):
     """Decides the next step of an investigation from what is known."""
 
-    async def decide(self, case: Case) -> Step:
-        """Return one step. It writes nothing; asking twice is harmless."""
+    async def decide(self, case: Case) -> Thought:
+        """Return one step and what it took. It writes nothing; asking twice is harmless."""
+
+
+class ChatModel(Protocol):
+    """A language model."""
+
+    async def ask(self, question: Question) -> Reply:
+        """Return one answer. Raises `ModelUnavailable`."""
 
 
 class IncidentLedger(Protocol):
     """The truth about incidents: what is written here is committed when the call returns."""
+
+    async def open(self, group: AlertGroup) -> str:
+        """Open an incident for a run that was started by hand, and return its id."""
 
     async def record(self, incident_id: str, epoch: int, kind: EntryKind, data: dict[str, Any]) -> None:
         """Append one line to the incident's timeline."""
@@ -91,18 +105,34 @@ class IncidentLedger(Protocol):
 class ApprovalLedger(Protocol):
     """The authority on what may be written to the cluster."""
 
-    async def propose(self, proposal: Proposal, epoch: int) -> Approval:
-        """Store a proposal as a pending approval; one that still stood for the incident is superseded."""
+    async def propose(self, proposal: Proposal, epoch: int, terms: Terms) -> Approval:
+        """Store a proposal as a pending approval; one that still stood for the incident is superseded.
+
+        If the same change stands already, as after a crash, that one is returned.
+        """
 
     async def standing(self, approval_id: str) -> Standing:
-        """Return an approval as it stands, and what stops it from being executed at this moment."""
+        """Return an approval as it stands, and what stops it from being executed at this moment.
+
+        Where a person has edited it, that is the approval of the edited proposal.
+        """
+
+
+class Desk(Protocol):
+    """Takes answers to a pause as decisions: LangGraph Studio's dev mode, never the service."""
+
+    async def take(self, approval: Approval, answer: PauseAnswer) -> str:
+        """Record what a person answered; return why it was not taken, or an empty text."""
 
 
 class Reader(Protocol):
-    """Read-only tools over MCP, with the reader's credential."""
+    """Tools over MCP, with the reader's credential; the policy says which of them may be called."""
 
-    async def call(self, tool: str, arguments: dict[str, Any]) -> ToolResult:
-        """Call one tool. Raises `ToolServerError` where the server can't be reached."""
+    async def offers(self) -> Sequence[ToolOffer]:
+        """Return all tools. Raises `ToolServerError` where our own server can't be reached."""
+
+    async def call(self, server: str, tool: str, arguments: dict[str, Any]) -> ToolResult:
+        """Call one tool. Raises `ToolServerError` where our own server can't be reached."""
 
 
 class Observer(Protocol):

@@ -6,7 +6,7 @@ seconds. The executor compares the diff again at the claim, and the write carrie
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,7 @@ from graph.diagnosis import Grounding
 from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.executor import ExecutingServer
-from tools.patch import PatchArguments
+from tools.patch import APPROVAL_PATH, PatchArguments
 
 ApprovalStatus = Literal[
     "pending", "approved", "rejected", "expired", "superseded", "withdrawn", "revoked",
@@ -82,12 +82,38 @@ class Proposal(_Frozen):
         )
         return hashlib.sha256(canonical_json(bound).encode()).hexdigest()
 
+    def is_same_change(self, other: "Proposal") -> bool:
+        """Whether both would do the same to the same object, but for the approval's id in the patch."""
+        return (
+            self.target_uid == other.target_uid
+            and self.policy_version == other.policy_version
+            and self.server == other.server
+            and self.arguments.is_same_change(other.arguments)
+            and _unstamped(self.diff) == _unstamped(other.diff)
+        )
+
+
+def _unstamped(diff: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    return tuple(change for change in diff if change.path != APPROVAL_PATH)
+
+
+class Terms(_Frozen):
+    """What the policy asks of a decision: `quorum` distinct approvers, and the two expiries.
+
+    `own_approval` says whether the person who edited a proposal may be one of its approvers.
+    """
+
+    quorum: int = Field(default=1, ge=1)
+    own_approval: bool = True
+    decide_within: timedelta = timedelta(hours=4)
+    execute_within: timedelta = timedelta(minutes=30)
+
 
 class Decision(_Frozen):
     """What one person said about one approval. `by` comes from the credential, never from the body."""
 
     by: str
-    verdict: Literal["approve", "reject"]
+    verdict: Literal["approve", "reject", "edit", "revoke", "resolve"]
     reason: str = ""
     at: datetime
 
@@ -99,6 +125,10 @@ class Approval(_Frozen):
     status: ApprovalStatus
     digest: str
     quorum: int
+    requested_by: str = ""
+    """Who edited it into what it is; empty for the agent's own proposal."""
+    own_approval: bool = True
+    """Whether that person may be one of its approvers."""
     decisions: tuple[Decision, ...]
     created_at: datetime
     decide_by: datetime

@@ -7,19 +7,16 @@ from typing import Any
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
+from graph.answers import PauseAnswer
 from graph.diagnosis import Candidate
-from graph.identifiers import new_id
+from graph.drafting import Drafter, Refused
 from graph.incident import Ending
 from graph.interrupts import describe_pause
 from graph.journal import Journal
-from graph.planning import Windows, plan_restoration, plan_undo, plan_verification
-from graph.policy import VERSION, refuse_call, refuse_change
-from graph.ports import Actuator, ApprovalLedger, IncidentLedger, Observer
-from graph.proposal import Approval, Proposal
+from graph.ports import Actuator, ApprovalLedger, Desk, IncidentLedger
+from graph.proposal import Approval, Terms
 from graph.state import IncidentState, RunContext
-from graph.targets import Target
-from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
-from tools.executor import Outcome, Preview
+from tools.executor import Outcome
 from tools.patch import APPROVAL_ANNOTATION
 
 Update = dict[str, Any]
@@ -28,13 +25,15 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Remediation:
-    """The nodes around the gate. `actuator` is None where no write credential is configured."""
+    """The nodes around the gate. `drafter` and `actuator` are None where there is no write credential."""
 
     incidents: IncidentLedger
     approvals: ApprovalLedger
-    observer: Observer
+    drafter: Drafter | None
     actuator: Actuator | None
-    windows: Windows = field(default_factory=Windows)
+    terms: Terms = field(default_factory=Terms)
+    desk: Desk | None = None
+    """Who takes answers to a pause; None in the service, where they are ignored."""
     most_rounds: int = 3
 
     async def propose_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
@@ -43,7 +42,7 @@ class Remediation:
         await journal.enter("propose_fix")
         candidate = state.candidate
         assert candidate is not None, "routing leads here with a candidate only"
-        if self.actuator is None:
+        if self.drafter is None:
             why = "no write credential is configured (ALERTMEND_WRITE_KUBECONFIG), so nothing can be applied"
             return {"ending": _handed_over(why, candidate)}
         if state.rounds >= self.most_rounds and candidate.purpose == "fix":
@@ -53,16 +52,17 @@ class Remediation:
             "tried": (*state.tried, candidate.call),
             "approval_id": "",
         }
-        approval_id = new_id("apr")
+        summary = candidate.basis if candidate.purpose == "undo" else _summarise(state)
         try:
-            preview = await _preview(self.actuator, candidate, approval_id)
+            proposal = await self.drafter.draft(
+                candidate, incident_id=state.incident_id, summary=summary, approval_id=state.proposal_id
+            )
         except Refused as refusal:
             await journal.failed(str(refusal))
             return {**tried, "setbacks": (*state.setbacks, str(refusal))}
-        proposal = await self._draw_up(state, candidate, preview, approval_id)
-        await self.approvals.propose(proposal, journal.epoch)
+        approval = await self.approvals.propose(proposal, journal.epoch, self.terms)
         await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
-        return {**tried, "approval_id": proposal.id, "digest": proposal.digest}
+        return {**tried, "approval_id": approval.id, "digest": approval.digest}
 
     async def await_approval(self, state: IncidentState) -> Update:
         """Pause until the ledger holds a decision. Whatever a resume carries is ignored.
@@ -72,13 +72,18 @@ class Remediation:
         standing = await self.approvals.standing(state.approval_id)
         approval = standing.approval
         if approval.status == "pending" or (approval.status == "approved" and standing.stopped_by):
-            interrupt(describe_pause(standing))
-            return {"standing": None}
+            if self.desk is None:
+                interrupt(describe_pause(standing))
+                return {"standing": None}
+            if approval.id != state.approval_id:  # edited since: an answer is for what its giver was shown
+                return {"approval_id": approval.id, "digest": approval.digest, "standing": None}
+            answer = interrupt(describe_pause(standing, state.refusal), response_schema=PauseAnswer)
+            return {"standing": None, "refusal": await self.desk.take(approval, answer)}
         update = _heed(state, approval)
         if state.verdict and "ending" in update:  # it was an undo: the change it would take back is in place
             reason = f"a change that didn't help is in place; its undo {approval.status}: {approval.outcome}"
             update["ending"] = Ending(status="unresolved", reason=reason)
-        return {"standing": approval.status, **update}
+        return {"approval_id": approval.id, "digest": approval.digest, "standing": approval.status, **update}
 
     async def apply_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Have the executor apply the approved patch, at most once, or find out how that ended."""
@@ -119,52 +124,10 @@ class Remediation:
         evidence = await self.incidents.evidence(state.incident_id)
         return {"steps": 0, "looks": 0, "evidence_from": len(evidence), "tried": state.tried[:-1]}
 
-    async def _draw_up(
-        self, state: IncidentState, candidate: Candidate, preview: Preview, approval_id: str
-    ) -> Proposal:
-        target = Target(kind=preview.kind, namespace=preview.arguments.namespace, name=preview.arguments.name)
-        if candidate.purpose == "undo":
-            plan = plan_restoration(target, self.windows)
-        else:
-            plan = await plan_verification(self.observer, target, preview.uid, self.windows)
-        diagnosis = state.diagnosis
-        return Proposal(
-            id=approval_id,
-            incident_id=state.incident_id,
-            purpose=candidate.purpose,
-            arguments=preview.arguments,
-            server=preview.server,
-            target=target,
-            target_uid=preview.uid,
-            diff=preview.diff,
-            summary=diagnosis.summary if diagnosis and candidate.purpose == "fix" else candidate.basis,
-            grounding=candidate.grounding,
-            basis=candidate.basis,
-            risk=candidate.risk,
-            verification_plan=plan,
-            undo_plan=plan_undo(preview),
-            policy_version=VERSION,
-        )
 
-
-class Refused(AlertmendError):
-    """The candidate is no proposal: the policy or the API server wouldn't have it."""
-
-
-async def _preview(actuator: Actuator, candidate: Candidate, approval_id: str) -> Preview:
-    if refusal := refuse_call(candidate.call):
-        raise Refused(f"the policy refuses the patch: {refusal}")
-    try:
-        preview = await actuator.preview(candidate.call, approval_id)
-    except ClusterUnreachable:
-        raise
-    except ClusterError as error:
-        raise Refused(f"the API server refuses the patch: {error}") from error
-    if preview.is_void:
-        raise Refused("the patch would change nothing")
-    if refusal := refuse_change(preview.before, preview.diff):
-        raise Refused(f"the policy refuses the patch: {refusal}")
-    return preview
+def _summarise(state: IncidentState) -> str:
+    assert state.diagnosis is not None, "a fix comes with its diagnosis"
+    return state.diagnosis.summary
 
 
 def _heed(state: IncidentState, approval: Approval) -> Update:

@@ -78,7 +78,7 @@ def _investigation(case: CaseFile) -> str:
     rows = [
         (
             piece.id,
-            _code(f"{piece.tool} {json.dumps(piece.arguments, ensure_ascii=False)}"),
+            _code(f"{piece.source} {json.dumps(piece.arguments, ensure_ascii=False)}"),
             f"{'error' if piece.is_error else 'ok'}, {len(piece.text)} characters",
             _at(piece.at),
         )
@@ -105,9 +105,10 @@ def _root_cause(case: CaseFile) -> str:
         return "No root cause was established."
     cited = "".join(f" [{name}]" for name in sorted(diagnosis.evidence, key=lambda name: int(name[1:])))
     where = _text(", ".join(str(target) for target in diagnosis.root_causes) or "none named")
+    caveat = " These are its words, not facts from the cluster." if diagnosis.source == "model" else ""
     return (
         f"**{_text(diagnosis.summary)}**{cited}\n\n{_text(diagnosis.cause)}\n\n"
-        f"Found by a {diagnosis.source}, confidence {diagnosis.confidence}; objects: {where}."
+        f"Found by a {diagnosis.source}, confidence {diagnosis.confidence}; objects: {where}.{caveat}"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from graph.alerts import AlertGroup
-from graph.diagnosis import Candidate, Diagnosis, ReadCall
+from graph.diagnosis import Candidate, Diagnosis, Memory, ReadCall
 from graph.incident import Ending, Verdict
 from graph.proposal import ApprovalStatus
 from graph.targets import Target
@@ -30,9 +30,13 @@ class IncidentState(BaseModel):
     pending_calls: tuple[ReadCall, ...] = ()
     evidence_from: int = 0
     """Evidence up to this number was gathered before the cluster changed, and no longer counts."""
+    memory: Memory = Memory()
+    """What the mind has to remember; its budget counts over the whole incident."""
 
     diagnosis: Diagnosis | None = None
     candidate: Candidate | None = None
+    proposal_id: str = ""
+    """The approval's id of the candidate's proposal, allotted before it is drawn up."""
     undo: Candidate | None = None
     """How to take back the change that was applied but didn't help."""
     rounds: int = 0
@@ -44,19 +48,26 @@ class IncidentState(BaseModel):
     digest: str = ""
     standing: ApprovalStatus | None = None
     """The approval as the gate last read it; None while it must wait."""
+    refusal: str = ""
+    """Why the last answer in LangGraph Studio was not taken."""
     outcome: Outcome | None = None
     verdict: Verdict | None = None
     ending: Ending | None = None
+    report: str = ""
+    """For LangGraph Studio, which shows the state; the ledger has it too."""
 
 
 CHECKPOINTED: tuple[type[BaseModel], ...] = (
-    AlertGroup, Target, ReadCall, Diagnosis, Candidate, PatchArguments, Outcome, Ending,
+    AlertGroup, Target, ReadCall, Memory, Diagnosis, Candidate, PatchArguments, Outcome, Ending,
 )  # fmt: skip
 """The only types of ours that a saver may bring to life again; a test holds them to the state's fields."""
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """Which take-over of the incident this run is: every write to the ledger names it."""
+    """Which take-over of the incident this run is: every write to the ledger names it.
 
-    epoch: int
+    The service's runs count from 1. Epoch 0 is that of a run started by hand: nobody takes its incident over.
+    """
+
+    epoch: int = 0

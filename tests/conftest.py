@@ -1,17 +1,22 @@
-"""Clusters for all tests: the embedded sandbox always, a real API server where one is named.
+"""Clusters and databases for all tests: the sandbox, SQLite and Postgres; a real API server where named.
 
 `ALERTMEND_TEST_REQUIRE_CLUSTER=1` turns "skipped for want of a real cluster" into a failure.
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from checkpoints.ledger import Ledger, open_ledger
 from tests.integration.clusters import REAL_KUBECONFIGS, ClusterUnderTest, RealUnderTest, SandboxUnderTest
 from tests.integration.executions import Trick
 from tools.sandbox import SandboxCluster
+
+if TYPE_CHECKING:
+    from tests.databases import PostgresUnderTest
 
 
 @pytest.fixture
@@ -50,3 +55,30 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     real = RealUnderTest()
     yield real
     await real.clean()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["PostgresUnderTest"]:
+    """Start Postgres for the tests that want it."""
+    from tests.databases import run_postgres  # needs its driver, which most tests do without
+
+    with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Run the same test on a fresh SQLite file and on a fresh Postgres database."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+        return
+    server: PostgresUnderTest = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Ledger]:
+    """Open a ledger on each of the databases."""
+    async with open_ledger(database_url) as ledger:
+        yield ledger

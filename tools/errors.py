@@ -9,8 +9,9 @@ AlertmendError
 │   ├── WriteConflict         409: the object moved; nothing was written
 │   ├── RequestRejected       any other 4xx: the server will never take this request
 │   └── UnknownKind           a resource type that alertmend doesn't know
-└── ToolServerError       an MCP server
-    └── ToolServerLost        it died or fell silent during a call: the outcome is unknown
+├── ToolServerError       an MCP server
+│   └── ToolServerLost        it died or fell silent during a call: the outcome is unknown
+└── ModelUnavailable      the language model can't be asked (`tools.chat`)
 
 Each says what happened and what to do about it, and carries its facts as attributes.
 """

@@ -18,6 +18,7 @@ Objects = list[Object]
 FIELD_MANAGER = "alertmend"
 LOG_LIMIT_BYTES = 1_000_000
 _PAGE_SIZE = 500
+_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _CONTENT_TYPES: dict[PatchType, str] = {
     "strategic": "application/strategic-merge-patch+json",
     "merge": "application/merge-patch+json",
@@ -57,6 +58,10 @@ class Cluster:
     def server(self) -> str:
         """The API server's URL."""
         return self._api.url
+
+    async def is_sandbox(self) -> bool:
+        """Whether this is alertmend's sandbox, which says so in its version. Raises ClusterError."""
+        return "sandbox" in str((await self.version()).get("gitVersion", ""))
 
     async def get(self, kind: Kind | str, name: str, namespace: str | None) -> Object:
         """Return one object, whole. `namespace` is ignored for kinds of the cluster itself."""
@@ -135,6 +140,21 @@ class Cluster:
     async def version(self) -> Object:
         """Return what the server says about itself, such as `gitVersion`."""
         return await self._api.request_json("GET", "/version")
+
+    async def review_access(self, attributes: dict[str, str]) -> bool:
+        """Return whether the server would let this credential do something; nothing is stored by asking.
+
+        `attributes` are a SelfSubjectAccessReview's `resourceAttributes`; `tools.access_review` writes them.
+        """
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = await self._api.request_json(
+            "POST", _ACCESS_REVIEWS, body=review, content_type="application/json"
+        )
+        return (answer.get("status") or {}).get("allowed") is True
 
     async def aclose(self) -> None:
         """Close the connections."""

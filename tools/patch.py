@@ -5,17 +5,23 @@ Nothing else is ever passed on to a tool server: npm's mcp-server-kubernetes, fo
 """
 
 import json
+import math
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 APPROVAL_ANNOTATION = "alertmend.io/approval"
 APPROVAL_PATH = f'metadata.annotations["{APPROVAL_ANNOTATION}"]'
 PatchType = Literal["strategic", "merge", "json"]
 _NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+# kubectl reads a list of operations as YAML, where these break lines and swallow blanks, or are refused.
+_NOT_CARRIED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+# Servers in JavaScript round what is larger.
+_LARGEST_NUMBER = 2**53 - 1
 
 
 class PatchArguments(BaseModel):
@@ -33,6 +39,21 @@ class PatchArguments(BaseModel):
     namespace: str = Field(pattern=_NAME)
     patch_type: PatchType = "strategic"
     patch_data: dict[str, Any] | list[dict[str, Any]]
+
+    @field_validator("patch_data")
+    @classmethod
+    def _require_carried(cls, data: Any) -> Any:
+        """Refuse what a tool server would send on changed: approved is what was written here."""
+        for leaf in _leaves(data):
+            if isinstance(leaf, str) and _NOT_CARRIED.search(leaf):
+                raise ValueError("patchData holds a control character or a line separator: leave it out")
+            if isinstance(leaf, float) and not math.isfinite(leaf):
+                raise ValueError("patchData holds a number that JSON doesn't know: leave it out")
+            if isinstance(leaf, int) and abs(leaf) > _LARGEST_NUMBER:
+                raise ValueError(
+                    f"patchData holds a number above {_LARGEST_NUMBER}: not every server keeps it"
+                )
+        return data
 
     def as_json(self) -> dict[str, Any]:
         """Return the arguments as a tool server receives them."""
@@ -71,10 +92,38 @@ class PatchArguments(BaseModel):
             ],
         )
 
+    def is_same_change(self, other: "PatchArguments") -> bool:
+        """Whether both change the same of the same object."""
+        return self.essence == other.essence
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What the call changes of which object, without what `stamped` and `guarded` add."""
+        data = self.patch_data
+        if isinstance(data, list):
+            changed: object = [one for one in data if not str(one.get("path")).startswith("/metadata/")]
+        else:
+            changed = {key: value for key, value in data.items() if key != "metadata"}
+        return (self.resource_type.lower(), self.namespace, self.name, changed)
+
     def _merged(self, document: dict[str, Any], operations: list[dict[str, Any]]) -> "PatchArguments":
         data = self.patch_data
         merged = [*data, *operations] if isinstance(data, list) else merge(data, document)
         return self.model_copy(update={"patch_data": merged})
+
+
+def _leaves(data: Any) -> Iterator[Any]:
+    """Yield every key and every value that is no container, however deep."""
+    pending = [data]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            yield from one
+            pending += one.values()
+        elif isinstance(one, list):
+            pending += one
+        else:
+            yield one
 
 
 def merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

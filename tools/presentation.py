@@ -14,7 +14,7 @@ from tools.redaction import redact
 
 LIMIT_CHARACTERS = 200_000
 _STRING_LIMIT = 4_000
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class _BlockDumper(yaml.SafeDumper):
@@ -31,8 +31,8 @@ _BlockDumper.add_representer(str, _write_text)
 def clean(found: Object) -> Object:
     """Return a copy without credentials, managedFields and kubectl's copy of the manifest."""
     metadata = {key: value for key, value in found.get("metadata", {}).items() if key != "managedFields"}
-    if _LAST_APPLIED in (metadata.get("annotations") or {}):
-        kept = {key: value for key, value in metadata["annotations"].items() if key != _LAST_APPLIED}
+    if LAST_APPLIED in (metadata.get("annotations") or {}):
+        kept = {key: value for key, value in metadata["annotations"].items() if key != LAST_APPLIED}
         metadata["annotations"] = kept
     cleaned: Object = redact({**found, "metadata": metadata})
     return cleaned

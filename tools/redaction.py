@@ -13,7 +13,7 @@ _WORDS = r"(?:password|passwd|secret|token|api[_-]?key|credential|private[_-]?ke
 _NAMED_VALUES = (
     "data", "labels", "annotations", "groupLabels", "commonLabels", "commonAnnotations",
 )  # fmt: skip
-_SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
+SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 # Quantifiers are bounded and nothing stands before a word: a megabyte of hostile text must not take minutes.
 _IN_TEXT = (
     # user:password@ in a URL
@@ -33,6 +33,15 @@ _IN_TEXT = (
     (
         re.compile(rf"({_WORDS}[\w.-]{{0,64}}\"[ \t]*:[ \t]*)\"[^\"]*\"", re.IGNORECASE),
         rf'\1"{REDACTED}"',
+    ),
+    # an environment variable of a manifest within a text: "name":"DB_PASSWORD","value":"x"
+    (
+        re.compile(
+            rf"(\bname[\"\\]{{0,9}}:[\s\"\\]{{0,99}}[\w.-]{{0,64}}?{_WORDS}[\w.-]{{0,64}}[\s\"\\,]{{0,99}}"
+            rf"value[\"\\]{{0,9}}:[\s\\]{{0,99}})(\"[^\"\\]*\\?\"|[^\s,}}]+)",
+            re.IGNORECASE,
+        ),
+        rf"\1{REDACTED}",
     ),
     (
         re.compile(
@@ -65,10 +74,10 @@ def redact(document: Any) -> Any:
     for name in _NAMED_VALUES:
         if isinstance(document.get(name), dict):
             document = {**document, name: _hide_named(document[name])}
-    if isinstance(document.get("value"), str) and _SECRET_NAME.search(str(document.get("name", ""))):
+    if isinstance(document.get("value"), str) and SECRET_NAME.search(str(document.get("name", ""))):
         document = {**document, "value": REDACTED}
     return {key: redact(value) for key, value in document.items()}
 
 
 def _hide_named(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: REDACTED if _SECRET_NAME.search(key) else value for key, value in data.items()}
+    return {key: REDACTED if SECRET_NAME.search(str(key)) else value for key, value in data.items()}

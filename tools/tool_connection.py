@@ -126,8 +126,9 @@ class ToolConnection:
                 await self._leaving.wait()
         # whatever somebody else's server breaks must reach the callers, who wait for it in other tasks
         except Exception as error:  # noqa: BLE001
-            logger.info("an MCP server's connection ended: %r", error)
-            self._fail(_first_of(error))
+            why = _first_of(error)
+            logger.info("an MCP server's connection ended: %s", why)
+            self._fail(why)
 
     async def _greet(self, session: "ClientSession", opening_seconds: float) -> Welcome:
         """Greet the server, unless somebody wants to leave first: cancelling the owner would leak streams."""
@@ -152,6 +153,9 @@ class ToolConnection:
 def _first_of(error: Exception) -> str:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:  # the client's own words repeat the URL, which may hold a secret
+        return f"it answers with HTTP status {status}"
     return str(error) or type(error).__name__
 
 

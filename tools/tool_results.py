@@ -1,7 +1,7 @@
 """What a tool answered, in one shape whatever server it came from.
 
 The error code matters most: it tells a refusal (4xx, nothing was written) from an unknown outcome. Our own
-server says it in JSON; kubectl, which others run, says it in words.
+server says it in JSON; kubectl, which others run, says it in words, and they may wrap those.
 """
 
 import json
@@ -34,7 +34,7 @@ _CODES = {
     "Timeout": 504,
 }
 _KUBECTL_REASON = re.compile(r"Error from server \((\w+)\)")
-_KUBECTL_INVALID = re.compile(r"^(?:Error: )?The [A-Za-z]+ \"[^\"]*\" is invalid:", re.MULTILINE)
+_KUBECTL_INVALID = re.compile(r"^(?:Error: )?The (?:[A-Za-z]+ \"[^\"]*\"|request) is invalid:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,26 @@ def refusal(text: str) -> ToolResult:
 
 def find_error_code(text: str) -> int | None:
     """Return the HTTP status that an error's text tells of, or None where it doesn't say."""
-    told = _read_json_error(text)
-    if "code" not in told:
-        return _read_kubectl(text)
-    return told["code"] if isinstance(told["code"], int) else None
+    document = _read_json(text)
+    told = document.get("error")
+    if isinstance(told, dict) and "code" in told:
+        return told["code"] if isinstance(told["code"], int) else None
+    if document.get("status") == "not_found":  # npm's mcp-server-kubernetes
+        return _CODES["NotFound"]
+    return _read_kubectl(text)
 
 
 def _read_json_error(text: str) -> dict[str, Any]:
-    try:
-        error = json.loads(text)["error"]
-    except (ValueError, TypeError, KeyError):
-        return {}
+    error = _read_json(text).get("error")
     return error if isinstance(error, dict) else {}
+
+
+def _read_json(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _read_kubectl(text: str) -> int | None:

@@ -21,13 +21,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from tools.errors import ToolServerError, ToolServerLost
 from tools.tool_connection import ConnectionEndedError, ToolConnection, Welcome
 from tools.tool_results import ToolResult, read_message, refusal
-from tools.tool_transports import SessionOpener, StdioServer, in_memory, open_stdio
+from tools.tool_transports import RemoteServer, SessionOpener, StdioServer, in_memory, open_stdio
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from langchain_core.tools import BaseTool
-    from mcp.types import CallToolResult
+    from mcp import ClientSession
+    from mcp.types import CallToolResult, Tool
 
 __all__ = [
+    "RemoteServer",
     "ServerIdentity",
     "SessionOpener",
     "StdioServer",
@@ -69,7 +73,11 @@ class ToolSession:
     """
 
     def __init__(
-        self, name: str, connection: StdioServer | SessionOpener, *, call_timeout_seconds: float = 60.0
+        self,
+        name: str,
+        connection: StdioServer | RemoteServer | SessionOpener,
+        *,
+        call_timeout_seconds: float = 60.0,
     ) -> None:
         self.name = name
         self._server = connection
@@ -112,6 +120,11 @@ class ToolSession:
             _, welcome = await self._connect()
         hashes = {name: _hash(tool.inputSchema) for name, tool in welcome.tools.items()}
         return ServerIdentity(welcome.server.name, welcome.server.version, hashes)
+
+    async def tools(self) -> "Mapping[str, Tool]":
+        """Return the server's tools by name, as it announced them. Raises ToolServerError."""
+        _, welcome = await self._connect()
+        return welcome.tools
 
     async def langchain_tools(self) -> "list[BaseTool]":
         """Return the tools for a model to bind; calling one goes through this session, restarts included."""
@@ -179,12 +192,10 @@ class ToolSession:
                 said = f"; its last words: {' | '.join(output)[-500:]}" if output else ""
                 why = f"{error}{said}"
         self._refusal = (time.monotonic() + _REFUSAL_STANDS_SECONDS, why)
-        raise ToolServerError(f"MCP server {self._label} can't be started: {why}. Try the command by hand")
+        raise ToolServerError(f"MCP server {self._label} can't be started: {why}. Try it by hand")
 
     async def _attempt(self, output: deque[str]) -> ToolConnection:
-        server = self._server
-        session = open_stdio(server, output) if isinstance(server, StdioServer) else server()
-        connection = ToolConnection(session, _OPENING_SECONDS)
+        connection = ToolConnection(self._reach(output), _OPENING_SECONDS)
         self._connections = {known for known in self._connections if not known.closed} | {connection}
         try:
             await connection.welcome()
@@ -192,6 +203,12 @@ class ToolSession:
             connection.leave()
             raise
         return connection
+
+    def _reach(self, output: deque[str]) -> "AbstractAsyncContextManager[ClientSession]":
+        server = self._server
+        if isinstance(server, StdioServer):
+            return open_stdio(server, output)
+        return server.open() if isinstance(server, RemoteServer) else server()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -204,10 +221,11 @@ class ToolSession:
     @property
     def _label(self) -> str:
         server = self._server
-        command = (
-            shlex.join([server.command, *server.args]) if isinstance(server, StdioServer) else "in memory"
-        )
-        return f"{self.name!r} ({command[:300]})"
+        if isinstance(server, StdioServer):
+            place = server.label or shlex.join([server.command, *server.args])
+        else:
+            place = server.label if isinstance(server, RemoteServer) else "in memory"
+        return f"{self.name!r} ({place[:300]})"
 
 
 def kubernetes_tools(

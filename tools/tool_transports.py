@@ -1,4 +1,4 @@
-"""The two ways to reach an MCP server: a child process over stdio, and one in this process.
+"""The ways to reach an MCP server: a child process over stdio, one over HTTP, and one in this process.
 
 A child gets a minimal environment: what it needs must be given to it, so that a server somebody else wrote
 never sees this process's keys.
@@ -8,11 +8,14 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from tools.redaction import REDACTED, redact_text
 
 if TYPE_CHECKING:
     from mcp import ClientSession
@@ -26,13 +29,38 @@ SessionOpener = Callable[[], AbstractAsyncContextManager["ClientSession"]]
 class StdioServer:
     """How to start a server that speaks over stdin and stdout.
 
-    The child gets `env` and, from the SDK's list, PATH, HOME, USER and the like; nothing else of ours.
+    The child gets `env` and, from the SDK's list, PATH, HOME, USER and the like; nothing else of ours. TMPDIR
+    is a folder of its own: npm's mcp-server-kubernetes keeps the patch that it is about to send in a file
+    named after the clock, and in a shared folder others could write to it first. `label` is what logs and
+    errors show where arguments are secret; empty means the command with its arguments. What the child repeats
+    of `hidden` on stderr is blanked.
     """
 
     command: str
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
+    label: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class RemoteServer:
+    """Where a server that runs already is reached over HTTP; of its secrets, `label` shows none."""
+
+    url: str
+    transport: Literal["streamable_http", "sse"] = "streamable_http"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    label: str = "over HTTP"
+
+    def open(self) -> AbstractAsyncContextManager["ClientSession"]:
+        """Return a session that isn't initialized yet."""
+        from langchain_mcp_adapters.sessions import create_session
+
+        headers = dict(self.headers)
+        if self.transport == "sse":
+            return create_session({"transport": "sse", "url": self.url, "headers": headers})
+        return create_session({"transport": "streamable_http", "url": self.url, "headers": headers})
 
 
 @asynccontextmanager
@@ -45,19 +73,20 @@ async def open_stdio(server: StdioServer, output: deque[str]) -> AsyncIterator["
     from mcp import ClientSession, StdioServerParameters
     from mcp.client.stdio import stdio_client
 
-    parameters = StdioServerParameters(
-        command=server.command,
-        args=list(server.args),
-        env=dict(server.env),
-        cwd=server.cwd,
-        encoding_error_handler="replace",  # a stray byte on stdout is a bad line, not the end
-    )
-    async with (
-        _collect(output) as errlog,
-        stdio_client(parameters, errlog=errlog) as streams,
-        ClientSession(*streams) as session,
-    ):
-        yield session
+    with TemporaryDirectory(prefix="alertmend-", ignore_cleanup_errors=True) as folder:
+        parameters = StdioServerParameters(
+            command=server.command,
+            args=list(server.args),
+            env={"TMPDIR": folder, **server.env},
+            cwd=server.cwd,
+            encoding_error_handler="replace",  # a stray byte on stdout is a bad line, not the end
+        )
+        async with (
+            _collect(output, server.hidden) as errlog,
+            stdio_client(parameters, errlog=errlog) as streams,
+            ClientSession(*streams) as session,
+        ):
+            yield session
 
 
 def in_memory(build: "Callable[[], Server[Any, Any]]") -> SessionOpener:
@@ -85,7 +114,7 @@ def in_memory(build: "Callable[[], Server[Any, Any]]") -> SessionOpener:
 
 
 @asynccontextmanager
-async def _collect(output: deque[str]) -> AsyncIterator[TextIO]:
+async def _collect(output: deque[str], hidden: Sequence[str]) -> AsyncIterator[TextIO]:
     """Yield a file for a child's stderr; what is written there is logged and added to `output`."""
     read_end, write_end = os.pipe()
     reader = asyncio.StreamReader()
@@ -93,7 +122,7 @@ async def _collect(output: deque[str]) -> AsyncIterator[TextIO]:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), source
         )
-        follower = asyncio.create_task(_follow(reader, output))
+        follower = asyncio.create_task(_follow(reader, output, hidden))
         try:
             yield errlog
         finally:
@@ -103,8 +132,11 @@ async def _collect(output: deque[str]) -> AsyncIterator[TextIO]:
             transport.close()
 
 
-async def _follow(reader: asyncio.StreamReader, output: deque[str]) -> None:
+async def _follow(reader: asyncio.StreamReader, output: deque[str], hidden: Sequence[str]) -> None:
     while chunk := await reader.read(65536):
-        for line in chunk.decode("utf-8", "replace").splitlines():
+        text = chunk.decode("utf-8", "replace")
+        for secret in hidden:
+            text = text.replace(secret, REDACTED)
+        for line in redact_text(text).splitlines():
             logger.info("%s", line)
             output.append(line)

@@ -44,7 +44,7 @@ class Answers:
             (
                 answer
                 for answer in reversed(self._evidence)
-                if answer.tool == call.tool and answer.arguments == call.arguments
+                if (answer.server, answer.tool, answer.arguments) == (call.server, call.tool, call.arguments)
             ),
             None,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step
+from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
 from graph.runbooks.catalogue import CATALOGUE, Runbook
@@ -22,8 +22,11 @@ class RunbookMind:
     def __init__(self, catalogue: Sequence[Runbook] = CATALOGUE) -> None:
         self._catalogue = catalogue
 
-    async def decide(self, case: Case) -> Step:
+    async def decide(self, case: Case) -> Thought:
         """Return the next step. Whatever the cluster sent, it raises nothing: at worst a person is asked."""
+        return Thought(step=self._decide(case), memory=case.memory)
+
+    def _decide(self, case: Case) -> Step:
         try:
             found = investigate(case)
         except UnreadableEvidence as error:
@@ -86,11 +89,4 @@ def _recall(case: Case) -> str:
 
 
 def _was_tried(option: Option, tried: Sequence[PatchArguments]) -> bool:
-    return any(_essence(option.candidate.call) == _essence(call) for call in tried)
-
-
-def _essence(call: PatchArguments) -> tuple[object, ...]:
-    """Return what a call changes, without the approval's stamp and the version it was made for."""
-    data = call.patch_data
-    spec = data.get("spec") if isinstance(data, dict) else data
-    return (call.resource_type.lower(), call.namespace, call.name, spec)
+    return any(option.candidate.call.is_same_change(call) for call in tried)

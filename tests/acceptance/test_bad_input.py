@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.services import ServiceProcess
-from tests.acceptance.test_incidents import real_body
+from tests.acceptance.workloads import real_body
 from tools.sandbox import SCENARIOS, SandboxCluster
 
 

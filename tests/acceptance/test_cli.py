@@ -17,12 +17,13 @@ from typing import get_args
 import pytest
 import uvicorn
 
-from api.cli_choices import ApprovalStatusName, IncidentStatusName, ScenarioName
+from api.cli_choices import ApprovalStatusName, AuditActionName, IncidentStatusName, ScenarioName
 from api.cli_tokens import RoleName
 from api.tokens import TokenStore
-from checkpoints.ledger import Expiries
+from checkpoints.audit import Action
 from graph.incident import Ending, IncidentStatus
 from graph.proposal import ApprovalStatus
+from tests.integration.audits import tamper
 from tests.integration.rest.house import PEOPLE, SEED, House, open_house
 from tools.sandbox import SCENARIOS
 
@@ -83,7 +84,7 @@ def terminal(tmp_path: Path) -> Terminal:
 @pytest.fixture
 async def house(tmp_path: Path, terminal: Terminal) -> AsyncIterator[House]:
     """Serve a house over real HTTP, and let the terminal know where."""
-    async with open_house(tmp_path, Expiries()) as opened:
+    async with open_house(tmp_path) as opened:
         listener = socket.create_server(("127.0.0.1", 0))
         terminal.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(opened.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
@@ -122,7 +123,7 @@ async def test_incidents_and_approvals_are_listed_with_whole_ids(house: House, t
 
     assert (incidents.code, approvals.code) == (0, 0), incidents.err
     assert proposal.incident_id in incidents.out
-    assert "default/nginx-deployment" in incidents.out
+    assert "default/nginx-1" in incidents.out
     assert not [line for line in (incidents.out + approvals.out).splitlines() if line.endswith(" ")]
     assert proposal.id in approvals.out
 
@@ -296,6 +297,23 @@ async def test_the_services_log_never_carries_a_token(
         assert token not in caplog.text
 
 
+async def test_the_audit_is_listed_and_verified(terminal: Terminal, house: House, tmp_path: Path) -> None:
+    proposal = await house.propose()
+    token = house.tokens["alice"]
+    await terminal.run("reject", proposal.id, "--reason", "we roll back", token=token)
+
+    listed = await terminal.run("audit", "list", "--approval", proposal.id, token=token)
+    intact = await terminal.run("audit", "verify", token=token)
+    await tamper(f"sqlite+aiosqlite:///{tmp_path}/ledger.db", "DELETE FROM audit WHERE action = 'rejected'")
+    cut = await terminal.run("audit", "verify", token=token)
+
+    assert listed.out.index("rejected") < listed.out.index("proposed")
+    assert "alice" in listed.out
+    assert "we roll back" in listed.out
+    assert (intact.code, intact.out.startswith("the audit is intact: 3 rows")) == (0, True)
+    assert (cut.code, "is NOT intact" in cut.out, "cut at row 3" in cut.out) == (1, True, True)
+
+
 @pytest.mark.parametrize("command", ["incidents", "approvals"])
 async def test_a_status_that_does_not_exist_is_wrong_usage(terminal: Terminal, command: str) -> None:
     ran = await terminal.run(command, "--status", "foo")
@@ -309,3 +327,4 @@ def test_the_commands_know_every_scenario_role_and_status() -> None:
     assert {role.value for role in RoleName} == set(PEOPLE.values())
     assert get_args(IncidentStatusName) == get_args(IncidentStatus)
     assert get_args(ApprovalStatusName) == get_args(ApprovalStatus)
+    assert get_args(AuditActionName) == get_args(Action)

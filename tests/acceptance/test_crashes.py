@@ -26,8 +26,11 @@ async def sandbox(before: list[Trick], after: list[Trick]) -> AsyncIterator[Sand
 
 
 @pytest.fixture
-async def service(sandbox: SandboxCluster, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
-    service = ServiceProcess(tmp_path, *sandbox.write_kubeconfigs(tmp_path))
+async def service(
+    sandbox: SandboxCluster, tmp_path: Path, database_url: str
+) -> AsyncIterator[ServiceProcess]:
+    kubeconfigs = sandbox.write_kubeconfigs(tmp_path)
+    service = ServiceProcess(tmp_path, *kubeconfigs, ALERTMEND_DATABASE_URL=database_url)
     await service.start()
     yield service
     if service.process:

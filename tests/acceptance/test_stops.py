@@ -6,7 +6,7 @@ import pytest
 
 from checkpoints.ledger import open_ledger
 from tests.acceptance.services import ServiceProcess
-from tests.acceptance.test_incidents import real_body
+from tests.acceptance.workloads import real_body
 from tools.sandbox import SCENARIOS, SandboxCluster
 
 
@@ -43,7 +43,8 @@ async def test_an_approval_waits_for_the_end_of_a_stop_and_is_then_carried_out(
     incident_id = await service.post_alert(real_body())
     approval = await service.pending_approval(incident_id)
     await service.stop()
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/alertmend.db") as ledger:
+    url, key = f"sqlite+aiosqlite:///{tmp_path}/alertmend.db", tmp_path / "alertmend-audit.key"
+    async with open_ledger(url, key) as ledger:
         await ledger.decisions.decide(
             approval["id"], by="alice", verdict="approve", digest=approval["digest"], reason=""
         )

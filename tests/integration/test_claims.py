@@ -1,28 +1,24 @@
 """The claim: one UPDATE decides who may write, whatever the graph, a resume or a late worker says."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from checkpoints.incidents import UnverifiedEnding
-from checkpoints.ledger import Expiries, Ledger, open_ledger
+from checkpoints.ledger import Ledger
+from checkpoints.tables import ApprovalRow
 from graph.alerts import AlertGroup
 from graph.incident import Ending
 from graph.ports import StaleRun
-from graph.proposal import Approval, Proposal
+from graph.proposal import Approval, Proposal, Terms
+from tests.databases import query
 from tests.unit.graph.proposals import make_proposal
 from tests.unit.graph.test_alerts_and_targets import real_body
 from tools.executor import ClaimRefused, Grant, Outcome
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as ledger:
-        yield ledger
 
 
 async def open_incident(ledger: Ledger) -> tuple[str, int]:
@@ -31,10 +27,10 @@ async def open_incident(ledger: Ledger) -> tuple[str, int]:
     return incident_id, await ledger.incidents.begin_run(incident_id)
 
 
-async def propose(ledger: Ledger, **changes: Any) -> tuple[Approval, int]:
+async def propose(ledger: Ledger, terms: Terms | None = None, **changes: Any) -> tuple[Approval, int]:
     incident_id, epoch = await open_incident(ledger)
     proposal = make_proposal(incident_id=incident_id, **changes)
-    return await ledger.approvals.propose(proposal, epoch), epoch
+    return await ledger.approvals.propose(proposal, epoch, terms or Terms()), epoch
 
 
 async def approve(ledger: Ledger, approval: Approval) -> None:
@@ -121,14 +117,12 @@ async def test_a_stop_that_comes_after_the_claim_still_stops_the_write(ledger: L
         await ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=7)
 
 
-async def test_an_approval_past_its_time_is_not_granted_even_before_the_sweep(tmp_path: Path) -> None:
-    expiries = Expiries(execute_within=timedelta(0))
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db", expiries) as ledger:
-        approval, epoch = await propose(ledger)
-        await approve(ledger, approval)
+async def test_an_approval_past_its_time_is_not_granted_even_before_the_sweep(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger, Terms(execute_within=timedelta(0)))
+    await approve(ledger, approval)
 
-        with pytest.raises(ClaimRefused, match="had to be executed by"):
-            await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    with pytest.raises(ClaimRefused, match="had to be executed by"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
 
 
 async def test_of_many_claims_at_once_only_one_gets_the_grant(ledger: Ledger) -> None:
@@ -185,7 +179,8 @@ async def test_the_dead_run_that_wakes_again_can_write_nothing(ledger: Ledger) -
 async def test_a_newer_proposal_takes_the_older_out_of_use(ledger: Ledger) -> None:
     older, epoch = await propose(ledger)
     await approve(ledger, older)
-    newer = make_proposal(id="apr-2", incident_id=older.proposal.incident_id)
+    call = older.proposal.arguments.model_copy(update={"name": "another"})
+    newer = make_proposal(id="apr-2", incident_id=older.proposal.incident_id, arguments=call)
     await ledger.approvals.propose(newer, epoch)
 
     answer = await ledger.approvals.claim(older.id, older.digest, epoch)
@@ -195,25 +190,15 @@ async def test_a_newer_proposal_takes_the_older_out_of_use(ledger: Ledger) -> No
 
 
 async def test_a_proposal_that_was_altered_in_the_table_is_not_granted(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, database_url: str
 ) -> None:
     approval, epoch = await propose(ledger)
     await approve(ledger, approval)
-    await _alter(tmp_path / "ledger.db", approval.id)
+    altered = json.dumps(approval.proposal.model_dump(mode="json")).replace("nginx:1.25", "evil:6.66")
+    await query(database_url, update(ApprovalRow).values(proposal=json.loads(altered)))
 
     with pytest.raises(ClaimRefused, match="doesn't match its digest"):
         await ledger.approvals.claim(approval.id, approval.digest, epoch)
-
-
-async def _alter(database: Path, approval_id: str) -> None:
-    import aiosqlite
-
-    async with aiosqlite.connect(database) as connection:
-        await connection.execute(
-            "UPDATE approvals SET proposal = replace(proposal, 'nginx:1.25', 'evil:6.66') WHERE id = ?",
-            (approval_id,),
-        )
-        await connection.commit()
 
 
 def test_the_stored_proposal_is_the_one_that_was_digested() -> None:
@@ -222,18 +207,16 @@ def test_the_stored_proposal_is_the_one_that_was_digested() -> None:
     assert Proposal.model_validate(proposal.model_dump(mode="json")).digest == proposal.digest
 
 
-async def test_a_claim_that_was_taken_in_time_still_may_not_write_too_late(tmp_path: Path) -> None:
-    expiries = Expiries(execute_within=timedelta(seconds=0.4))
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db", expiries) as ledger:
-        approval, epoch = await propose(ledger)
-        await approve(ledger, approval)
-        await ledger.approvals.claim(approval.id, approval.digest, epoch)
-        due = (await ledger.approvals.find(approval.id)).execute_by
-        assert due is not None
-        await asyncio.sleep(max((due - datetime.now(UTC)).total_seconds(), 0))
+async def test_a_claim_that_was_taken_in_time_still_may_not_write_too_late(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger, Terms(execute_within=timedelta(seconds=0.4)))
+    await approve(ledger, approval)
+    await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    due = (await ledger.approvals.find(approval.id)).execute_by
+    assert due is not None
+    await asyncio.sleep(max((due - datetime.now(UTC)).total_seconds(), 0))
 
-        with pytest.raises(ClaimRefused, match="had to be executed by"):
-            await ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=7)
+    with pytest.raises(ClaimRefused, match="had to be executed by"):
+        await ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=7)
 
 
 async def test_an_incident_that_has_ended_is_not_run_again(ledger: Ledger) -> None:
@@ -253,3 +236,28 @@ async def test_an_incident_is_not_resolved_without_the_verdict_whatever_the_stat
         await ledger.incidents.finish(incident_id, epoch, Ending(status="resolved", reason="forged"), "# R")
 
     assert (await ledger.incidents.find(incident_id)).status == "open"
+
+
+async def test_the_same_change_again_is_the_approval_that_stands(ledger: Ledger) -> None:
+    approval, _ = await propose(ledger)
+    await approve(ledger, approval)
+    epoch = await ledger.incidents.begin_run(approval.proposal.incident_id)
+    again = make_proposal(id="apr-2", incident_id=approval.proposal.incident_id)
+
+    kept = await ledger.approvals.propose(again, epoch, Terms())
+
+    assert (kept.id, kept.status) == (approval.id, "approved")
+
+
+async def test_the_same_change_of_another_state_is_a_proposal_of_its_own(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    (change, *_) = approval.proposal.diff
+    moved = make_proposal(
+        id="apr-2", incident_id=approval.proposal.incident_id,
+        diff=(change.model_copy(update={"before": "something else"}),),
+    )  # fmt: skip
+
+    fresh = await ledger.approvals.propose(moved, epoch, Terms())
+
+    assert fresh.id == "apr-2"
+    assert (await ledger.approvals.find(approval.id)).superseded_by == "apr-2"

@@ -8,7 +8,7 @@ import pytest
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
-from checkpoints.ledger import Ledger, open_ledger
+from checkpoints.ledger import Ledger
 from graph.policy import refuse_object
 from tests.integration.executions import (
     Execution,
@@ -35,12 +35,6 @@ async def sandbox(before: list[Trick], after: list[Trick]) -> AsyncIterator[Sand
     async with SandboxCluster(middleware=[tamper]) as cluster:
         cluster.apply(broken_deployment(NAME))
         yield cluster
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as ledger:
-        yield ledger
 
 
 @pytest.fixture

@@ -2,24 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import aiosqlite
-import pytest
+from sqlalchemy import select
 
-from checkpoints.ledger import Ledger, open_ledger
+from checkpoints.ledger import Ledger
+from checkpoints.tables import Base, WebhookRow
 from graph.alerts import AlertGroup
+from tests.databases import query
 from tests.unit.graph.test_alerts_and_targets import real_body
 
 
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as ledger:
-        yield ledger
-
-
-async def test_no_credential_of_an_alert_reaches_the_database(ledger: Ledger, tmp_path: Path) -> None:
+async def test_no_credential_of_an_alert_reaches_the_database(ledger: Ledger, database_url: str) -> None:
     body = real_body()
     body["alerts"][0]["annotations"]["db_password"] = "hunter22"
     body["alerts"][1]["annotations"]["description"] = "can't reach postgres://shop:hunter22@db/shop"
@@ -27,11 +20,9 @@ async def test_no_credential_of_an_alert_reaches_the_database(ledger: Ledger, tm
 
     await ledger.intake.accept(AlertGroup.model_validate_json(raw), raw)
 
-    async with aiosqlite.connect(tmp_path / "ledger.db") as connection:
-        rows = await connection.execute_fetchall("SELECT body, sha256 FROM webhooks")
-        dump = [line async for line in connection.iterdump()]
-    ((stored, digest),) = rows
-    assert "hunter22" not in "\n".join(dump)
+    ((stored, digest),) = await query(database_url, select(WebhookRow.body, WebhookRow.sha256))
+    rest = [await query(database_url, select(table)) for table in Base.metadata.tables.values()]
+    assert "hunter22" not in str(rest)
     assert b"hunter22" not in stored
     assert digest == hashlib.sha256(raw).hexdigest()
 

@@ -12,6 +12,7 @@ _PATCHABLE = frozenset({
 })  # fmt: skip
 _NEVER_READ = frozenset({"secrets"})
 _READING = frozenset({"get", "list", "watch"})
+_READABLE_PARTS = frozenset({"", "log", "status"})
 _PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 
 
@@ -32,11 +33,14 @@ class Access:
 
     def authorize(self, user: str, action: Action) -> None:
         """Raise Refusal (403) unless the user holds the right. A dry-run needs the patch right too."""
+        if not self.allows(user, action):
+            raise forbidden(user, action)
+
+    def allows(self, user: str, action: Action) -> bool:
+        """Return whether the user holds the right. To write in all namespaces at once is nobody's."""
         plural = action.kind.plural
         if action.verb in _READING:
-            allowed = plural not in _NEVER_READ
-        else:
-            may_write = user == WRITER and action.namespace not in _PROTECTED_NAMESPACES
-            allowed = may_write and action.verb == "patch" and plural in _PATCHABLE and not action.subresource
-        if not allowed:
-            raise forbidden(user, action)
+            return plural not in _NEVER_READ and action.subresource in _READABLE_PARTS
+        may_write = user == WRITER and action.namespace and action.namespace not in _PROTECTED_NAMESPACES
+        patches = action.verb == "patch" and plural in _PATCHABLE and not action.subresource
+        return bool(may_write and patches)

@@ -15,6 +15,7 @@ from tools.kinds import KINDS, Kind
 from tools.sandbox.access import Access
 from tools.sandbox.discovery import describe
 from tools.sandbox.logs import LogReader
+from tools.sandbox.reviews import ACCESS_REVIEWS, review_access
 from tools.sandbox.selectors import match_fields, match_labels
 from tools.sandbox.statuses import (
     Action,
@@ -90,6 +91,8 @@ class ApiServer:
             user = self._access.authenticate(request.headers.get("authorization", ""))
             if request.method == "GET":
                 return self._read(request, user)
+            if (request.method, request.url.path) == ("POST", ACCESS_REVIEWS):
+                return JSONResponse(review_access(self._access, user, await request.body()), 201)
             return JSONResponse(await self._write(request, user))
         except Refusal as refusal:
             return JSONResponse(refusal.body(), refusal.code)

@@ -1,20 +1,45 @@
-"""A house per test; `expiries` may be overridden."""
+"""A house per test and database, and a gate for JWTs, which needs no more than a database."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
-from checkpoints.ledger import Expiries
+from checkpoints.schema import migrate
+from tests.integration.rest.gate import KEY, RSA, Gate, open_gate
 from tests.integration.rest.house import House, open_house
+from tests.issuer import MadeUpIssuer, run_made_up_issuer
 
 
 @pytest.fixture
-def expiries() -> Expiries:
-    return Expiries()
-
-
-@pytest.fixture
-async def house(tmp_path: Path, expiries: Expiries) -> AsyncIterator[House]:
-    async with open_house(tmp_path, expiries) as opened:
+async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
+    async with open_house(tmp_path, database_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a database whose copies need no migration, which takes longer than most tests of a JWT."""
+    path = tmp_path_factory.mktemp("migrated") / "ledger.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        migrate(connection)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+async def gate(tmp_path: Path, migrated: Path) -> AsyncIterator[Gate]:
+    shutil.copy(migrated, tmp_path)
+    async with open_gate(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def issuer(gate: Gate) -> AsyncIterator[MadeUpIssuer]:
+    """Run an issuer whom the gate trusts, with an EC and an RSA key."""
+    async with run_made_up_issuer(KEY, RSA) as issuer:
+        gate.trust(issuer.url)
+        yield issuer

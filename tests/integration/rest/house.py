@@ -1,9 +1,10 @@
-"""A real ledger on SQLite behind the real app, and a runner that only remembers whom it was to wake."""
+"""A real ledger behind the real app, and a runner that only remembers whom it was to wake."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -11,10 +12,10 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.door import Door
 from api.tokens import Role, TokenStore
-from checkpoints.ledger import Expiries, Ledger, open_ledger
+from checkpoints.ledger import Ledger, open_ledger
 from graph.alerts import AlertGroup
 from graph.identifiers import new_id
-from graph.proposal import Proposal, UndoPlan, VerificationPlan
+from graph.proposal import Proposal, Terms, UndoPlan, VerificationPlan
 from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.executor import ExecutingServer
@@ -44,23 +45,35 @@ class House:
     tokens: dict[str, str]
     woken: list[str] = field(default_factory=list)
     retried: list[tuple[str, str]] = field(default_factory=list)
+    opened: int = 0
 
     def as_(self, name: str) -> dict[str, str]:
         """Return the headers of alice or bob (approvers), or of the holder of the role `name`."""
         return {"Authorization": f"Bearer {self.tokens[name]}"}
 
     async def open_incident(self) -> str:
-        """Deliver the seed's alert to the ledger and return its incident."""
-        raw = SEED.read_bytes()
+        """Deliver the seed's alert, about another Deployment each time, and return its incident."""
+        self.opened += 1
+        raw = SEED.read_bytes().replace(b"nginx-deployment", f"nginx-{self.opened}".encode())
+        for fingerprint in (b"c15863890ad1ba9a", b"6619e1f4a8198245", b"cefa778fbb4bc8b4"):
+            raw = raw.replace(fingerprint, fingerprint + f"-{self.opened}".encode())
         return (await self.ledger.intake.accept(AlertGroup.model_validate_json(raw), raw)).incident_ids[0]
 
-    async def propose(self, *, quorum: int = 1, image: str = "nginx:1.25", incident_id: str = "") -> Proposal:
+    async def propose(self, *, image: str = "nginx:1.25", incident_id: str = "", **terms: Any) -> Proposal:
         """Let a run of a new incident (or of the given one) propose to set the image."""
         incident_id = incident_id or await self.open_incident()
         epoch = await self.ledger.incidents.begin_run(incident_id)
         proposal = make_proposal(incident_id, image)
-        await self.ledger.approvals.propose(proposal, epoch, quorum=quorum)
+        await self.ledger.approvals.propose(proposal, epoch, Terms(**terms))
         return proposal
+
+    async def edit(self, first: Proposal, *, by: str, image: str = "nginx:1.26", **terms: Any) -> Proposal:
+        """Let a person edit a pending proposal, as the service does after its preview."""
+        edited = make_proposal(first.incident_id, image)
+        await self.ledger.decisions.edit(
+            first.id, edited, Terms(**terms), by=by, digest=first.digest, reason=""
+        )
+        return edited
 
 
 def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:
@@ -95,13 +108,14 @@ def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, expiries: Expiries) -> AsyncIterator[House]:
+async def open_house(folder: Path, database_url: str = "") -> AsyncIterator[House]:
     """Open a ledger and a token file in the folder, with five people, and the app before them."""
     store = TokenStore(folder / "tokens.json")
     tokens = {name: store.create(name, role) for name, role in PEOPLE.items()}
     woken: list[str] = []
     retried: list[tuple[str, str]] = []
-    async with open_ledger(f"sqlite+aiosqlite:///{folder}/ledger.db", expiries) as ledger:
+    url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
+    async with open_ledger(url, folder / "audit.key") as ledger:
 
         async def retry(incident_id: str, by: str) -> None:
             await ledger.incidents.retry(incident_id, by, afresh=False)

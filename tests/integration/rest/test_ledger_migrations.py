@@ -1,55 +1,190 @@
-"""The migrations build exactly the tables that the code describes, and take them back."""
+"""The migrations build exactly the tables that the code describes, and take them back, on both databases."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import Connection, func, inspect, select, text
 
-from checkpoints.database import MIGRATIONS, migrate
+from checkpoints.database import make_engine, parse_url
+from checkpoints.ledger import open_ledger
+from checkpoints.saver import open_saver
+from checkpoints.schema import (
+    MIGRATIONS,
+    SchemaMismatch,
+    configure,
+    migrate,
+    migrate_database,
+    require_current,
+)
 from checkpoints.tables import Base
+from tests.databases import PostgresUnderTest
+
+T = TypeVar("T")
+NEWEST = max(path.stem[:4] for path in (MIGRATIONS / "versions").glob("*.py"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
+        return
+    server: PostgresUnderTest = request.getfixturevalue("postgres")
+    with server.empty_database() as url:
+        yield url
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    engine = create_engine(f"sqlite:///{tmp_path}/fresh.db")
-    with engine.begin() as opened:
-        yield opened
-    engine.dispose()
+def postgres_url(postgres: PostgresUnderTest) -> Iterator[str]:
+    with postgres.empty_database() as url:
+        yield url
+
+
+async def on(url: str, work: Callable[[Connection], T]) -> T:
+    """Do something on a connection, in a transaction."""
+    engine = make_engine(parse_url(url))
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {"compare_type": True, "compare_server_default": True}
+    context = MigrationContext.configure(connection, opts=options)
+    return list(compare_metadata(context, Base.metadata))
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
 
 
 def downgrade(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.downgrade(config, "base")
+    command.downgrade(configure(connection), "base")
 
 
-def test_up_gives_exactly_the_tables_of_the_code(connection: Connection) -> None:
-    migrate(connection)
+def come_from_the_future(connection: Connection) -> None:
+    connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    context = MigrationContext.configure(
-        connection, opts={"compare_type": True, "compare_server_default": True}
+
+async def test_up_gives_exactly_the_tables_of_the_code(empty_url: str) -> None:
+    await on(empty_url, migrate)
+
+    assert await on(empty_url, differences) == []
+
+
+async def test_up_again_changes_nothing(empty_url: str) -> None:
+    await on(empty_url, migrate)
+    await on(empty_url, migrate)
+
+    assert set(Base.metadata.tables) < await on(empty_url, tables)
+
+
+async def test_down_takes_everything_back_and_up_works_again(empty_url: str) -> None:
+    await on(empty_url, migrate)
+
+    await on(empty_url, downgrade)
+    assert await on(empty_url, tables) == {"alembic_version"}
+
+    await on(empty_url, migrate)
+    assert await on(empty_url, differences) == []
+
+
+async def test_what_was_stored_before_a_migration_is_there_after_it(empty_url: str) -> None:
+    await on(empty_url, lambda connection: migrate(connection, "0001"))
+    await on(empty_url, _store_evidence)
+
+    await on(empty_url, migrate)
+
+    evidence = Base.metadata.tables["evidence"]
+    rows = await on(empty_url, lambda connection: connection.execute(select(evidence)).mappings().all())
+    assert [(row["server"], row["text"]) for row in rows] == [("alertmend", "an answer")]
+
+
+def _store_evidence(connection: Connection) -> None:
+    connection.execute(
+        text(
+            'INSERT INTO incidents (id, status, alertname, severity, target_key, "group", reason, advice,'
+            " run_epoch, thread, created_at, updated_at)"
+            " VALUES ('inc-1', 'open', 'a', 'b', 'c', '{}', '', '[]', 0, 1, '2026-11-24', '2026-11-24')"
+        )
     )
-    assert compare_metadata(context, Base.metadata) == []
+    connection.execute(
+        text(
+            "INSERT INTO evidence (incident_id, number, tool, arguments, text, is_error, at)"
+            " VALUES ('inc-1', 1, 'kubectl_get', '{}', 'an answer', false, '2026-11-24')"
+        )
+    )
 
 
-def test_up_again_changes_nothing(connection: Connection) -> None:
-    migrate(connection)
-    migrate(connection)
+async def test_migrate_brings_both_kinds_of_tables_up_and_says_so(empty_url: str) -> None:
+    told: list[str] = []
 
-    assert set(Base.metadata.tables) < set(inspect(connection).get_table_names())
+    await migrate_database(empty_url, told.append)
+    await migrate_database(empty_url, told.append)
+
+    assert told[0] == f"the tables went from nothing to revision {NEWEST}"
+    assert told[2] == f"the tables are at revision {NEWEST} already"
+    assert {"incidents", "checkpoints"} < await on(empty_url, tables)
 
 
-def test_down_takes_everything_back_and_up_works_again(connection: Connection) -> None:
-    migrate(connection)
+async def test_two_migrations_at_once_do_no_harm(empty_url: str) -> None:
+    told: list[str] = []
 
-    downgrade(connection)
-    assert inspect(connection).get_table_names() == ["alembic_version"]
+    await asyncio.gather(*(migrate_database(empty_url, told.append) for _ in range(3)))
 
-    migrate(connection)
-    assert set(Base.metadata.tables) < set(inspect(connection).get_table_names())
+    assert told.count(f"the tables went from nothing to revision {NEWEST}") == 1
+    assert await on(empty_url, differences_of_the_ledger) == []
+
+
+def differences_of_the_ledger(connection: Connection) -> list[object]:
+    """Leave the saver's tables out, which aren't ours."""
+    found = differences(connection)
+    return [one for one in found if not (isinstance(one, tuple) and str(one[0]).startswith("remove_"))]
+
+
+async def test_a_service_on_an_empty_postgres_says_to_migrate(postgres_url: str) -> None:
+    with pytest.raises(SchemaMismatch, match=r"no tables yet.*`alertmend migrate`"):
+        async with open_ledger(postgres_url):
+            pass
+
+
+async def test_a_service_on_older_tables_says_to_migrate(postgres_url: str) -> None:
+    await on(postgres_url, lambda connection: migrate(connection, "0001"))
+
+    with pytest.raises(SchemaMismatch, match=r"0001.*`alertmend migrate`"):
+        await on(postgres_url, require_current)
+
+
+async def test_a_service_without_the_savers_tables_says_to_migrate(postgres_url: str) -> None:
+    await on(postgres_url, migrate)
+
+    with pytest.raises(SchemaMismatch, match=r"checkpoints' tables.*`alertmend migrate`"):
+        async with open_saver(postgres_url):
+            pass
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> None:
+    await migrate_database(empty_url, lambda _: None)
+    await on(empty_url, come_from_the_future)
+
+    with pytest.raises(SchemaMismatch, match="9999"):
+        async with open_ledger(empty_url):
+            pass
+    with pytest.raises(SchemaMismatch, match="newer"):
+        await migrate_database(empty_url, lambda _: None)
+
+
+async def test_a_migrated_postgres_holds_nothing_yet(database_url: str) -> None:
+    async with open_ledger(database_url):
+        pass
+
+    incidents = Base.metadata.tables["incidents"]
+    count = select(func.count()).select_from(incidents)
+    assert await on(database_url, lambda connection: connection.execute(count).scalar()) == 0

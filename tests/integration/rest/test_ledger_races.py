@@ -79,8 +79,10 @@ async def test_a_kill_switch_at_once_with_an_approval_leaves_nothing_claimable(h
         await house.ledger.approvals.claim(proposal.id, proposal.digest, epoch)
 
 
-async def test_two_processes_decide_on_one_file_as_one(house: House, tmp_path: Path) -> None:
-    async with open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as other:
+async def test_two_processes_decide_on_one_database_as_one(
+    house: House, database_url: str, tmp_path: Path
+) -> None:
+    async with open_ledger(database_url, tmp_path / "audit.key") as other:
         for _ in range(5):
             proposal = await house.propose()
 

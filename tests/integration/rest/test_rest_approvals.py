@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import pytest
 
-from checkpoints.ledger import Expiries
 from graph.incident import Ending
 from graph.proposal import Proposal
 from tests.integration.rest.house import House
@@ -191,23 +190,16 @@ async def test_a_superseded_proposal_names_its_successor(house: House) -> None:
     assert answer.json()["approval"]["superseded_by"] == second.id
 
 
-class TestAfterTheTime:
-    @pytest.fixture
-    def expiries(self) -> Expiries:
-        return Expiries(decide_within=timedelta(seconds=-1))
+@pytest.mark.parametrize("decide", [approve, reject])
+async def test_a_decision_after_the_time_is_gone_and_the_expiry_is_kept(house: House, decide: Any) -> None:
+    proposal = await house.propose(decide_within=timedelta(seconds=-1))
 
-    @pytest.mark.parametrize("decide", [approve, reject])
-    async def test_a_decision_after_the_time_is_gone_and_the_expiry_is_kept(
-        self, house: House, decide: Any
-    ) -> None:
-        proposal = await house.propose()
+    answer = await decide(house, proposal)
 
-        answer = await decide(house, proposal)
-
-        assert answer.status_code == 410
-        assert "nobody decided by" in answer.json()["detail"]
-        assert (await house.ledger.approvals.find(proposal.id)).status == "expired"
-        assert (await decide(house, proposal)).status_code == 410
+    assert answer.status_code == 410
+    assert "nobody decided by" in answer.json()["detail"]
+    assert (await house.ledger.approvals.find(proposal.id)).status == "expired"
+    assert (await decide(house, proposal)).status_code == 410
 
 
 async def test_a_stop_keeps_approvals_off_but_never_rejections(house: House) -> None:
@@ -326,8 +318,7 @@ async def test_approvals_are_listed_newest_first_by_status_and_namespace(house: 
 
 
 async def test_pages_of_a_list_join_without_gap_or_overlap(house: House) -> None:
-    incident_id = await house.open_incident()
-    proposals = [await house.propose(incident_id=incident_id) for _ in range(5)]
+    proposals = [await house.propose() for _ in range(5)]
     seen: list[str] = []
     token: str | None = None
 

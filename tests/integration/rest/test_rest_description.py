@@ -1,6 +1,7 @@
 """The API describes itself completely: valid OpenAPI, an example of everything, every code of the gate."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from api.problems import Problem
 from api.schemas import (
     ApprovalList,
     ApproveBody,
+    AuditList,
     EvidenceList,
     FreezeBody,
     FreezeList,
@@ -20,12 +22,19 @@ from api.schemas import (
     KillSwitchBody,
     RejectBody,
 )
+from checkpoints.chain import Verification
 from checkpoints.intake import Receipt
 from checkpoints.stops import KillSwitch
 from graph.alerts import AlertGroup
 from tests.integration.rest.house import House
 
 GATE = {"200", "201", "403", "404", "409", "410", "412", "422"}
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """Name one database: the description is the same on each."""
+    return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
 
 
 @pytest.fixture
@@ -102,6 +111,8 @@ def test_every_path_but_health_asks_for_the_bearer_token(document: dict[str, Any
         (RejectBody, examples.REJECT),
         (KillSwitchBody, examples.KILL_SWITCH_BODY),
         (KillSwitch, examples.KILL_SWITCH),
+        (AuditList, examples.AUDIT),
+        (Verification, examples.AUDIT_VERIFICATION),
         (FreezeBody, examples.FREEZE_BODY),
         (FreezeList, examples.FREEZES),
         (Caller, examples.CALLER),
@@ -120,6 +131,19 @@ async def test_real_answers_have_the_fields_of_their_examples(house: House) -> N
 
     assert set(approval.json()) == set(examples.APPROVAL)
     assert set(incident.json()) == set(examples.INCIDENT)
+
+
+async def test_a_real_row_of_the_audit_has_the_fields_of_its_example(house: House) -> None:
+    proposal = await house.propose()
+    path = f"/v1/approvals/{proposal.id}/approve"
+    await house.client.post(path, json={"digest": proposal.digest}, headers=house.as_("alice"))
+
+    audit = await house.client.get("/v1/audit", headers=house.as_("alice"))
+
+    (example,) = examples.AUDIT["items"]
+    row = audit.json()["items"][0]
+    assert set(row) == set(example)
+    assert set(row["document"]) == set(example["document"])
 
 
 async def test_the_description_is_served_without_a_token(house: House) -> None:

@@ -138,6 +138,7 @@ async def test_a_body_beyond_all_measure_is_not_read_to_its_end(house: House) ->
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_broken_database_asks_alertmanager_to_try_again(house: House, tmp_path: Path) -> None:
     await house.open_incident()
     _destroy(tmp_path)

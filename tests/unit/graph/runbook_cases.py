@@ -49,7 +49,7 @@ async def play(case: Case, answer: Answer, most_steps: int = 10) -> tuple[Step, 
     """Let the mind ask until it decides; return the decision, the case by then, and the questions."""
     asked: list[CallTools] = []
     for _ in range(most_steps):
-        step = await RunbookMind().decide(case)
+        step = (await RunbookMind().decide(case)).step
         if not isinstance(step, CallTools):
             return step, case, asked
         asked.append(step)

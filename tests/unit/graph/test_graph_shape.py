@@ -1,5 +1,8 @@
 """The drawn graph: the gate is where it should be, and there is no way around it."""
 
+import html
+import re
+from pathlib import Path
 from typing import cast
 
 from graph.builder import build_graph
@@ -38,3 +41,10 @@ def test_every_proposal_has_its_own_gate() -> None:
 
 def test_tools_lead_back_to_the_analysis_only() -> None:
     assert {target for source, target in drawn_edges() if source == "run_tool"} == {"analyze_root_cause"}
+
+
+def test_the_picture_in_the_documents_is_of_this_graph() -> None:
+    picture = (Path(__file__).parents[3] / "docs" / "graph.svg").read_text()
+    titles = [html.unescape(title) for title in re.findall(r"<title>(.*?)</title>", picture)]
+
+    assert {tuple(title.split("->")) for title in titles if "->" in title} == drawn_edges()

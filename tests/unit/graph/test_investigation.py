@@ -8,7 +8,7 @@ import pytest
 from langgraph.runtime import Runtime
 
 from graph.alerts import AlertGroup
-from graph.diagnosis import CallTools, Evidence, LookAgain, ReadCall, Step
+from graph.diagnosis import CallTools, Evidence, LookAgain, ReadCall, Step, Thought
 from graph.investigation import Investigation
 from graph.ports import Case, IncidentLedger, Reader
 from graph.routing import after_analysis
@@ -26,8 +26,8 @@ class Stubborn:
 
     step: Step
 
-    async def decide(self, case: Case) -> Step:
-        return self.step
+    async def decide(self, case: Case) -> Thought:
+        return Thought(step=self.step)
 
 
 @dataclass

@@ -83,3 +83,22 @@ def test_the_longest_life_that_ended_in_a_crash_is_found() -> None:
     statuses = [{"state": {}, "lastState": ended("00", "07")}, {"state": ended("10", "13"), "lastState": {}}]
 
     assert longest_crashed_life([{"status": {"containerStatuses": statuses}}, {"status": {}}]) == 7
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([80], [80, 81, 82]),
+        ([80, 81, 82], [80, 82, 81]),
+        ([80, 81, 82], [82]),
+        ([], [81, 82, 83]),
+    ],
+)
+def test_an_undo_of_several_items_of_a_list_gives_back_what_was(before: list[int], after: list[int]) -> None:
+    def document(ports: list[int], image: str) -> dict[str, Any]:
+        container = {"name": "web", "image": image, "ports": [{"containerPort": port} for port in ports]}
+        return {"metadata": {"name": "web"}, "spec": {"containers": [container], "ports": ports}}
+
+    old, new = document(before, "nginx:1"), document(after, "nginx:2")
+
+    assert jsonpatch.JsonPatch(undo(old, new)).apply(new) == old

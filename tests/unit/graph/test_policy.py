@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from graph.policy import refuse_call, refuse_change, refuse_tool
+from graph.policy import READABLE, refuse_call, refuse_change, refuse_read, refuse_tool
 from tools.diffing import FieldChange
 from tools.patch import PatchArguments
+from tools.toolbox import OWN_SERVER, ToolOffer
 
 BEFORE = {"metadata": {"name": "web"}}
 CONTAINER = "spec.template.spec.containers[nginx]"
@@ -17,11 +18,115 @@ def call(**changes: Any) -> PatchArguments:
     return PatchArguments.model_validate(fields | changes)
 
 
+def offer(name: str, server: str = "npm", *, hint: bool = False, trusted: bool = False) -> ToolOffer:
+    return ToolOffer(server, name, "", {}, hint, trusted)
+
+
 @pytest.mark.parametrize(
-    "tool", ["kubectl_patch", "kubectl_delete", "exec_in_pod", "kubectl_generic", "", "KUBECTL_GET"]
-)
+    "tool",
+    [
+        "kubectl_patch", "kubectl_delete", "kubectl_generic", "exec_in_pod", "configuration_view", "",
+        "KUBECTL_GET", "kubectl_get ", "kubectl-get", "kubectl_g\u0435t", "xkubectl_get", "kubectl_get_",
+    ],
+)  # fmt: skip
 def test_a_tool_that_is_not_listed_counts_as_mutating(tool: str) -> None:
-    assert refuse_tool(tool)
+    assert refuse_read(offer(tool), {})
+    assert refuse_read(offer(tool, trusted=True), {})
+    assert refuse_read(offer(tool, hint=True), {})
+
+
+def test_a_servers_word_counts_where_it_is_trusted() -> None:
+    trusted = offer("search_runbooks", hint=True, trusted=True)
+
+    assert refuse_read(trusted, {"query": "ImagePullBackOff"}) is None
+    assert refuse_read(trusted, {"kubeconfig": "/etc/admin"})
+    assert refuse_read(trusted, {"resourceType": "secrets"})
+    assert refuse_read(trusted, {"what": "secret/db"})
+    assert refuse_read(trusted, {"what": ["secrets"]})
+
+
+def test_a_tool_that_nobody_offers_is_refused() -> None:
+    assert refuse_read(None, {}) == "there is no such tool"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("kubectl_get", {"resourceType": "pods", "namespace": "default", "labelSelector": "app=web"}),
+        ("kubectl_get", {"resourceType": "deployments.v1.apps", "name": "web", "output": "json"}),
+        ("kubectl_describe", {"resourceType": "pod", "name": "web-1", "namespace": "default"}),
+        ("kubectl_logs", {"resourceType": "pod", "name": "web-1", "tail": 50, "previous": True}),
+        ("kubectl_rollout", {"subCommand": "status", "resourceType": "deployment", "name": "web"}),
+        ("resources_get", {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}),
+        ("pods_list_in_namespace", {"namespace": "default"}),
+    ],
+)
+def test_reading_is_let_through(tool: str, arguments: dict[str, Any]) -> None:
+    assert refuse_read(offer(tool), arguments) is None
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "word"),
+    [
+        ("kubectl_get", {"resourceType": "secrets", "namespace": "default"}, "Secrets"),
+        ("kubectl_get", {"resourceType": "pods,secrets"}, "one kind"),
+        ("kubectl_get", {"resourceType": "pods", "name": "secret/db"}, "without its kind"),
+        ("kubectl_get", {"resourceType": ["secrets"]}, "plain value"),
+        ("kubectl_get", {"resourceType": "pods", "context": "production"}, "context"),
+        ("kubectl_get", {"resourceType": "pods", "name": "--raw=/api/v1/secrets"}, "dash"),
+        ("kubectl_get", {"resourceType": "pods", "namespace": " -A"}, "dash"),
+        ("kubectl_logs", {"resourceType": "pod", "name": "web", "follow": True}, "follow"),
+        ("kubectl_rollout", {"subCommand": "restart", "resourceType": "deployment", "name": "web"}, "status"),
+        ("kubectl_rollout", {"subCommand": "undo", "resourceType": "deployment", "name": "web"}, "status"),
+        ("kubectl_rollout", {"resourceType": "deployment", "name": "web"}, "status"),
+        ("resources_get", {"apiVersion": "v1", "kind": "Secret", "name": "db"}, "Secrets"),
+        ("resources_list", {"apiVersion": "v1", "kind": "secret"}, "Secrets"),
+    ],
+)
+def test_reading_that_reaches_too_far_is_refused(tool: str, arguments: dict[str, Any], word: str) -> None:
+    assert word in str(refuse_read(offer(tool), arguments))
+
+
+@pytest.mark.parametrize("server", ["npm", OWN_SERVER])
+@pytest.mark.parametrize(
+    "kind", ["secrets", "Secret", "SECRETS", "secret.v1", "secrets.v1.", "secrets\n", " secrets", "secret/db"]
+)
+def test_secrets_are_refused_however_they_are_written(server: str, kind: str) -> None:
+    assert refuse_read(offer("kubectl_get", server), {"resourceType": kind, "output": "name"})
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["context", "kubeconfig", "kubeConfig", "kube_context", "cluster", "server", "token", "as", "patchFile",
+     "filename", "file", "path", "follow", "watch"],
+)  # fmt: skip
+def test_no_tool_gets_another_cluster_another_identity_or_a_file(argument: str) -> None:
+    trusted = offer("search", hint=True, trusted=True)
+
+    for tool in (offer("kubectl_get"), offer("kubectl_logs", OWN_SERVER), trusted):
+        assert argument in str(refuse_read(tool, {argument: "x"}))
+
+
+@pytest.mark.parametrize("argument", ["sinceSeconds", "Namespace", "name ", "flags", "dryRun"])
+def test_a_listed_tool_takes_listed_arguments_only(argument: str) -> None:
+    assert "isn't allowed" in str(refuse_read(offer("kubectl_get"), {argument: "x"}))
+
+
+def test_what_a_model_leaves_open_counts_as_absent() -> None:
+    arguments = {"resourceType": "pod", "name": "web-1", "context": "", "container": None, "follow": False}
+
+    assert refuse_read(offer("kubectl_logs"), arguments) is None
+
+
+@pytest.mark.parametrize("tool", ["kubectl_context", "configuration_view", "nodes_log"])
+def test_some_tools_say_that_they_only_read_and_are_refused_even_to_a_trusted_server(tool: str) -> None:
+    assert refuse_tool(offer(tool, hint=True, trusted=True))
+    assert refuse_read(offer(tool, hint=True, trusted=True), {})
+
+
+@pytest.mark.parametrize("tool", sorted(READABLE))
+def test_every_listed_tool_is_shown_whatever_its_server_says_of_it(tool: str) -> None:
+    assert refuse_tool(offer(tool)) is None
 
 
 @pytest.mark.parametrize("namespace", ["kube-system", "kube-public", "kube-node-lease"])
@@ -88,3 +193,26 @@ def test_an_object_that_a_controller_owns_is_not_patched() -> None:
     owner = {"kind": "Rollout", "name": "shop", "uid": "u", "controller": True}
 
     assert "Rollout/shop" in str(refuse_change({"metadata": {"ownerReferences": [owner]}}, []))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"gvr": "v1/secrets"},
+        {"kinds": "pods,secrets"},
+        {"uri": "/api/v1/namespaces/a/secrets/b"},
+        {"kubeconfigPath": "/etc/admin"},
+        {"contextName": "production"},
+        {"cluster_name": "production"},
+        {"impersonate": "root"},
+        {"asGroup": "system:masters"},
+        {"directory": "/etc"},
+    ],
+)
+def test_a_trusted_tool_that_is_not_listed_reaches_no_secret_and_no_other_cluster(
+    arguments: dict[str, str],
+) -> None:
+    trusted = offer("search", hint=True, trusted=True)
+
+    assert refuse_read(trusted, arguments)
+    assert refuse_read(trusted, {"query": "why does web-secretary crash"}) is None

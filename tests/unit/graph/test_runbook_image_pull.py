@@ -37,7 +37,7 @@ def image_of(step: Step) -> str:
 
 
 async def test_the_recorded_fault_is_mended_with_the_revision_that_ran() -> None:
-    step = await RunbookMind().decide(load("image_pull"))
+    step = (await RunbookMind().decide(load("image_pull"))).step
 
     assert isinstance(step, ProposePatch)
     assert step.candidate.call.as_json() == {
@@ -56,7 +56,7 @@ async def test_the_recorded_fault_is_mended_with_the_revision_that_ran() -> None
 
 
 async def test_a_statefulset_without_revisions_gets_the_nearest_tag_as_a_guess() -> None:
-    step = await RunbookMind().decide(load("statefulset_image"))
+    step = (await RunbookMind().decide(load("statefulset_image"))).step
 
     assert image_of(step) == "redis:7"
     assert isinstance(step, ProposePatch)
@@ -66,7 +66,7 @@ async def test_a_statefulset_without_revisions_gets_the_nearest_tag_as_a_guess()
 
 
 async def test_a_refused_repository_is_handed_over() -> None:
-    step = await RunbookMind().decide(load("image_denied"))
+    step = (await RunbookMind().decide(load("image_denied"))).step
 
     assert isinstance(step, HandOver)
     assert step.diagnosis is not None

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall
-from graph.policy import refuse_call, refuse_tool
+from graph.policy import refuse_call, refuse_read
 from graph.runbooks import RunbookMind
 from graph.targets import Target
 from tests.unit.graph.runbook_cases import POD, SHOP, MadeUpCluster, alert_about, decide, load, play, running
 from tests.unit.graph.runbook_cases import killed as killed_status
+from tools.toolbox import OWN_SERVER, ToolOffer
 
 NOT_FOUND = ('{"error": {"code": 404, "reason": "NotFound", "message": "not found"}}', True)
 JSON = st.recursive(
@@ -31,13 +32,17 @@ def shop(**changes: Any) -> MadeUpCluster:
 
 
 async def test_the_first_look_is_the_pod_and_its_workload() -> None:
-    step = await RunbookMind().decide(alert_about(SHOP, POD))
+    step = (await RunbookMind().decide(alert_about(SHOP, POD))).step
 
     assert isinstance(step, CallTools)
     assert [(call.tool, call.arguments["name"]) for call in step.calls] == [
         ("kubectl_describe", POD),
         ("kubectl_get", "shop"),
     ]
+
+
+def own(tool: str) -> ToolOffer:
+    return ToolOffer(OWN_SERVER, tool, "", {})
 
 
 async def test_questions_are_few_never_repeated_and_read_only() -> None:
@@ -49,7 +54,7 @@ async def test_questions_are_few_never_repeated_and_read_only() -> None:
     assert len(calls) == len(set(calls))
     assert len(asked) <= 5
     assert all(len(step.calls) <= 8 for step in asked)
-    assert not any(refuse_tool(tool) for tool, _ in calls)
+    assert not any(refuse_read(own(call.tool), call.arguments) for step in asked for call in step.calls)
     assert {"kubectl_logs", "kubectl_describe"} <= {tool for tool, _ in calls}
 
 
@@ -65,7 +70,7 @@ async def test_calls_that_fail_are_known_and_not_made_again() -> None:
 
 
 async def test_a_healthy_workload_needs_nothing() -> None:
-    step = await RunbookMind().decide(load("healthy"))
+    step = (await RunbookMind().decide(load("healthy"))).step
 
     assert isinstance(step, NothingWrong)
     assert "3 of 3 pods are ready" in step.reason
@@ -84,12 +89,12 @@ async def test_a_container_that_crashed_a_moment_ago_is_not_healthy() -> None:
     soon = [each.model_copy(update={"text": changed.get(each.id, each.text)}) for each in case.evidence]
     late = [each.model_copy(update={"at": each.at + timedelta(minutes=30)}) for each in soon]
 
-    assert isinstance(await RunbookMind().decide(replace(case, evidence=tuple(soon))), ProposePatch)
-    assert isinstance(await RunbookMind().decide(replace(case, evidence=tuple(late))), NothingWrong)
+    assert isinstance((await RunbookMind().decide(replace(case, evidence=tuple(soon)))).step, ProposePatch)
+    assert isinstance((await RunbookMind().decide(replace(case, evidence=tuple(late)))).step, NothingWrong)
 
 
 async def test_what_no_runbook_knows_is_handed_over_with_its_symptoms_and_last_words() -> None:
-    step = await RunbookMind().decide(load("crash"))
+    step = (await RunbookMind().decide(load("crash"))).step
 
     assert isinstance(step, HandOver)
     assert "CrashLoopBackOff" in step.reason
@@ -137,7 +142,7 @@ async def test_a_workload_that_is_gone_with_its_pod_is_handed_over() -> None:
     ],
 )
 async def test_a_target_without_a_runbook_is_handed_over_at_once(target: Target) -> None:
-    step = await RunbookMind().decide(alert_about(target))
+    step = (await RunbookMind().decide(alert_about(target))).step
 
     assert isinstance(step, HandOver)
     assert step.advice
@@ -223,7 +228,7 @@ async def test_whatever_is_twisted_in_real_evidence_proposals_stay_within_the_al
     evidence = list(case.evidence)
     evidence[number] = evidence[number].model_copy(update={"text": twisted})
 
-    step = await RunbookMind().decide(replace(case, evidence=tuple(evidence)))
+    step = (await RunbookMind().decide(replace(case, evidence=tuple(evidence)))).step
 
     step.model_dump_json()
     if isinstance(step, ProposePatch):
@@ -256,7 +261,7 @@ async def test_containers_that_are_being_made_are_looked_at_again_and_not_for_ev
     cluster = shop(statuses=[creating])
 
     first, case, _ = await play(alert_about(SHOP, POD), cluster.answer)
-    last = await RunbookMind().decide(replace(case, looks=3))
+    last = (await RunbookMind().decide(replace(case, looks=3))).step
 
     assert isinstance(first, LookAgain)
     assert isinstance(last, HandOver)

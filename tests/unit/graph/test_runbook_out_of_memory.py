@@ -30,7 +30,7 @@ def limit_of(step: Step) -> str:
 
 
 async def test_the_recorded_fault_is_mended_by_doubling_the_limit() -> None:
-    step = await RunbookMind().decide(load("out_of_memory"))
+    step = (await RunbookMind().decide(load("out_of_memory"))).step
 
     assert limit_of(step) == "256Mi"
     assert isinstance(step, ProposePatch)

@@ -43,7 +43,7 @@ def probes_of(step: Step) -> dict[str, Any]:
 
 
 async def test_the_recorded_fault_is_mended_with_the_declared_port() -> None:
-    step = await RunbookMind().decide(load("probe_port"))
+    step = (await RunbookMind().decide(load("probe_port"))).step
 
     assert probes_of(step) == {"readinessProbe": {"httpGet": {"port": 80}}}
     assert isinstance(step, ProposePatch)
@@ -53,7 +53,7 @@ async def test_the_recorded_fault_is_mended_with_the_declared_port() -> None:
 
 
 async def test_a_liveness_probe_at_the_wrong_port_restarts_the_container_and_is_mended_too() -> None:
-    step = await RunbookMind().decide(load("liveness_port"))
+    step = (await RunbookMind().decide(load("liveness_port"))).step
 
     assert probes_of(step) == {"livenessProbe": {"httpGet": {"port": 80}}}
     assert isinstance(step, ProposePatch)

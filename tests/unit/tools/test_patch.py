@@ -1,11 +1,12 @@
 """The one executable call: what may be in it, and how it is stamped and guarded."""
 
 import shlex
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from tools.patch import APPROVAL_ANNOTATION, PatchArguments
+from tools.patch import APPROVAL_ANNOTATION, PatchArguments, PatchType
 
 IMAGE = {"spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.25"}]}}}}
 
@@ -29,6 +30,33 @@ def test_an_argument_that_is_not_on_the_allow_list_is_refused(extra: dict[str, o
 def test_a_name_that_could_change_the_request_path_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         PatchArguments(resource_type="deployment", name=name, namespace="default", patch_data=IMAGE)
+
+
+@pytest.mark.parametrize("patch_type", ["strategic", "json"])
+@pytest.mark.parametrize(
+    "value", ["a \u2028 b", "a \u2029 b", "a \x85 b", "a\x7f", "\ufffe", 2**53, -(2**53)]
+)
+def test_what_a_tool_server_would_change_on_the_way_is_refused(patch_type: PatchType, value: object) -> None:
+    documents: dict[str, Any] = {
+        "strategic": {"spec": {"template": {"spec": {"containers": [{"args": [value]}]}}}},
+        "json": [{"op": "replace", "path": "/spec/replicas", "value": {"deep": value}}],
+    }
+    fields = strategic().as_json() | {"patchType": patch_type, "patchData": documents[patch_type]}
+
+    with pytest.raises(ValidationError, match="patchData holds"):
+        PatchArguments.model_validate(fields)
+
+
+def test_a_key_that_would_be_changed_on_the_way_is_refused() -> None:
+    with pytest.raises(ValidationError, match="line separator"):
+        PatchArguments.model_validate(strategic().as_json() | {"patchData": {"a \u2028 b": 1}})
+
+
+@pytest.mark.parametrize("value", ['it\'s "q" $(id)\n\t漢字 é 🎉 \u00a0', 2**53 - 1, -1, 0.5, True, None])
+def test_what_every_tool_server_carries_may_be_proposed(value: object) -> None:
+    fields = strategic().as_json() | {"patchData": {"spec": {"x": value}}}
+
+    assert PatchArguments.model_validate(fields).patch_data == {"spec": {"x": value}}
 
 
 def test_the_wire_form_has_the_tool_servers_argument_names() -> None:
@@ -97,3 +125,9 @@ def test_the_command_survives_a_shell() -> None:
 
     assert words[:3] == ["kubectl", "patch", "deployment"]
     assert words[-1] == '{"metadata": {"annotations": {"x": "\'; rm -rf / #"}}}'
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"\udfff": 1}])
+def test_what_no_json_can_carry_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="patchData holds"):
+        PatchArguments(resource_type="deployment", name="web", namespace="default", patch_data={"a": value})

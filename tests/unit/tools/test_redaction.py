@@ -22,6 +22,9 @@ from tools.redaction import REDACTED, redact, redact_text
         ("server:\n  apiKey: hunter22\n  port: 80", "hunter22"),
         ("-----BEGIN RSA PRIVATE KEY-----\nhunter22\n-----END RSA PRIVATE KEY-----", "hunter22"),
         ("-----BEGIN PRIVATE KEY-----\nhunter22 (cut off", "hunter22"),
+        ('{"env":[{"name":"DB_PASSWORD","value":"hunter22"}]}', "hunter22"),
+        (r'"{\"env\":[{\"name\":\"DB_PASSWORD\",\"value\":\"hunter22\"}]}"', "hunter22"),
+        ("env:\n- name: DB_PASSWORD\n  value: hunter22\n- name: PORT", "hunter22"),
     ],
 )
 def test_credentials_in_text_are_hidden(text: str, secret: str) -> None:

@@ -29,6 +29,8 @@ def message(
         ("Error from server (Sideways): what", None),
         ("Error from server (Conflict): x\nError from server (InternalError): y", None),
         ('The Deployment "x" is invalid: spec.replicas: Invalid value: -1', 422),
+        ('MCP error -32603: Command failed\nThe request is invalid: patch: Invalid value: "x"', 422),
+        ('{"error": "Resource pod/web-1 not found", "status": "not_found"}', 404),
         ("Unable to connect to the server: dial tcp 127.0.0.1:6443: connection refused", None),
         ("", None),
     ],

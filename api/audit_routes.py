@@ -1,0 +1,61 @@
+"""The audit over REST: who did what, and whether that still is what was written.
+
+It takes an approver: the rows carry everybody's names, reasons and whole patches, which the tokens of
+dashboards have no use for, while those who decide must be able to look up what was decided before them.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from api.auth import Approver
+from api.door import DoorIn
+from api.examples import AUDIT, AUDIT_VERIFICATION
+from api.incident_routes import Continue, Limit
+from api.openapi import answers
+from api.schemas import AuditList
+from checkpoints.audit import Action
+from checkpoints.chain import Verification
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list of the audit is narrowed down to."""
+
+    incident: Annotated[str | None, Query(description="Only what concerns this incident.")] = None
+    approval: Annotated[str | None, Query(description="Only what concerns this approval.")] = None
+    actor: Annotated[
+        str | None, Query(description="Only what this person did; `alertmend` is the service.")
+    ] = None
+    action: Annotated[Action | None, Query(description="Only actions of this kind.")] = None
+
+
+@router.get("", responses=answers(200, "Newest first.", AUDIT, refusals=(401, 403, 422, 503)))
+async def list_audit(
+    door: DoorIn,
+    _caller: Approver,
+    filters: Annotated[Filters, Depends()],
+    limit: Limit = 50,
+    continue_: Continue = None,
+) -> AuditList:
+    """List who did what, newest first."""
+    entries, token = await door.ledger.audit.page(
+        incident_id=filters.incident,
+        approval_id=filters.approval,
+        actor=filters.actor,
+        action=filters.action,
+        limit=limit,
+        token=continue_,
+    )
+    return AuditList(items=tuple(entries), continue_=token)
+
+
+@router.get(
+    "/verify", responses=answers(200, "What was found.", AUDIT_VERIFICATION, refusals=(401, 403, 503))
+)
+async def verify_audit(door: DoorIn, _caller: Approver) -> Verification:
+    """Verify every row against the key, and the newest against the one that is remembered."""
+    return await door.ledger.audit.verify()

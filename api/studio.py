@@ -1,0 +1,82 @@
+"""LangGraph Studio's way in: the service's graph on a scratch ledger, for `langgraph dev` (`langgraph.json`).
+
+That server brings its own checkpointer and an HTTP port without a password. So nothing here touches the
+service's database, and answers decide only in dev mode, against the sandbox or one named context.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+
+from api.settings import Settings, load_settings
+from api.studio_desk import StudioDesk
+from api.studio_visitors import LOOPBACK_ONLY
+from api.wiring import editor_for, open_nodes
+from checkpoints.ledger import open_ledger
+from tools.errors import BadInput
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    from graph.nodes import Nodes
+    from graph.state import IncidentState, RunContext
+
+# The dev server refuses every read of a local file inside its loop. Ours are few and short: the migrations
+# and the kubeconfigs, when it starts. This is what its own option --allow-blocking sets.
+os.environ["LANGGRAPH_ALLOW_BLOCKING"] = "true"
+
+SCRATCH = Path(".langgraph_api/alertmend.db")
+"""Where the incidents of Studio are kept, beside what `langgraph dev` keeps itself."""
+
+
+@asynccontextmanager
+async def _open(app: Starlette) -> AsyncIterator[None]:
+    settings = load_settings()
+    async with AsyncExitStack() as stack:
+        app.state.nodes = await open_studio(stack, settings)
+        yield
+
+
+app = Starlette(lifespan=_open, middleware=LOOPBACK_ONLY)
+
+
+async def graph() -> "CompiledStateGraph[IncidentState, RunContext, IncidentState, IncidentState]":
+    """Return the graph. It is asked for at every run and for every look at its shape, so it opens nothing."""
+    from graph.builder import build_graph
+
+    return build_graph(app.state.nodes)
+
+
+async def open_studio(stack: AsyncExitStack, settings: Settings) -> "Nodes":
+    """Return the graph's nodes on the scratch ledger. Raises `BadInput` where dev mode may not start."""
+    SCRATCH.parent.mkdir(exist_ok=True)
+    ledger = await stack.enter_async_context(open_ledger(f"sqlite+aiosqlite:///{SCRATCH}"))
+    desk = StudioDesk(ledger) if settings.dev_mode else None
+    nodes = await open_nodes(stack, settings, ledger, desk)
+    if desk:
+        await _require_harmless(settings)
+        desk.editor = editor_for(nodes, ledger)
+    return nodes
+
+
+async def _require_harmless(settings: Settings) -> None:
+    """Raise `BadInput` unless both credentials lead to the sandbox or to the context named for dev mode.
+
+    Without a credential that writes there is nothing to be harmed by it.
+    """
+    from tools.kubernetes import Cluster
+
+    credentials = [settings.kubeconfig, settings.write_kubeconfig]
+    for path in credentials if settings.write_kubeconfig else credentials[:1]:
+        async with Cluster.from_kubeconfig(path) as cluster:
+            if cluster.context == settings.dev_context or await cluster.is_sandbox():
+                continue
+            raise BadInput(
+                f"ALERTMEND_DEV_MODE lets anybody who reaches this port change the cluster of context "
+                f"{cluster.context!r}: use the sandbox (`alertmend sandbox`), or name that context in "
+                "ALERTMEND_DEV_CONTEXT"
+            )

@@ -1,0 +1,86 @@
+"""What a person may still say once an approval was given: take it back, or settle how its execution ended."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkpoints import audit
+from checkpoints.approvals import expire_approval, hold_approval, read_approval
+from checkpoints.database import Transaction
+from checkpoints.decisions import AlreadyDecided, ApprovalGone, note_decision
+from checkpoints.tables import ApprovalRow, IncidentRow
+from graph.incident import ACTIVE
+from graph.proposal import Approval
+
+Finding = Literal["applied", "not_applied"]
+_STATUSES: dict[Finding, Literal["applied", "failed"]] = {"applied": "applied", "not_applied": "failed"}
+_OVER = frozenset({"expired", "withdrawn"})
+
+
+class Settlements:
+    """Records revocations and resolutions."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def revoke(self, approval_id: str, *, by: str, reason: str) -> tuple[Approval, bool]:
+        """Take an approval back before its execution starts; return it, and whether that is new.
+
+        The claim and this one exclude each other: whichever commits first wins. Raises a `DecisionRefused`.
+        """
+        late: ApprovalGone | None = None
+        async with self._transaction() as session:
+            row = await hold_approval(session, approval_id)
+            if row.status == "revoked":
+                return await read_approval(session, row), False
+            if row.status == "approved" and row.execute_by and row.execute_by <= datetime.now(UTC):
+                await expire_approval(session, row)
+                # raised behind the transaction, so that the expiry itself is kept
+                late = ApprovalGone(row.outcome, await read_approval(session, row))
+            else:
+                await _require_revocable(session, row)
+                row.status, row.outcome = "revoked", f"{by} revoked it: {reason}"
+                await note_decision(session, row, by, "revoke", reason)
+                await audit.append_about(session, "revoked", row, by, reason=reason)
+                return await read_approval(session, row), True
+        raise late
+
+    async def resolve(
+        self, approval_id: str, *, finding: Finding, by: str, reason: str
+    ) -> tuple[Approval, bool]:
+        """Settle an execution whose end is unknown; return the approval, and whether that is new.
+
+        The incident goes on: what was applied is verified, what wasn't ends it as failed. Raises a
+        `DecisionRefused` unless the outcome is unknown.
+        """
+        async with self._transaction() as session:
+            row = await hold_approval(session, approval_id)
+            approval = await read_approval(session, row)
+            settled = next((past for past in approval.decisions if past.verdict == "resolve"), None)
+            if settled and row.status == _STATUSES[finding]:
+                return approval, False
+            if row.status != "unknown":
+                raise AlreadyDecided(f"the approval is {row.status}: nothing about it is unknown", approval)
+            incident = await session.get_one(IncidentRow, row.incident_id)
+            if incident.status in ACTIVE:  # its run has yet to write down that it ends so
+                raise AlreadyDecided(
+                    "the run is still on its way to its end: try again in a moment", approval
+                )
+            row.status, row.outcome = _STATUSES[finding], f"{by} settled it as {finding}: {reason}"
+            await note_decision(session, row, by, "resolve", reason)
+            await audit.append_about(session, "resolved", row, by, finding=finding, reason=reason)
+            incident.status, incident.reason, incident.advice = "applying", "", []
+            incident.updated_at = datetime.now(UTC)
+            await session.flush()
+            return await read_approval(session, row), True
+
+
+async def _require_revocable(session: AsyncSession, row: ApprovalRow) -> None:
+    if row.status == "approved":
+        return
+    approval = await read_approval(session, row)
+    if row.status in _OVER:
+        raise ApprovalGone(f"the approval is {row.status}: {row.outcome}", approval)
+    advice = ": reject it instead" if row.status == "pending" else ": there is nothing to take back any more"
+    raise AlreadyDecided(f"the approval is {row.status}{advice}", approval)

@@ -1,0 +1,73 @@
+"""Turning a candidate into a proposal: previewed on the server, held against the policy, with both its plans.
+
+The agent's own candidates and a person's edits go this way alike.
+"""
+
+from dataclasses import dataclass, field
+
+from graph.diagnosis import Candidate
+from graph.identifiers import new_id
+from graph.planning import Windows, plan_restoration, plan_undo, plan_verification
+from graph.policy import VERSION, refuse_call, refuse_change
+from graph.ports import Actuator, Observer
+from graph.proposal import Proposal
+from graph.targets import Target
+from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
+from tools.executor import Preview
+
+
+class Refused(AlertmendError):
+    """The candidate is no proposal: the policy or the API server wouldn't have it."""
+
+
+@dataclass(frozen=True)
+class Drafter:
+    """Draws proposals up. It needs the executor's preview: a dry-run takes the right to patch."""
+
+    observer: Observer
+    actuator: Actuator
+    windows: Windows = field(default_factory=Windows)
+
+    async def draft(
+        self, candidate: Candidate, *, incident_id: str, summary: str, approval_id: str = ""
+    ) -> Proposal:
+        """Return the proposal for a candidate. Raises `Refused`; `ClusterUnreachable` may be tried again."""
+        approval_id = approval_id or new_id("apr")
+        preview = await self._preview(candidate, approval_id)
+        target = Target(kind=preview.kind, namespace=preview.arguments.namespace, name=preview.arguments.name)
+        if candidate.purpose == "undo":
+            plan = plan_restoration(target, self.windows)
+        else:
+            plan = await plan_verification(self.observer, target, preview.uid, self.windows)
+        return Proposal(
+            id=approval_id,
+            incident_id=incident_id,
+            purpose=candidate.purpose,
+            arguments=preview.arguments,
+            server=preview.server,
+            target=target,
+            target_uid=preview.uid,
+            diff=preview.diff,
+            summary=summary,
+            grounding=candidate.grounding,
+            basis=candidate.basis,
+            risk=candidate.risk,
+            verification_plan=plan,
+            undo_plan=plan_undo(preview),
+            policy_version=VERSION,
+        )
+
+    async def _preview(self, candidate: Candidate, approval_id: str) -> Preview:
+        if refusal := refuse_call(candidate.call):
+            raise Refused(f"the policy refuses the patch: {refusal}")
+        try:
+            preview = await self.actuator.preview(candidate.call, approval_id)
+        except ClusterUnreachable:
+            raise
+        except ClusterError as error:
+            raise Refused(f"the API server refuses the patch: {error}") from error
+        if preview.is_void:
+            raise Refused("the patch would change nothing")
+        if refusal := refuse_change(preview.before, preview.diff):
+            raise Refused(f"the policy refuses the patch: {refusal}")
+        return preview

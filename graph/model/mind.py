@@ -1,0 +1,157 @@
+"""`ModelMind`: one question to a language model per decision, within bounds; else the runbooks decide.
+
+It keeps nothing: what it must remember is in the case's memory, so that another process can go on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+from graph.diagnosis import HandOver, Memory, Step, Thought
+from graph.model.answers import ANSWER_SCHEMA, DECIDING, HAND_OVER, NOTHING_WRONG
+from graph.model.documents import Unusable
+from graph.model.fences import describe_case, sanitise
+from graph.model.judge import Judge
+from graph.model.offers import as_function, choose_offers, list_signatures
+from graph.model.prompts import PROMPT_VERSION, TEXTS, Language
+from graph.model.replies import echo, read_reply
+from graph.ports import Case, ChatModel, Mind, Reader
+from tools.chat_model import Message, ModelUnavailable, Question, Reply
+from tools.errors import AlertmendError
+from tools.toolbox import ToolOffer
+
+_ATTEMPTS = 2
+_COMPLAINT_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one incident may cost. Seconds are waited: in all, and for one answer with its retries."""
+
+    most_calls: int = 12
+    most_tokens: int = 200_000
+    most_seconds: float = 300.0
+    answer_seconds: float = 120.0
+
+    def exceeded_by(self, memory: Memory) -> str:
+        """Return which of them is used up, or an empty text."""
+        if memory.calls >= self.most_calls:
+            return f"it was asked {memory.calls} times"
+        if memory.tokens >= self.most_tokens:
+            return f"it has cost {memory.tokens} tokens"
+        if memory.seconds >= self.most_seconds:
+            return f"it took {memory.seconds:.0f} s"
+        return ""
+
+
+class _GivenUp(AlertmendError):
+    """The model is asked no more in this incident; the message says why."""
+
+
+class ModelMind:
+    """A mind that asks a model. `runbooks` take over for good where the model fails in an incident."""
+
+    def __init__(
+        self, model: ChatModel, reader: Reader, runbooks: Mind, bounds: Bounds, language: Language = "en"
+    ) -> None:
+        self._model = model
+        self._reader = reader
+        self._runbooks = runbooks
+        self._bounds = bounds
+        self._language = language
+
+    async def decide(self, case: Case) -> Thought:
+        """Return the next step. An answer that can't be used is told back once."""
+        if case.memory.given_up:
+            return await self._leave_to_runbooks(case, case.memory)
+        offers = choose_offers(await self._reader.offers())
+        decision = _Decision(self._model, self._bounds, self._language, case, offers)
+        try:
+            step = await decision.reach()
+        except _GivenUp as why:
+            memory = decision.memory.model_copy(update={"given_up": str(why)})
+            thought = await self._leave_to_runbooks(case, memory)
+        else:
+            thought = Thought(step=step, memory=decision.memory, source="model")
+        asked = {"prompt": PROMPT_VERSION, "complaints": tuple(decision.complaints)}
+        return thought.model_copy(update=asked)
+
+    async def _leave_to_runbooks(self, case: Case, memory: Memory) -> Thought:
+        thought = await self._runbooks.decide(case)
+        step = thought.step
+        if isinstance(step, HandOver):
+            reason = f"The model was given up: {memory.given_up.rstrip('.')}. {step.reason}"
+            step = step.model_copy(update={"reason": reason})
+        return Thought(step=step, memory=memory, source="runbook")
+
+
+class _Decision:
+    """One decision in the making: the conversation so far, what it has cost, and what was wrong in it."""
+
+    def __init__(
+        self,
+        model: ChatModel,
+        bounds: Bounds,
+        language: Language,
+        case: Case,
+        offers: Mapping[str, ToolOffer],
+    ) -> None:
+        self.memory = case.memory
+        self.complaints: list[str] = []
+        self._model = model
+        self._bounds = bounds
+        self._words = TEXTS[language]
+        self._judge = Judge(case, offers)
+        # before anything was read, there is nothing to conclude from
+        deciding = DECIDING if self._judge.has_looked else [one for one in DECIDING if one.name == HAND_OVER]
+        self._functions = (*map(as_function, offers.values()), *deciding)
+        tools = self._words["tools"].format(tools=list_signatures(offers))
+        self._conversation = [
+            Message("system", f"{self._words['system']}\n{tools}"),
+            Message("user", describe_case(case, language)),
+        ]
+
+    async def reach(self) -> Step:
+        """Return the step that the model decides on. Raises `_GivenUp`."""
+        while len(self.complaints) < _ATTEMPTS:
+            reply = await self._ask()
+            try:
+                return self._read(reply)
+            except Unusable as error:
+                self._tell_back(reply, str(error)[:_COMPLAINT_CHARACTERS])
+        raise _GivenUp("its answers can't be used")
+
+    async def _ask(self) -> Reply:
+        if spent := self._bounds.exceeded_by(self.memory):
+            raise _GivenUp(f"its budget is used up: {spent}")
+        question = Question(
+            messages=tuple(self._conversation),
+            functions=self._functions,
+            answer_schema=ANSWER_SCHEMA,
+            seconds=min(self._bounds.answer_seconds, self._bounds.most_seconds - self.memory.seconds),
+        )
+        started = monotonic()
+        try:
+            reply = await self._model.ask(question)
+        except ModelUnavailable as error:
+            self._count(0, monotonic() - started)
+            raise _GivenUp(str(error)) from error
+        self._count(reply.tokens, reply.seconds)
+        return reply
+
+    def _read(self, reply: Reply) -> Step:
+        answer = read_reply(reply)
+        if answer.decision == NOTHING_WRONG and self._judge.has_looked:
+            raise _GivenUp("it sees nothing wrong, which only the runbooks may say")
+        return self._judge.accept(answer)
+
+    def _tell_back(self, reply: Reply, complaint: str) -> None:
+        self.complaints.append(complaint)
+        told = self._words["told_back"].format(complaint=complaint)
+        self._conversation += [Message("assistant", sanitise(echo(reply))), Message("user", told)]
+
+    def _count(self, tokens: int, seconds: float) -> None:
+        memory = self.memory
+        self.memory = Memory(
+            calls=memory.calls + 1, tokens=memory.tokens + tokens, seconds=memory.seconds + seconds
+        )

@@ -1,0 +1,161 @@
+"""What clusters and people write and databases refuse: NUL, half characters, texts beyond all measure."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from checkpoints.ledger import Ledger
+from graph.alerts import AlertGroup
+from graph.diagnosis import ReadCall
+from graph.incident import Ending
+from graph.proposal import Proposal
+from graph.targets import Target
+from tests.integration.rest.house import House, open_house
+from tests.unit.graph.proposals import make_proposal
+from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.executor import Grant
+from tools.tool_session import ToolResult
+
+NUL = "before\x00after"
+LONG = "x" * 10_000
+
+
+def body_with(**labels: str) -> dict[str, Any]:
+    body = real_body()
+    for alert in body["alerts"]:
+        alert["labels"] = {**alert["labels"], **labels}
+    return body
+
+
+async def open_incident(ledger: Ledger, **labels: str) -> tuple[str, int]:
+    receipt = await ledger.intake.accept(AlertGroup.model_validate(body_with(**labels)), b"{}")
+    (incident_id,) = receipt.incident_ids
+    return incident_id, await ledger.incidents.begin_run(incident_id)
+
+
+@pytest.mark.parametrize("text", [LONG, NUL, "\U0001f600" * 10_000], ids=["long", "nul", "wide"])
+@pytest.mark.parametrize("label", ["alertname", "severity", "namespace", "deployment"])
+async def test_an_alert_opens_one_incident_whatever_its_labels_say(
+    ledger: Ledger, label: str, text: str
+) -> None:
+    group = AlertGroup.model_validate(body_with(**{label: text}))
+
+    first = await ledger.intake.accept(group, b"{}")
+    again = await ledger.intake.accept(group, b"{}")
+
+    assert len(first.incident_ids) == 1
+    assert again.incident_ids == first.incident_ids
+    assert (again.new_alerts, again.known_alerts) == (0, 3)
+    incident = await ledger.incidents.find(first.incident_ids[0])
+    assert len(incident.alertname) <= 255
+    assert (await ledger.incidents.group(incident.id)).alerts
+
+
+async def test_targets_that_differ_at_their_end_alone_are_two(ledger: Ledger) -> None:
+    one = await open_incident(ledger, deployment=f"{LONG}1")
+    body = body_with(deployment=f"{LONG}2")
+    for alert in body["alerts"]:
+        alert["fingerprint"] = f"other-{alert['fingerprint']}"[:64]
+
+    receipt = await ledger.intake.accept(AlertGroup.model_validate(body), b"{}")
+
+    assert receipt.incident_ids != (one[0],)
+
+
+async def test_a_fingerprint_with_nul_is_known_again(ledger: Ledger) -> None:
+    body = real_body()
+    body["alerts"] = [body["alerts"][0] | {"fingerprint": NUL}]
+    group = AlertGroup.model_validate(body)
+
+    await ledger.intake.accept(group, b"{}")
+
+    assert (await ledger.intake.accept(group, b"{}")).new_alerts == 0
+
+
+async def test_evidence_is_kept_whatever_a_log_says(ledger: Ledger) -> None:
+    incident_id, epoch = await open_incident(ledger)
+    call = ReadCall(tool=f"tool{LONG}", arguments={"name": NUL, NUL: LONG}, server=NUL)
+
+    await ledger.incidents.add_evidence(
+        incident_id, epoch, call, ToolResult(text=f"{NUL} \ud800 {LONG}", is_error=False)
+    )
+
+    (evidence,) = await ledger.incidents.evidence(incident_id)
+    assert evidence.text.endswith(LONG)
+    assert evidence.arguments == {"name": NUL, NUL: LONG}
+    assert len(evidence.tool) == 128
+
+
+async def test_timeline_reasons_and_reports_take_any_text(ledger: Ledger) -> None:
+    incident_id, epoch = await open_incident(ledger)
+
+    await ledger.incidents.record(incident_id, epoch, "reasoned", {"thought": f"{NUL} {LONG}"})
+    await ledger.incidents.set_target(incident_id, epoch, Target(kind="Deployment", namespace=NUL, name=LONG))
+    await ledger.incidents.finish(
+        incident_id, epoch, Ending(status="handed_over", reason=NUL, advice=(NUL,)), f"# {NUL}"
+    )
+
+    assert (await ledger.incidents.find(incident_id)).reason.startswith("before")
+    assert (await ledger.incidents.report(incident_id) or "").startswith("# before")
+
+
+async def test_a_patch_with_nul_reads_back_as_it_was_digested(ledger: Ledger) -> None:
+    incident_id, epoch = await open_incident(ledger)
+    call = make_proposal().arguments.model_copy(update={"patch_data": {"metadata": {"labels": {"a": NUL}}}})
+    proposal: Proposal = make_proposal(incident_id=incident_id, arguments=call, summary=f"{NUL} {LONG}")
+    approval = await ledger.approvals.propose(proposal, epoch)
+    await ledger.decisions.decide(
+        approval.id, by="alice", verdict="approve", digest=approval.digest, reason=f"{NUL} {LONG}"
+    )
+
+    grant = await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+    assert isinstance(grant, Grant)
+    assert grant.arguments == call
+
+
+@pytest.fixture
+async def house(tmp_path: Any, database_url: str) -> Any:
+    async with open_house(tmp_path, database_url) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("text", [NUL, LONG], ids=["nul", "long"])
+@pytest.mark.parametrize(
+    "path", ["/v1/incidents/{}", "/v1/incidents/{}/events", "/v1/approvals/{}", "/v1/approvals?namespace={}"]
+)
+async def test_a_path_with_any_text_in_it_is_answered(house: House, path: str, text: str) -> None:
+    answer = await house.client.get(path.format(quote(text)), headers=house.as_("viewer"))
+
+    assert answer.status_code in {200, 404}
+
+
+async def test_a_token_of_a_list_with_nul_in_it_is_answered(house: House) -> None:
+    token = "MjAyNi0xMS0yNFQwMDowMDowMCswMDowMCBhAGI="  # an instant, and an id with NUL
+
+    answer = await house.client.get(f"/v1/incidents?continue={token}", headers=house.as_("viewer"))
+
+    assert answer.status_code == 200
+
+
+async def test_people_may_write_nul_too(house: House) -> None:
+    proposal = await house.propose()
+    path = f"/v1/approvals/{proposal.id}/reject"
+    switch = {"engaged": True, "reason": NUL}
+
+    rejected = await house.client.post(path, json={"reason": NUL}, headers=house.as_("alice"))
+    stopped = await house.client.put("/v1/controls/kill-switch", json=switch, headers=house.as_("admin"))
+
+    assert (rejected.status_code, stopped.status_code) == (201, 200)
+
+
+async def test_an_alert_name_beyond_all_measure_is_taken_over_rest(house: House) -> None:
+    raw = json.dumps(body_with(alertname=LONG))
+
+    answer = await house.client.post("/alert", content=raw, headers=house.as_("ingest"))
+
+    assert answer.status_code == 202
+    incident = await house.ledger.incidents.find(answer.json()["incident_ids"][0])
+    assert incident.alertname.endswith("…")
