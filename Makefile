@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+TEST_PROCESSES ?= 4
 
 .PHONY: install demo serve studio test check lint lock clean
 
@@ -18,8 +19,8 @@ serve: $(VENV)/.installed ## Run the service against your kubeconfig
 studio: $(VENV)/.dev ## Debug runs in LangGraph Studio (docs/studio.md)
 	@$(BIN)/langgraph dev $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests (PYTEST_ARGS narrows them down)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.dev ## Run the tests, several at a time since most of them wait (PYTEST_ARGS narrows them down)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

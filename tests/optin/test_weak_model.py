@@ -1,12 +1,15 @@
 """A real and weak model: whatever it answers, these hold. What it finds out isn't judged here.
 
 `ALERTMEND_TEST_MODEL_URL` names an OpenAI-compatible endpoint, `ALERTMEND_TEST_MODEL` the model.
+With `-rP` pytest shows what the model did.
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from graph.policy import PATCHABLE_KINDS, refuse_call, refuse_change
 from tests.acceptance.diagnoses import diagnosing
@@ -39,6 +42,9 @@ async def test_a_weak_model_stays_within_its_bounds(scenario: str, tmp_path: Pat
             await case.service.ledger.approvals.find(approval_id) for approval_id in incident.approval_ids
         ]
 
+        Console(width=200).print(
+            scenario, incident.status, spent, *(_tell(entry) for entry in told), sep="\n"
+        )
         assert incident.status in {"awaiting_approval", "handed_over"}, incident
         assert case.changes() == []
         assert 1 <= spent["calls"] <= 12
@@ -53,3 +59,8 @@ async def test_a_weak_model_stays_within_its_bounds(scenario: str, tmp_path: Pat
             assert refuse_change({}, approval.proposal.diff) is None
         if incident.diagnosis:
             assert set(incident.diagnosis.evidence) <= {piece.id for piece in evidence}
+
+
+def _tell(entry: dict[str, Any]) -> str:
+    """Return one decision in a line: whose it was, and what was wrong with the model's answers."""
+    return f"{entry['source']}: {entry['decision']}; complaints: {entry.get('complaints', [])}"
