@@ -37,7 +37,7 @@ from api.schemas import (
     ResolutionBody,
     RevokeBody,
 )
-from checkpoints.decisions import Verdict
+from checkpoints.approvals import Verdict
 from graph.proposal import Approval, ApprovalStatus
 from tools.errors import BadInput
 
@@ -63,6 +63,7 @@ class Desk:
             verdict=verdict,
             digest=_seen(digest, self.if_match),
             reason=reason,
+            role=self.caller.role,
         )
         return self.answer(approval, recorded)
 

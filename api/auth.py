@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.door import Door, DoorIn
 from api.tokens import Role, includes
+from graph.policy import POLICY_PREFIX
 from tools.errors import AlertmendError
 
 _DOTS_OF_A_JWT = 2
@@ -74,7 +75,10 @@ class Knock:
 
 async def _identify(door: Door, token: str) -> Caller:
     if door.issuer and token.count(".") == _DOTS_OF_A_JWT:  # our own tokens have none
-        return await door.issuer.identify(token)
+        caller = await door.issuer.identify(token)
+        if caller.name.startswith(POLICY_PREFIX):  # our own tokens' names have no colon
+            raise Unauthenticated("a name that begins so is the policy's own", token_given=True)
+        return caller
     record = door.tokens.find(token)
     if record is None:
         raise Unauthenticated("this token isn't known here, or it was revoked", token_given=True)

@@ -6,6 +6,10 @@ A test holds each of them to its owner.
 from typing import Literal
 
 FindingName = Literal["applied", "not_applied"]
+GroundingName = Literal[
+    "last_good_revision", "sibling", "same_object", "evidence", "person", "estimate", "guess"
+]
+RiskName = Literal["low", "medium", "high"]
 ScenarioName = Literal["image-pull", "oom-killed", "probe-port"]
 IncidentStatusName = Literal[
     "open", "investigating", "awaiting_approval", "applying", "verifying",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from api.schemas import ApprovalList, ApprovalView, AuditList, IncidentList
     from checkpoints.chain import Verification
-    from checkpoints.stops import KillSwitch
+    from checkpoints.stops import KillSwitch, WriteStanding
     from graph.incident import Entry, Incident
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -144,6 +144,12 @@ class Client:
         """Stop all writes, or allow them again."""
         body = {"engaged": engaged, "reason": reason}
         return _kill_switch(self._send("PUT", "/v1/controls/kill-switch", json=body))
+
+    def policy(self) -> "WriteStanding":
+        """Return which policy is in force, and whether anything could be written now."""
+        from checkpoints.stops import WriteStanding
+
+        return WriteStanding.model_validate_json(self._send("GET", "/v1/policy").content)
 
     def audit(self, *, limit: int, **filters: str | None) -> "AuditList":
         """Return the newest rows of the audit."""

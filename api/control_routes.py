@@ -6,10 +6,10 @@ from fastapi import APIRouter, Body
 
 from api.auth import Admin, Anyone, Caller, Viewer
 from api.door import DoorIn
-from api.examples import CALLER, FREEZE, FREEZE_BODY, FREEZES, HEALTH, KILL_SWITCH, KILL_SWITCH_BODY
+from api.examples import CALLER, FREEZE, FREEZE_BODY, FREEZES, HEALTH, KILL_SWITCH, KILL_SWITCH_BODY, POLICY
 from api.openapi import answers
 from api.schemas import FreezeBody, FreezeList, Health, KillSwitchBody
-from checkpoints.stops import Freeze, KillSwitch
+from checkpoints.stops import Freeze, KillSwitch, WriteStanding
 
 router = APIRouter(tags=["controls"])
 
@@ -52,6 +52,12 @@ async def add_freeze(
     return await door.ledger.stops.add_freeze(
         starts_at=body.starts_at, ends_at=body.ends_at, reason=body.reason, by=caller.name
     )
+
+
+@router.get("/v1/policy", responses=answers(200, "In force.", POLICY, refusals=(401, 403, 503)))
+async def read_policy(door: DoorIn, _caller: Viewer) -> WriteStanding:
+    """Read which policy is in force, and whether anything could be written now."""
+    return await door.ledger.stops.standing()
 
 
 @router.get("/v1/me", tags=["service"], responses=answers(200, "You.", CALLER, refusals=(401, 503)))

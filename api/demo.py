@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 Answer = Literal["ask", "approve", "reject"]
 # A kubelet's own first pause: the broken pods then stand still enough to be looked at.
 _FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 10.0, 60.0
-_WINDOW, _BUDGET = timedelta(seconds=5), timedelta(seconds=90)
+# Nobody wants to watch for a minute what a sandbox shows in seconds.
+_POLICY = "name: demo\nverification: {window: 5s, budget: 90s}\n"
 _PIPE_COLUMNS = 160
 _INTERRUPTED = 130
 
@@ -77,11 +77,13 @@ async def _set(scenario_name: str, folder: Path) -> AsyncIterator[Stage]:
     pace = Pace(first_backoff=_FIRST_BACKOFF_SECONDS, longest_backoff=_LONGEST_BACKOFF_SECONDS)
     async with SandboxCluster(pace=pace) as cluster:
         reader, writer = cluster.write_kubeconfigs(folder)
+        policy = folder / "policy.yaml"
+        policy.write_text(_POLICY)
         settings = Settings(
             kubeconfig=reader, write_kubeconfig=writer, tokens=tokens.path, port=0,
             mcp_config=None, dev_mode=False, database_url=f"sqlite+aiosqlite:///{folder}/demo.db",
             audit_key=folder / "audit.key",
-            verify_window=_WINDOW, verify_budget=_BUDGET,
+            policy=policy,
         )  # fmt: skip
         await cluster.break_as(scenario)
         async with serving(settings) as url:

@@ -79,15 +79,17 @@ async def _check_reader(
     name: str, server: str, entry: "ServerEntry", session: ToolSession, settings: Settings
 ) -> Check:
     """Return what of a server's tools the policy lets the model read through."""
+    from api.policy_file import load_policy
     from graph.policy import refuse_tool
     from tools.toolbox import ToolOffer
 
+    policy = load_policy(settings.policy)
     trusted = entry.alertmend.trust_read_only_hint
     readable, refused = list[str](), list[str]()
     for tool in (await _ask(session)).values():
         hint = bool(tool.annotations and tool.annotations.readOnlyHint)
         offer = ToolOffer(server, tool.name, "", tool.inputSchema, hint, trusted)
-        (refused if refuse_tool(offer) else readable).append(tool.name)
+        (refused if refuse_tool(offer, policy) else readable).append(tool.name)
     without = f"; refused: {listed(refused)}" if refused else ""
     found = f"to read through: {listed(readable, _WIDELY_LISTED) or 'nothing'}{without}"
     if not readable:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from api.doctor_check import Check, failed, listed, ok, warning
 from api.oidc import read_terms
+from api.policy_file import load_policy
 from api.settings import ClientSettings, Settings, environment_name
 from api.tokens import Role, TokenRecord, TokenStore, includes
 from tools.errors import BadInput
@@ -33,6 +34,10 @@ def check_settings(settings: Settings) -> Check:
         read_terms(settings)
     except BadInput as error:
         return failed(SETTINGS, str(error), "`alertmend serve` refuses to start: docs/people.md.")
+    try:
+        load_policy(settings.policy)
+    except BadInput as error:
+        return failed(SETTINGS, str(error), "`alertmend serve` refuses to start: docs/policy.md.")
     if strange:
         return warning(
             SETTINGS,

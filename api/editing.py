@@ -13,7 +13,8 @@ from checkpoints.decisions import require_pending
 from checkpoints.ledger import Ledger
 from graph.diagnosis import Candidate
 from graph.drafting import Drafter, Refused
-from graph.proposal import Approval, Proposal, Terms
+from graph.policy import Change, Policy, find_terms
+from graph.proposal import Approval, Proposal
 from tools.errors import BadInput, UnknownKind
 from tools.kinds import find_kind
 from tools.patch import PatchArguments
@@ -25,7 +26,7 @@ class Editor:
 
     ledger: Ledger
     drafter: Drafter
-    terms: Terms
+    policy: Policy
 
     async def edit(
         self, approval_id: str, arguments: dict[str, Any], *, by: str, digest: str | None, reason: str
@@ -46,8 +47,9 @@ class Editor:
             )
         except Refused as refusal:
             raise BadInput(f"the edit can't be proposed: {refusal}") from refusal
+        terms = find_terms(Change.of(successor), self.policy).terms
         return await self.ledger.decisions.edit(
-            approval_id, successor, self.terms, by=by, digest=digest, reason=reason
+            approval_id, successor, terms, by=by, digest=digest, reason=reason
         )
 
 

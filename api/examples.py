@@ -126,10 +126,12 @@ APPROVAL: dict[str, Any] = {
         "services": [],
     },
     "undo_plan": {"summary": "Set the image back to nginx:1.25-", "call": None},
-    "policy_version": "builtin-1",
+    "policy_version": "built-in@913f5c01f3c8",
     "quorum": 1,
     "requested_by": "",
     "own_approval": True,
+    "rule": "usual",
+    "approvers": [],
     "decisions": [],
     "created_at": _AT,
     "decide_by": "2026-11-23T11:40:54Z",
@@ -175,7 +177,13 @@ FREEZE_BODY = {
     "ends_at": "2026-12-27T00:00:00Z",
     "reason": "nobody is in the office",
 }
-FREEZE = FREEZE_BODY | {"id": "frz-91b2c3d4e5f60718", "by": "alice"}
+FREEZE = FREEZE_BODY | {"id": "frz-91b2c3d4e5f60718", "by": "alice", "source": "ledger"}
+POLICY = {
+    "policy_version": "built-in@913f5c01f3c8",
+    "stopped_by": None,
+    "writes_per_hour": 60,
+    "writes_last_hour": 2,
+}
 FREEZES = {"items": [FREEZE], "continue": None}
 _SEEN = (
     "status", "digest", "policy_version", "summary", "purpose", "risk", "target", "tool", "server", "diff",

@@ -25,6 +25,7 @@ from checkpoints.decisions import (
     DecisionRefused,
     DigestMismatch,
     DigestMissing,
+    NotAnApprover,
     OwnProposal,
     WritesStopped,
 )
@@ -96,6 +97,7 @@ KINDS: dict[type[AlertmendError], Kind] = {
     DigestMismatch: Kind(412, "digest-mismatch", "Another proposal was seen"),
     AlreadyDecided: Kind(409, "already-decided", "Already decided"),
     ApprovalGone: Kind(410, "approval-gone", "The approval is over"),
+    NotAnApprover: Kind(403, "not-an-approver", "The policy names other approvers"),
     OwnProposal: Kind(403, "own-proposal", "Somebody else must approve it"),
     WritesStopped: Kind(423, "writes-stopped", "Writes are stopped"),
     InvalidBody: Kind(422, "invalid-input", "The input can't be used"),

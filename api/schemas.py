@@ -70,6 +70,11 @@ class ApprovalView(_Given):
     quorum: Annotated[int, Field(description="How many distinct approvers it needs.")]
     requested_by: Annotated[str, Field(description="Who edited it; empty for the agent's own proposal.")] = ""
     own_approval: Annotated[bool, Field(description="Whether that person may be one of them.")] = True
+    rule: Annotated[str, Field(description="The rule of the policy that these terms come from.")] = ""
+    approvers: Annotated[
+        tuple[str, ...],
+        Field(description="Who may approve: names, or roles as `role:admin`; empty for every approver."),
+    ] = ()
     decisions: tuple[Decision, ...]
     created_at: datetime
     decide_by: datetime

@@ -142,36 +142,13 @@ class Settings(BaseSettings):
         str,
         Field(description="The claim for the name on the record. `sub` is the one that nobody can choose."),
     ] = "sub"
-    decide_within: Annotated[
-        Duration,
+    policy: Annotated[
+        Path | None,
         Field(
-            description="How long a proposal waits for a decision. An old proposal describes an old cluster.",
-            json_schema_extra={"unit": "seconds"},
+            description="The YAML file that says what may be changed, who decides, and when nothing is "
+            "written. Unset: the built-in policy."
         ),
-    ] = timedelta(hours=4)
-    execute_within: Annotated[
-        Duration,
-        Field(
-            description="How long an approval may wait for its execution, as in a freeze. Nobody expects a "
-            "change hours after the yes.",
-            json_schema_extra={"unit": "seconds"},
-        ),
-    ] = timedelta(minutes=30)
-    verify_window: Annotated[
-        Duration,
-        Field(
-            description="How long a changed workload must stay healthy without a break to count as fixed. "
-            "A crash-looping container looks healthy just after its start.",
-            json_schema_extra={"unit": "seconds"},
-        ),
-    ] = timedelta(seconds=60)
-    verify_budget: Annotated[
-        Duration,
-        Field(
-            description="How long verification waits for that window. Slow images and probes need minutes.",
-            json_schema_extra={"unit": "seconds"},
-        ),
-    ] = timedelta(minutes=10)
+    ] = None
 
     model: Annotated[
         str | None,

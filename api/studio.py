@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
+from api.policy_file import load_policy
 from api.settings import Settings, load_settings
 from api.studio_desk import StudioDesk
 from api.studio_visitors import LOOPBACK_ONLY
@@ -54,7 +55,8 @@ async def graph() -> "CompiledStateGraph[IncidentState, RunContext, IncidentStat
 async def open_studio(stack: AsyncExitStack, settings: Settings) -> "Nodes":
     """Return the graph's nodes on the scratch ledger. Raises `BadInput` where dev mode may not start."""
     SCRATCH.parent.mkdir(exist_ok=True)
-    ledger = await stack.enter_async_context(open_ledger(f"sqlite+aiosqlite:///{SCRATCH}"))
+    policy = load_policy(settings.policy)
+    ledger = await stack.enter_async_context(open_ledger(f"sqlite+aiosqlite:///{SCRATCH}", policy=policy))
     desk = StudioDesk(ledger) if settings.dev_mode else None
     nodes = await open_nodes(stack, settings, ledger, desk)
     if desk:

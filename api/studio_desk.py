@@ -1,7 +1,7 @@
 """Where answers given in LangGraph Studio become decisions, in dev mode: in nobody's name, and it says so."""
 
 from api.editing import Editor
-from checkpoints.decisions import Verdict
+from checkpoints.approvals import Verdict
 from checkpoints.ledger import Ledger
 from graph.answers import PauseAnswer
 from graph.proposal import Approval

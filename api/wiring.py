@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from api.editing import Editor
     from api.runner import Runner
     from graph.nodes import Nodes
+    from graph.policy import Policy
     from graph.ports import Desk, Mind
     from tools.executor import Executor
     from tools.kubernetes import Cluster
@@ -34,14 +35,18 @@ class Service:
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Open the service; its runner sweeps until the block ends.
 
-    Raises `AuditUnusable` where the audit's key isn't the one that belongs to the database.
+    Raises `AuditUnusable` where the audit's key isn't the one that belongs to the database, and
+    `PolicyUnusable` for a policy file that can't be used.
     """
     from api.audit_watch import watching
+    from api.policy_file import load_policy
     from api.runner import Runner
     from graph.builder import build_graph
 
     async with AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(open_ledger(settings.database_url, settings.audit_key))
+        ledger = await stack.enter_async_context(
+            open_ledger(settings.database_url, settings.audit_key, load_policy(settings.policy))
+        )
         saver = await stack.enter_async_context(open_saver(settings.database_url))
         await stack.enter_async_context(watching(ledger.audit))
         nodes = await open_nodes(stack, settings, ledger)
@@ -50,11 +55,11 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
 
 
 def editor_for(nodes: "Nodes", ledger: Ledger) -> "Editor | None":
-    """Return who makes edited proposals, on the graph's own terms; None where nothing can be written."""
+    """Return who makes edited proposals, under the same policy; None where nothing can be written."""
     from api.editing import Editor
 
     drafter = nodes.remediation.drafter
-    return Editor(ledger, drafter, nodes.remediation.terms) if drafter else None
+    return Editor(ledger, drafter, ledger.policy) if drafter else None
 
 
 async def open_nodes(
@@ -69,8 +74,6 @@ async def open_nodes(
     from graph.drafting import Drafter
     from graph.investigation import Investigation
     from graph.nodes import Nodes
-    from graph.planning import Windows
-    from graph.proposal import Terms
     from graph.remediation import Remediation
     from graph.verification import Verifier
     from tools.kubernetes import Cluster
@@ -80,15 +83,12 @@ async def open_nodes(
     observer = await stack.enter_async_context(Cluster.from_kubeconfig(settings.kubeconfig))
     toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers))
     executor = await _open_executor(stack, settings, ledger, servers)
-    terms = Terms(decide_within=settings.decide_within, execute_within=settings.execute_within)
-    windows = Windows(
-        stable_seconds=settings.verify_window.total_seconds(),
-        budget_seconds=settings.verify_budget.total_seconds(),
-    )
-    drafter = Drafter(observer, executor, windows) if executor else None
+    policy = ledger.policy
+    drafter = Drafter(observer, executor, policy) if executor else None
+    mind = await _open_mind(stack, settings, toolbox, policy)
     return Nodes(
-        investigation=Investigation(ledger.incidents, toolbox, await _open_mind(stack, settings, toolbox)),
-        remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, terms, desk=desk),
+        investigation=Investigation(ledger.incidents, toolbox, mind, policy),
+        remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, policy, desk=desk),
         conclusion=Conclusion(ledger.incidents, ledger.approvals, Verifier(observer)),
     )
 
@@ -121,7 +121,9 @@ async def _open_executor(
     return Executor(cluster, writer, ledger.approvals, refuse_object)
 
 
-async def _open_mind(stack: AsyncExitStack, settings: Settings, toolbox: "Toolbox") -> "Mind":
+async def _open_mind(
+    stack: AsyncExitStack, settings: Settings, toolbox: "Toolbox", policy: "Policy"
+) -> "Mind":
     from graph.runbooks.mind import RunbookMind
 
     runbooks = RunbookMind()
@@ -144,4 +146,4 @@ async def _open_mind(stack: AsyncExitStack, settings: Settings, toolbox: "Toolbo
         most_seconds=settings.model_budget.total_seconds(),
         answer_seconds=2 * settings.model_timeout.total_seconds(),
     )
-    return ModelMind(model, toolbox, runbooks, bounds, settings.language)
+    return ModelMind(model, toolbox, runbooks, bounds, settings.language, policy)

@@ -1,28 +1,29 @@
-"""Approvals: the authority on what may be written to the cluster.
-
-The claim is one conditional UPDATE. Everything that must hold at the moment of writing stands in its WHERE:
-approved, the same digest, not expired, no stop in force, and the run still holds its incident.
-"""
+"""Approvals: the authority on what may be written to the cluster, from a proposal to its end."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, timeline
+from checkpoints.budgets import find_spent_budget, may_approve_itself
+from checkpoints.claims import claim_approval
 from checkpoints.database import Transaction
-from checkpoints.locks import hold_incident, hold_incident_of, hold_incidents, hold_stops
+from checkpoints.locks import hold_budgets, hold_incident, hold_incident_of, hold_incidents, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
-from checkpoints.stops import find_stop, stop_in_force
+from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
-from graph.policy import VERSION
+from graph.policy import POLICY_PREFIX, AutoApproval, Policy, find_auto_approval
 from graph.ports import StaleRun, Standing
 from graph.proposal import Approval, ApprovalStatus, Decision, Proposal, Terms
 from tools.errors import AlertmendError
 from tools.executor import ClaimRefused, Grant, Outcome
 
+Verdict = Literal["approve", "reject", "edit", "revoke", "resolve"]
 _USUAL = Terms()
+_AUTOMATIC = "approved by this rule of the policy; nobody was asked"
 
 
 class ApprovalNotFound(AlertmendError):
@@ -32,13 +33,15 @@ class ApprovalNotFound(AlertmendError):
 class Approvals:
     """Proposals as approvals, from pending to their end."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, policy: Policy) -> None:
         self._transaction = transaction
+        self._policy = policy
 
     async def propose(self, proposal: Proposal, epoch: int, terms: Terms = _USUAL) -> Approval:
         """Store a proposal as a pending approval; one that still stood for the incident is superseded.
 
         If the same change stands already, as after a crash, nothing is stored and that one is returned.
+        Where a rule of the policy approves it, that decision is recorded at once.
         """
         async with self._transaction() as session:
             await hold_incident(session, proposal.incident_id)
@@ -50,7 +53,22 @@ class Approvals:
             await supersede_approvals(
                 session, proposal.incident_id, proposal.id, "a newer proposal took its place"
             )
-            return await read_approval(session, await store_approval(session, proposal, terms))
+            rule = await self._find_automatic(session, proposal)
+            row = await store_approval(session, proposal, terms)
+            if rule:
+                await give_approval(session, row, by=f"{POLICY_PREFIX}{rule.name}", reason=_AUTOMATIC)
+            return await read_approval(session, row)
+
+    async def _find_automatic(self, session: AsyncSession, proposal: Proposal) -> AutoApproval | None:
+        """Return the policy's rule that approves a proposal now: with a budget left, and no stop in force."""
+        rule = find_auto_approval(proposal, self._policy)
+        if rule is None:
+            return None
+        await hold_stops(session, "obey")
+        await hold_budgets(session)
+        if await find_stop(session, self._policy) or not await may_approve_itself(session, rule):
+            return None
+        return rule
 
     async def standing(self, approval_id: str) -> Standing:
         """Return the approval as it stands, and what stops it from being executed at this moment.
@@ -64,19 +82,17 @@ class Approvals:
                 and (edited := await require_approval(session, row.superseded_by)).requested_by
             ):
                 row = edited
-            return Standing(approval=await read_approval(session, row), stopped_by=await find_stop(session))
+            stop = await find_stop(session, self._policy) or await find_spent_budget(session, self._policy)
+            return Standing(approval=await read_approval(session, row), stopped_by=stop)
 
     async def claim(self, approval_id: str, digest: str, epoch: int) -> Grant | Outcome:
         """Claim the approval, take a claimed one over after a crash, or return how it has already ended."""
-        now = datetime.now(UTC)
         async with self._transaction() as session:
             row = await hold_approval(session, approval_id)
             await _require_epoch(session, row.incident_id, epoch)
             if row.status in {"applied", "failed", "superseded", "unknown"}:
                 return Outcome.model_validate({"kind": row.status, "detail": row.outcome})
-            await hold_stops(session, "obey")
-            await _claim(session, row, digest, epoch, now)
-            return await _grant(session, row)
+            return await claim_approval(session, row, digest, epoch, self._policy)
 
     async def record_intent(
         self, approval_id: str, epoch: int, *, resource_version: str, generation: int
@@ -88,8 +104,12 @@ class Approvals:
             if row.status != "executing":
                 raise ClaimRefused(f"approval {approval_id} is {row.status}")
             await hold_stops(session, "obey")
-            if stop := await find_stop(session):
+            if stop := await find_stop(session, self._policy):
                 raise ClaimRefused(stop)
+            if (
+                row.proposal["policy_version"] != self._policy.version
+            ):  # after a restart, under a dead run's claim
+                raise ClaimRefused(f"the policy has changed since the claim: {self._policy.version}")
             now = datetime.now(UTC)
             if row.execute_by is None or row.execute_by <= now:
                 raise ClaimRefused(f"approval {approval_id} had to be executed by {row.execute_by}")
@@ -185,7 +205,8 @@ async def store_approval(
         id=proposal.id, incident_id=proposal.incident_id, status="pending",
         namespace=proposal.target.namespace or "", digest=proposal.digest,
         proposal=proposal.model_dump(mode="json"), quorum=terms.quorum, requested_by=requested_by,
-        own_approval=terms.own_approval, created_at=now, decide_by=now + terms.decide_within,
+        own_approval=terms.own_approval, rule=terms.rule, approvers=list(terms.approvers),
+        created_at=now, decide_by=now + terms.decide_within,
         execute_within_seconds=terms.execute_within.total_seconds(), outcome="",
     )  # fmt: skip
     session.add(row)
@@ -198,8 +219,34 @@ async def store_approval(
         "diff": [str(change) for change in proposal.diff],
     }
     await timeline.append(session, proposal.incident_id, "proposed", facts)
-    await audit.append_about(session, "proposed", row, requested_by or audit.SERVICE, quorum=terms.quorum)
+    await audit.append_about(
+        session, "proposed", row, requested_by or audit.SERVICE, quorum=terms.quorum, rule=terms.rule
+    )
     return row
+
+
+async def give_approval(session: AsyncSession, row: ApprovalRow, *, by: str, reason: str) -> None:
+    """Record that somebody approves, in the caller's transaction; with enough of them the approval stands."""
+    now = await note_decision(session, row, by, "approve", reason)
+    given = await session.scalars(
+        select(DecisionRow.by).where(DecisionRow.approval_id == row.id, DecisionRow.verdict == "approve")
+    )
+    if len(set(given)) >= row.quorum:
+        row.status, row.execute_by = "approved", now + timedelta(seconds=row.execute_within_seconds)
+    await session.flush()
+    await audit.append_about(session, "approved", row, by, quorum=row.quorum, reason=reason)
+
+
+async def note_decision(
+    session: AsyncSession, row: ApprovalRow, by: str, verdict: Verdict, reason: str
+) -> datetime:
+    """Write down what was said about an approval, in the caller's transaction; return when."""
+    now = datetime.now(UTC)
+    session.add(DecisionRow(approval_id=row.id, by=by, verdict=verdict, reason=reason, at=now))
+    await session.flush()
+    facts = {"approval_id": row.id, "by": by, "verdict": verdict, "reason": reason, "digest": row.digest}
+    await timeline.append(session, row.incident_id, "decided", facts)
+    return now
 
 
 async def require_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:
@@ -228,6 +275,8 @@ async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
         quorum=row.quorum,
         requested_by=row.requested_by,
         own_approval=row.own_approval,
+        rule=row.rule,
+        approvers=tuple(row.approvers),
         decisions=tuple(Decision.model_validate(decision, from_attributes=True) for decision in decisions),
         created_at=row.created_at,
         decide_by=row.decide_by,
@@ -279,57 +328,3 @@ async def _same_standing(session: AsyncSession, proposal: Proposal) -> ApprovalR
         )
     )
     return next((row for row in rows if Proposal.model_validate(row.proposal).is_same_change(proposal)), None)
-
-
-async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: int, now: datetime) -> None:
-    """Claim an approval, or a dead run's claim, by one conditional UPDATE; else raise `ClaimRefused`."""
-    fresh = (ApprovalRow.status == "approved") & (ApprovalRow.execute_by > now) & ~stop_in_force(now)
-    dead = (ApprovalRow.status == "executing") & (ApprovalRow.claim_epoch < epoch)
-    holds_incident = (
-        select(1).where(IncidentRow.id == row.incident_id, IncidentRow.run_epoch == epoch).exists()
-    )
-    claimed = await session.execute(
-        update(ApprovalRow)
-        .where(ApprovalRow.id == row.id, ApprovalRow.digest == digest, holds_incident, fresh | dead)
-        .values(status="executing", claim_epoch=epoch)
-        .returning(ApprovalRow.id)
-    )
-    if claimed.scalar() is None:
-        raise ClaimRefused(await _why_not(session, row, digest, now))
-    await session.refresh(row)
-    await timeline.append(session, row.incident_id, "applying", {"approval_id": row.id})
-    await audit.append_about(session, "claimed", row, epoch=epoch)
-
-
-async def _why_not(session: AsyncSession, row: ApprovalRow, digest: str, now: datetime) -> str:
-    if row.status == "executing":
-        return f"approval {row.id} is being executed by this very run"
-    if row.status != "approved":
-        return f"approval {row.id} is {row.status}, not approved"
-    if row.digest != digest:
-        return f"approval {row.id} was given for another proposal: the digests differ"
-    if row.execute_by is None or row.execute_by <= now:
-        return f"approval {row.id} had to be executed by {row.execute_by}"
-    return await find_stop(session) or "the run no longer holds its incident"
-
-
-async def _grant(session: AsyncSession, row: ApprovalRow) -> Grant:
-    proposal = Proposal.model_validate(row.proposal)
-    if proposal.digest != row.digest:
-        raise ClaimRefused(f"the stored proposal of approval {row.id} doesn't match its digest any more")
-    if proposal.policy_version != VERSION:
-        raise ClaimRefused(f"approval {row.id} was given under an older policy, {proposal.policy_version}")
-    sent_generation = await session.scalar(
-        select(IntentRow.generation)
-        .where(IntentRow.approval_id == row.id)
-        .order_by(IntentRow.attempt.desc())
-        .limit(1)
-    )
-    return Grant(
-        approval_id=row.id,
-        arguments=proposal.arguments,
-        uid=proposal.target_uid,
-        diff=proposal.diff,
-        server=proposal.server,
-        sent_generation=sent_generation,
-    )

@@ -1,21 +1,27 @@
 """Decisions: what people say about approvals, each recorded once, in one transaction, with one answer."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import audit, timeline
-from checkpoints.approvals import expire_approval, hold_approval, read_approval, store_approval
+from checkpoints import audit
+from checkpoints.approvals import (
+    Verdict,
+    expire_approval,
+    give_approval,
+    hold_approval,
+    note_decision,
+    read_approval,
+    store_approval,
+)
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_stops
 from checkpoints.stops import find_stop
-from checkpoints.tables import ApprovalRow, DecisionRow
+from checkpoints.tables import ApprovalRow
+from graph.policy import Policy
 from graph.proposal import Approval, Proposal, Terms
 from tools.errors import AlertmendError
 
-Verdict = Literal["approve", "reject", "edit", "revoke", "resolve"]
 _GONE = frozenset({"expired", "withdrawn", "revoked"})
 _STANDING: dict[str, frozenset[str]] = {
     "approve": frozenset({"approved", "executing", "applied"}),
@@ -51,6 +57,10 @@ class WritesStopped(DecisionRefused):
     """The kill switch or a freeze is in force. Rejecting is still possible."""
 
 
+class NotAnApprover(DecisionRefused):
+    """The policy names others than this person for it."""
+
+
 class OwnProposal(DecisionRefused):
     """The policy wants somebody else than the editor to approve."""
 
@@ -58,15 +68,24 @@ class OwnProposal(DecisionRefused):
 class Decisions:
     """Records approvals and rejections."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, policy: Policy) -> None:
         self._transaction = transaction
+        self._policy = policy
 
-    async def decide(
-        self, approval_id: str, *, by: str, verdict: Verdict, digest: str | None, reason: str
+    async def decide(  # noqa: PLR0913 -- all that a decision is, by name
+        self,
+        approval_id: str,
+        *,
+        by: str,
+        verdict: Verdict,
+        digest: str | None,
+        reason: str,
+        role: str = "",
     ) -> tuple[Approval, bool]:
         """Record one decision; return the approval as it stands then, and whether anything new was recorded.
 
-        `digest` is what the person saw (None only for a rejection). Raises a `DecisionRefused`.
+        `digest` is what the person saw (None only for a rejection), `role` what their credential gives them.
+        Raises a `DecisionRefused`.
         """
         late: ApprovalGone | None = None
         async with self._transaction() as session:
@@ -83,8 +102,10 @@ class Decisions:
                     return approval, False
                 require_pending(approval, digest)
                 if verdict == "approve":
-                    await _require_approvable(session, approval, by)
-                await self._record(session, row, by, verdict, reason)
+                    await self._require_approvable(session, approval, by, role)
+                    await give_approval(session, row, by=by, reason=reason)
+                else:
+                    await _reject(session, row, by, reason)
                 return await read_approval(session, row), True
         raise late
 
@@ -104,17 +125,26 @@ class Decisions:
             await audit.append_about(session, "edited", row, by, successor=successor.id, reason=reason)
             return await read_approval(session, await store_approval(session, successor, terms, by))
 
-    async def _record(
-        self, session: AsyncSession, row: ApprovalRow, by: str, verdict: Verdict, reason: str
+    async def _require_approvable(
+        self, session: AsyncSession, approval: Approval, by: str, role: str
     ) -> None:
-        now = await note_decision(session, row, by, verdict, reason)
-        if verdict == "reject":
-            row.status, row.outcome = "rejected", reason
-        elif await _approvers(session, row.id) >= row.quorum:
-            row.status, row.execute_by = "approved", now + timedelta(seconds=row.execute_within_seconds)
-        await session.flush()
-        action: audit.Action = "rejected" if verdict == "reject" else "approved"
-        await audit.append_about(session, action, row, by, quorum=row.quorum, reason=reason)
+        if by == approval.requested_by and not approval.own_approval:
+            raise OwnProposal(f"{by} edited this proposal: somebody else must approve it", approval)
+        if not approval.may_be_approved_by(by, role):
+            named = ", ".join(approval.approvers)
+            raise NotAnApprover(
+                f"{by} may not approve this one: the policy's rule {approval.rule} names {named}", approval
+            )
+        await hold_stops(session, "obey")
+        if stop := await find_stop(session, self._policy):
+            raise WritesStopped(f"{stop}; rejecting is still possible", approval)
+
+
+async def _reject(session: AsyncSession, row: ApprovalRow, by: str, reason: str) -> None:
+    await note_decision(session, row, by, "reject", reason)
+    row.status, row.outcome = "rejected", reason
+    await session.flush()
+    await audit.append_about(session, "rejected", row, by, quorum=row.quorum, reason=reason)
 
 
 def require_pending(approval: Approval, digest: str | None) -> None:
@@ -129,26 +159,6 @@ def require_pending(approval: Approval, digest: str | None) -> None:
         raise AlreadyDecided(_winner(approval), approval)
 
 
-async def _require_approvable(session: AsyncSession, approval: Approval, by: str) -> None:
-    if by == approval.requested_by and not approval.own_approval:
-        raise OwnProposal(f"{by} edited this proposal: somebody else must approve it", approval)
-    await hold_stops(session, "obey")
-    if stop := await find_stop(session):
-        raise WritesStopped(f"{stop}; rejecting is still possible", approval)
-
-
-async def note_decision(
-    session: AsyncSession, row: ApprovalRow, by: str, verdict: Verdict, reason: str
-) -> datetime:
-    """Write down what a person said about an approval, in the caller's transaction; return when."""
-    now = datetime.now(UTC)
-    session.add(DecisionRow(approval_id=row.id, by=by, verdict=verdict, reason=reason, at=now))
-    await session.flush()
-    facts = {"approval_id": row.id, "by": by, "verdict": verdict, "reason": reason, "digest": row.digest}
-    await timeline.append(session, row.incident_id, "decided", facts)
-    return now
-
-
 def _stands_already(approval: Approval, by: str, verdict: Verdict, digest: str | None) -> bool:
     """Whether this person said exactly this before, or the approval already stands as asked for."""
     if digest not in (None, approval.digest):
@@ -156,13 +166,6 @@ def _stands_already(approval: Approval, by: str, verdict: Verdict, digest: str |
     said_before = any(past.by == by and past.verdict == verdict for past in approval.decisions)
     stands = approval.status in _STANDING[verdict]
     return approval.status not in _GONE | {"superseded"} and (said_before or stands)
-
-
-async def _approvers(session: AsyncSession, approval_id: str) -> int:
-    rows = await session.scalars(
-        select(DecisionRow.by).where(DecisionRow.approval_id == approval_id, DecisionRow.verdict == "approve")
-    )
-    return len(set(rows))
 
 
 def _winner(approval: Approval) -> str:

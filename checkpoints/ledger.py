@@ -18,6 +18,7 @@ from checkpoints.intake import Intake
 from checkpoints.schema import migrate, require_current
 from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
+from graph.policy import BUILT_IN, Policy
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,19 @@ class Ledger:
     settlements: Settlements
     stops: Stops
     audit: Audit
+    policy: Policy
 
 
 @asynccontextmanager
-async def open_ledger(url: str, audit_key: Path | None = None) -> AsyncIterator[Ledger]:
+async def open_ledger(
+    url: str, audit_key: Path | None = None, policy: Policy = BUILT_IN
+) -> AsyncIterator[Ledger]:
     """Open the ledger in the database at `url`.
 
     SQLite's tables are brought up to date. Postgres' must be, by `alertmend migrate`: else it raises
     `SchemaMismatch`. `audit_key` is the file of the audit's key (None: its rows are chained with a key that
-    everybody knows); raises `AuditUnusable` if it isn't the one that belongs to the database.
+    everybody knows); raises `AuditUnusable` if it isn't the one that belongs to the database. `policy` is
+    what claims and decisions obey.
     """
     keeper = Keeper(audit_key)
     async with _open_database(url, keeper) as transaction:
@@ -47,11 +52,12 @@ async def open_ledger(url: str, audit_key: Path | None = None) -> AsyncIterator[
         yield Ledger(
             intake=Intake(transaction),
             incidents=Incidents(transaction),
-            approvals=Approvals(transaction),
-            decisions=Decisions(transaction),
+            approvals=Approvals(transaction, policy),
+            decisions=Decisions(transaction, policy),
             settlements=Settlements(transaction),
-            stops=Stops(transaction),
+            stops=Stops(transaction, policy),
             audit=Audit(transaction, keeper),
+            policy=policy,
         )
 
 

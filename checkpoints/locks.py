@@ -3,9 +3,9 @@
 A transaction that changes anything about an incident (its status and epoch, its evidence and timeline, its
 approvals and their decisions) first takes that incident's row; what it reads after that is the latest.
 Deliveries wait for each other, because two may open the same incident. Setting a stop waits for the claims
-in flight, and they for it. Whoever appends to the audit waits for whoever did before. Each transaction takes
-incidents first, in the order of their ids, then the stops, and the audit last, so that no two can wait for
-each other.
+in flight, and they for it. Whoever spends from a budget of the policy, or appends to the audit, waits for
+whoever did before. Each transaction takes incidents first, in the order of their ids, then the stops, then
+the budgets, and the audit last, so that no two can wait for each other.
 
 SQLite needs none of this: `BEGIN IMMEDIATE` lets one transaction in at a time.
 """
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkpoints.tables import ApprovalRow, IncidentRow
 
 MIGRATION = 7_210_001
-_INTAKE, _STOPS, _AUDIT = 7_210_002, 7_210_003, 7_210_004
+_INTAKE, _STOPS, _AUDIT, _BUDGETS = 7_210_002, 7_210_003, 7_210_004, 7_210_006
 _Use = Literal["set", "obey"]
 
 
@@ -48,6 +48,11 @@ async def hold_stops(session: AsyncSession, use: _Use) -> None:
     """Let nobody set a stop while a transaction obeys those that it has read, or the other way round."""
     lock = "pg_advisory_xact_lock" if use == "set" else "pg_advisory_xact_lock_shared"
     await _advise(session, lock, _STOPS)
+
+
+async def hold_budgets(session: AsyncSession) -> None:
+    """Let nobody else spend from a budget until this transaction ends: what was counted then still holds."""
+    await _advise(session, "pg_advisory_xact_lock", _BUDGETS)
 
 
 async def hold_audit(session: AsyncSession) -> None:

@@ -6,9 +6,9 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit
-from checkpoints.approvals import expire_approval, hold_approval, read_approval
+from checkpoints.approvals import expire_approval, hold_approval, note_decision, read_approval
 from checkpoints.database import Transaction
-from checkpoints.decisions import AlreadyDecided, ApprovalGone, note_decision
+from checkpoints.decisions import AlreadyDecided, ApprovalGone
 from checkpoints.tables import ApprovalRow, IncidentRow
 from graph.incident import ACTIVE
 from graph.proposal import Approval

@@ -125,11 +125,14 @@ class ApprovalRow(Base):
     quorum: Mapped[int]
     requested_by: Mapped[str] = mapped_column(String(255), default="")
     own_approval: Mapped[bool] = mapped_column(default=True)
+    rule: Mapped[str] = mapped_column(String(64), default="")
+    approvers: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime]
     decide_by: Mapped[datetime]
     execute_within_seconds: Mapped[float]
     execute_by: Mapped[datetime | None]
     claim_epoch: Mapped[int | None]
+    claimed_at: Mapped[datetime | None] = mapped_column(index=True)
     superseded_by: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str] = mapped_column(Text, default="")
 

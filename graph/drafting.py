@@ -3,12 +3,12 @@
 The agent's own candidates and a person's edits go this way alike.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from graph.diagnosis import Candidate
 from graph.identifiers import new_id
-from graph.planning import Windows, plan_restoration, plan_undo, plan_verification
-from graph.policy import VERSION, refuse_call, refuse_change
+from graph.planning import plan_restoration, plan_undo, plan_verification
+from graph.policy import BUILT_IN, Change, Policy, assess_risk, refuse_call, refuse_change
 from graph.ports import Actuator, Observer
 from graph.proposal import Proposal
 from graph.targets import Target
@@ -26,7 +26,7 @@ class Drafter:
 
     observer: Observer
     actuator: Actuator
-    windows: Windows = field(default_factory=Windows)
+    policy: Policy = BUILT_IN
 
     async def draft(
         self, candidate: Candidate, *, incident_id: str, summary: str, approval_id: str = ""
@@ -36,10 +36,10 @@ class Drafter:
         preview = await self._preview(candidate, approval_id)
         target = Target(kind=preview.kind, namespace=preview.arguments.namespace, name=preview.arguments.name)
         if candidate.purpose == "undo":
-            plan = plan_restoration(target, self.windows)
+            plan = plan_restoration(target, self.policy.verification)
         else:
-            plan = await plan_verification(self.observer, target, preview.uid, self.windows)
-        return Proposal(
+            plan = await plan_verification(self.observer, target, preview.uid, self.policy.verification)
+        proposal = Proposal(
             id=approval_id,
             incident_id=incident_id,
             purpose=candidate.purpose,
@@ -54,11 +54,12 @@ class Drafter:
             risk=candidate.risk,
             verification_plan=plan,
             undo_plan=plan_undo(preview),
-            policy_version=VERSION,
+            policy_version=self.policy.version,
         )
+        return proposal.model_copy(update={"risk": assess_risk(Change.of(proposal), self.policy)})
 
     async def _preview(self, candidate: Candidate, approval_id: str) -> Preview:
-        if refusal := refuse_call(candidate.call):
+        if refusal := refuse_call(candidate.call, self.policy):
             raise Refused(f"the policy refuses the patch: {refusal}")
         try:
             preview = await self.actuator.preview(candidate.call, approval_id)
@@ -68,6 +69,6 @@ class Drafter:
             raise Refused(f"the API server refuses the patch: {error}") from error
         if preview.is_void:
             raise Refused("the patch would change nothing")
-        if refusal := refuse_change(preview.before, preview.diff):
+        if refusal := refuse_change(preview.kind, preview.before, preview.diff, self.policy):
             raise Refused(f"the policy refuses the patch: {refusal}")
         return preview

@@ -10,7 +10,7 @@ from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, Propos
 from graph.identifiers import new_id
 from graph.incident import Ending
 from graph.journal import Journal
-from graph.policy import refuse_read
+from graph.policy import BUILT_IN, Policy, refuse_read
 from graph.ports import Case, IncidentLedger, Mind, Reader
 from graph.state import IncidentState, RunContext
 from graph.targets import find_target
@@ -28,6 +28,7 @@ class Investigation:
     incidents: IncidentLedger
     reader: Reader
     mind: Mind
+    policy: Policy = BUILT_IN
     most_steps: int = 20
     most_looks: int = 4
 
@@ -107,7 +108,7 @@ class Investigation:
         return thought
 
     async def _read(self, call: ReadCall, offer: ToolOffer | None) -> ToolResult:
-        if refusal := refuse_read(offer, call.arguments):
+        if refusal := refuse_read(offer, call.arguments, self.policy):
             return ToolResult(text=refusal, is_error=True)
         result = await self.reader.call(call.server, call.tool, call.arguments)
         if result.is_unanswered:

@@ -1,13 +1,13 @@
 """Plans that are approved together with a change: how it will be verified, and how to take it back."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import jsonpatch
 
 from graph.diagnosis import Candidate
+from graph.policy.document import VerificationWindows
 from graph.ports import Observer
 from graph.proposal import Predicate, UndoPlan, VerificationPlan
 from graph.targets import Target
@@ -25,17 +25,8 @@ class OtherCluster(AlertmendError):
     """The reader's credential and the writer's lead to different clusters."""
 
 
-@dataclass(frozen=True)
-class Windows:
-    """How long health must last to count, at least and at most, and how long to wait for it; in seconds."""
-
-    stable_seconds: float = 60.0
-    longest_stable_seconds: float = 300.0
-    budget_seconds: float = 600.0
-
-
 async def plan_verification(
-    observer: Observer, workload: Target, uid: str, windows: Windows
+    observer: Observer, workload: Target, uid: str, windows: VerificationWindows
 ) -> VerificationPlan:
     """Return what must hold for the workload after a change, or raise `OtherCluster`.
 
@@ -49,26 +40,24 @@ async def plan_verification(
     labels = document["spec"]["template"]["metadata"].get("labels") or {}
     services = await observer.list("Service", workload.namespace)
     matching = tuple(sorted(item["metadata"]["name"] for item in services if selects(item, labels)))
-    window = min(
-        max(windows.stable_seconds, 2 * longest_crashed_life(pods)),
-        max(windows.stable_seconds, windows.longest_stable_seconds),
-    )
+    least, most = windows.window.total_seconds(), windows.longest_window.total_seconds()
+    window = min(max(least, 2 * longest_crashed_life(pods)), max(least, most))
     return VerificationPlan(
         workload=workload,
         predicates=(*_WORKLOAD_PREDICATES, "endpoints_present") if matching else _WORKLOAD_PREDICATES,
         window_seconds=window,
-        budget_seconds=max(windows.budget_seconds, 2 * window),
+        budget_seconds=max(windows.budget.total_seconds(), 2 * window),
         services=matching,
     )
 
 
-def plan_restoration(workload: Target, windows: Windows) -> VerificationPlan:
+def plan_restoration(workload: Target, windows: VerificationWindows) -> VerificationPlan:
     """Return how an undo is verified: the old values are back, whether or not they are healthy."""
     return VerificationPlan(
         workload=workload,
         predicates=("in_place", "observed_generation"),
         window_seconds=0,
-        budget_seconds=windows.budget_seconds,
+        budget_seconds=windows.budget.total_seconds(),
     )
 
 

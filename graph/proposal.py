@@ -98,12 +98,15 @@ def _unstamped(diff: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
 
 
 class Terms(_Frozen):
-    """What the policy asks of a decision: `quorum` distinct approvers, and the two expiries.
+    """What a rule of the policy asks of a decision: `quorum` distinct approvers, and the two expiries.
 
+    `approvers` are names and `role:approver` or `role:admin`; none means whoever has one of these roles.
     `own_approval` says whether the person who edited a proposal may be one of its approvers.
     """
 
+    rule: str = ""
     quorum: int = Field(default=1, ge=1)
+    approvers: tuple[str, ...] = ()
     own_approval: bool = True
     decide_within: timedelta = timedelta(hours=4)
     execute_within: timedelta = timedelta(minutes=30)
@@ -129,6 +132,10 @@ class Approval(_Frozen):
     """Who edited it into what it is; empty for the agent's own proposal."""
     own_approval: bool = True
     """Whether that person may be one of its approvers."""
+    rule: str = ""
+    """The rule of the policy whose terms these are; empty where they are older than such rules."""
+    approvers: tuple[str, ...] = ()
+    """Who may approve: names, `role:approver` or `role:admin`; empty for whoever has one of these roles."""
     decisions: tuple[Decision, ...]
     created_at: datetime
     decide_by: datetime
@@ -141,6 +148,12 @@ class Approval(_Frozen):
     def id(self) -> str:
         """The approval's id."""
         return self.proposal.id
+
+    def may_be_approved_by(self, name: str, role: str) -> bool:
+        """Whether its terms let a person approve, of this name and the role `approver` or `admin`."""
+        roles = {"admin": {"role:admin", "role:approver"}, "approver": {"role:approver"}}.get(role, set())
+        names = set() if name.startswith("role:") else {name}
+        return not self.approvers or bool((names | roles) & set(self.approvers))
 
 
 def canonical_json(document: Any) -> str:

@@ -1,6 +1,6 @@
 """The second half of a run: propose one exact change, wait for a person, have it applied. One gate each."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ from graph.drafting import Drafter, Refused
 from graph.incident import Ending
 from graph.interrupts import describe_pause
 from graph.journal import Journal
+from graph.policy import BUILT_IN, Change, Policy, find_terms
 from graph.ports import Actuator, ApprovalLedger, Desk, IncidentLedger
-from graph.proposal import Approval, Terms
+from graph.proposal import Approval
 from graph.state import IncidentState, RunContext
 from tools.executor import Outcome
 from tools.patch import APPROVAL_ANNOTATION
@@ -31,7 +32,7 @@ class Remediation:
     approvals: ApprovalLedger
     drafter: Drafter | None
     actuator: Actuator | None
-    terms: Terms = field(default_factory=Terms)
+    policy: Policy = BUILT_IN
     desk: Desk | None = None
     """Who takes answers to a pause; None in the service, where they are ignored."""
     most_rounds: int = 3
@@ -60,7 +61,8 @@ class Remediation:
         except Refused as refusal:
             await journal.failed(str(refusal))
             return {**tried, "setbacks": (*state.setbacks, str(refusal))}
-        approval = await self.approvals.propose(proposal, journal.epoch, self.terms)
+        terms = find_terms(Change.of(proposal), self.policy).terms
+        approval = await self.approvals.propose(proposal, journal.epoch, terms)
         await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
         return {**tried, "approval_id": approval.id, "digest": approval.digest}
 

@@ -7,7 +7,7 @@ from graph.diagnosis import CallTools, Candidate, Diagnosis, HandOver, ProposePa
 from graph.model.answers import MOST_CALLS, Answer, AskedCall, validate
 from graph.model.documents import Unusable
 from graph.model.grounding import find_ground
-from graph.policy import refuse_call, refuse_read
+from graph.policy import Policy, refuse_call, refuse_read
 from graph.ports import Case
 from graph.targets import Target
 from tools.errors import UnknownKind
@@ -24,6 +24,7 @@ class Judge:
 
     case: Case
     offers: Mapping[str, ToolOffer]
+    policy: Policy
 
     def accept(self, answer: Answer) -> Step:
         """Return the step that an answer stands for. Raises `Unusable`."""
@@ -62,7 +63,7 @@ class Judge:
                 f"{asked.tool[:80]!r} can't be called here. These can: {', '.join(self.offers)}. "
                 "To change something, use propose_patch"
             )
-        if refusal := refuse_read(offer, asked.arguments):
+        if refusal := refuse_read(offer, asked.arguments, self.policy):
             raise Unusable(refusal)
         return ReadCall(tool=asked.tool, arguments=asked.arguments, reason=reason, server=offer.server)
 
@@ -93,7 +94,7 @@ class Judge:
         )
 
     def _require_proposable(self, call: PatchArguments) -> None:
-        if refusal := refuse_call(call):
+        if refusal := refuse_call(call, self.policy):
             raise Unusable(f"this can't be proposed: {refusal}")
         if call.namespace != self.case.target.namespace:
             raise Unusable(

@@ -15,6 +15,7 @@ from graph.model.judge import Judge
 from graph.model.offers import as_function, choose_offers, list_signatures
 from graph.model.prompts import PROMPT_VERSION, TEXTS, Language
 from graph.model.replies import echo, read_reply
+from graph.policy import BUILT_IN, Policy
 from graph.ports import Case, ChatModel, Mind, Reader
 from tools.chat_model import Message, ModelUnavailable, Question, Reply
 from tools.errors import AlertmendError
@@ -51,21 +52,28 @@ class _GivenUp(AlertmendError):
 class ModelMind:
     """A mind that asks a model. `runbooks` take over for good where the model fails in an incident."""
 
-    def __init__(
-        self, model: ChatModel, reader: Reader, runbooks: Mind, bounds: Bounds, language: Language = "en"
+    def __init__(  # noqa: PLR0913, PLR0917 -- its collaborators
+        self,
+        model: ChatModel,
+        reader: Reader,
+        runbooks: Mind,
+        bounds: Bounds,
+        language: Language = "en",
+        policy: Policy = BUILT_IN,
     ) -> None:
         self._model = model
         self._reader = reader
         self._runbooks = runbooks
         self._bounds = bounds
         self._language = language
+        self._policy = policy
 
     async def decide(self, case: Case) -> Thought:
         """Return the next step. An answer that can't be used is told back once."""
         if case.memory.given_up:
             return await self._leave_to_runbooks(case, case.memory)
-        offers = choose_offers(await self._reader.offers())
-        decision = _Decision(self._model, self._bounds, self._language, case, offers)
+        offers = choose_offers(await self._reader.offers(), self._policy)
+        decision = _Decision(self._model, self._bounds, self._language, case, offers, self._policy)
         try:
             step = await decision.reach()
         except _GivenUp as why:
@@ -88,24 +96,25 @@ class ModelMind:
 class _Decision:
     """One decision in the making: the conversation so far, what it has cost, and what was wrong in it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- its collaborators
         self,
         model: ChatModel,
         bounds: Bounds,
         language: Language,
         case: Case,
         offers: Mapping[str, ToolOffer],
+        policy: Policy,
     ) -> None:
         self.memory = case.memory
         self.complaints: list[str] = []
         self._model = model
         self._bounds = bounds
         self._words = TEXTS[language]
-        self._judge = Judge(case, offers)
+        self._judge = Judge(case, offers, policy)
         # before anything was read, there is nothing to conclude from
         deciding = DECIDING if self._judge.has_looked else [one for one in DECIDING if one.name == HAND_OVER]
-        self._functions = (*map(as_function, offers.values()), *deciding)
-        tools = self._words["tools"].format(tools=list_signatures(offers))
+        self._functions = (*(as_function(offer, policy) for offer in offers.values()), *deciding)
+        tools = self._words["tools"].format(tools=list_signatures(offers, policy))
         self._conversation = [
             Message("system", f"{self._words['system']}\n{tools}"),
             Message("user", describe_case(case, language)),

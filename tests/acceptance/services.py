@@ -17,14 +17,19 @@ _POLL_SECONDS = 0.1
 ENDS = (
     "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed",
 )  # fmt: skip
+QUICK = "name: quick\nverification: {window: 2s, budget: 60s}\n"
+"""The built-in policy, but that nobody waits for a minute."""
 COMMAND = str(Path(sys.executable).parent / "alertmend")
 
 
 class ServiceProcess:
     """`alertmend serve` on a free port, with its files in `folder`; it can be started again after its end."""
 
-    def __init__(self, folder: Path, reader: Path, writer: Path | None, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, reader: Path, writer: Path | None, policy: str = QUICK, **environment: str
+    ) -> None:
         self._folder = folder
+        (folder / "policy.yaml").write_text(policy)
         tokens = TokenStore(folder / "tokens.json")
         self.tokens = {
             role: tokens.create(f"test-{role}", role) for role in ("ingest", "viewer", "approver", "admin")
@@ -37,8 +42,7 @@ class ServiceProcess:
             "ALERTMEND_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/alertmend.db",
             "ALERTMEND_TOKENS": str(folder / "tokens.json"),
             "ALERTMEND_PORT": "0",
-            "ALERTMEND_VERIFY_WINDOW": "2",
-            "ALERTMEND_VERIFY_BUDGET": "60",
+            "ALERTMEND_POLICY": str(folder / "policy.yaml"),
             **environment,
         }
         self.process: Process | None = None

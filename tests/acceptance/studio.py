@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.acceptance.services import QUICK
+
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.2
@@ -104,6 +106,7 @@ def log_of(folder: Path) -> str:
 async def _start(
     folder: Path, port: int, reader: Path, writer: Path, environment: dict[str, str]
 ) -> asyncio.subprocess.Process:
+    (folder / "policy.yaml").write_text(QUICK)
     command = Path(sys.executable).parent / "langgraph"
     options = ("dev", "--no-browser", "--no-reload", "--port", str(port))
     with (folder / "studio.log").open("wb") as log:
@@ -115,7 +118,7 @@ async def _start(
                 "NO_COLOR": "1", "LANGSMITH_TRACING": "false",
                 "KUBECONFIG": str(reader), "ALERTMEND_WRITE_KUBECONFIG": str(writer),
                 "ALERTMEND_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/service.db",
-                "ALERTMEND_VERIFY_WINDOW": "2", "ALERTMEND_VERIFY_BUDGET": "60", **environment,
+                "ALERTMEND_POLICY": str(folder / "policy.yaml"), **environment,
             },
         )  # fmt: skip
 

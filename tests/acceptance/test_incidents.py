@@ -19,6 +19,8 @@ from tests.acceptance.workloads import (
 )
 from tests.integration.clusters import ClusterUnderTest, Object, await_condition
 
+_HASTY = "name: hasty\nverification: {window: 2s, budget: 6s}\n"
+
 
 @pytest.fixture
 async def watch(cluster: ClusterUnderTest, tmp_path: Path) -> AsyncIterator[Watch]:
@@ -111,7 +113,7 @@ async def test_a_fix_that_does_not_help_is_taken_back_and_not_called_resolved(
     await cluster.apply(deployment(name, container, 1, needs_memory="8Gi"))
     await until_waiting(cluster, name, "CrashLoopBackOff")
 
-    async with watching(cluster, tmp_path, ALERTMEND_VERIFY_BUDGET="6") as watch:
+    async with watching(cluster, tmp_path, policy=_HASTY) as watch:
         incident_id = await watch.service.post_alert(body_for(name, "KubePodCrashLooping"))
         incident = await watch.service.decide_all(incident_id, "approve")
         report = await watch.service.report(incident_id)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from checkpoints.ledger import open_ledger
-from tests.acceptance.services import ServiceProcess
+from tests.acceptance.services import QUICK, ServiceProcess
 from tests.acceptance.workloads import real_body
 from tools.sandbox import SCENARIOS, SandboxCluster
 
@@ -19,7 +19,8 @@ async def broken(sandbox: SandboxCluster) -> SandboxCluster:
 async def test_a_proposal_that_nobody_decides_expires_and_changes_nothing(
     broken: SandboxCluster, tmp_path: Path
 ) -> None:
-    service = ServiceProcess(tmp_path, *broken.write_kubeconfigs(tmp_path), ALERTMEND_DECIDE_WITHIN="2")
+    policy = f"{QUICK}terms: [{{name: usual, decide_within: 2s}}]\n"
+    service = ServiceProcess(tmp_path, *broken.write_kubeconfigs(tmp_path), policy=policy)
     await service.start()
     incident_id = await service.post_alert(real_body())
     approval = await service.pending_approval(incident_id)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from graph.policy import READABLE, refuse_read, refuse_tool
+from graph.policy import BUILT_IN, refuse_read, refuse_tool
 from tests.acceptance.workloads import deployment, pods, until_waiting
 from tests.integration.clusters import ClusterUnderTest, await_condition
 from tests.integration.foreign_servers import go_entry, npm_entry, open_real_cluster
@@ -88,7 +88,7 @@ def asking(box: Toolbox, server: str, **always: Any) -> Ask:
     async def ask(tool: str, **arguments: Any) -> ToolResult:
         offers = {one.name: one for one in await box.offers() if one.server == server}
         wanted = always | arguments
-        assert refuse_read(offers.get(tool), wanted) is None
+        assert refuse_read(offers.get(tool), wanted, BUILT_IN) is None
         return await box.call(server, tool, wanted)
 
     return ask
@@ -111,7 +111,7 @@ def children(word: str) -> list[int]:
 async def test_npms_reads_are_on_the_list_and_everything_else_it_has_is_refused(box: Toolbox) -> None:
     offers = [one for one in await box.offers() if one.server == "npm"]
 
-    readable = {one.name for one in offers if refuse_tool(one) is None}
+    readable = {one.name for one in offers if refuse_tool(one, BUILT_IN) is None}
 
     assert readable == {
         "kubectl_get", "kubectl_describe", "kubectl_logs", "kubectl_rollout", "explain_resource",
@@ -122,8 +122,9 @@ async def test_npms_reads_are_on_the_list_and_everything_else_it_has_is_refused(
     for one in offers:
         if one.name in readable:
             known = set(one.input_schema.get("properties", {}))
-            assert known & READABLE[one.name], "the list knows this server's arguments"
-            assert {"context", "follow", "watch", "timeout", "verbs"} & (known & READABLE[one.name]) == set()
+            assert known & set(BUILT_IN.reads[one.name]), "the list knows this server's arguments"
+            harmful = {"context", "follow", "watch", "timeout", "verbs"}
+            assert harmful & known & set(BUILT_IN.reads[one.name]) == set()
 
 
 async def test_npm_reads_an_incident_and_credentials_stay_hidden(
@@ -240,17 +241,17 @@ async def test_npm_obeys_a_limit_of_its_tools_and_refuses_to_start_with_a_misspe
 async def test_the_go_servers_reads_are_on_the_list_and_it_never_shows_the_kubeconfig(box: Toolbox) -> None:
     offers = {one.name: one for one in await box.offers() if one.server == "go"}
 
-    readable = {name for name, one in offers.items() if refuse_tool(one) is None}
+    readable = {name for name, one in offers.items() if refuse_tool(one, BUILT_IN) is None}
 
     assert readable == {
         "events_list", "namespaces_list", "nodes_top", "pods_get", "pods_list", "pods_list_in_namespace",
         "pods_log", "pods_top", "resources_get", "resources_list",
     }  # fmt: skip
     assert offers["configuration_view"].read_only_hint
-    assert refuse_read(offers["configuration_view"], {})
+    assert refuse_read(offers["configuration_view"], {}, BUILT_IN)
     assert all(one.read_only_hint for one in offers.values()), "--read-only leaves nothing else"
     for name in readable:
-        assert set(offers[name].input_schema.get("properties", {})) == READABLE[name]
+        assert set(offers[name].input_schema.get("properties", {})) == set(BUILT_IN.reads[name])
 
 
 async def test_the_go_server_reads_an_incident_and_credentials_stay_hidden(

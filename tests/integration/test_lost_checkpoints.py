@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,14 @@ from graph.alerts import AlertGroup
 from graph.builder import build_graph
 from graph.incident import IncidentStatus
 from graph.nodes import Nodes
+from graph.policy import parse_policy
 from graph.proposal import Approval
 from tests.integration.clusters import await_condition
 from tests.integration.executions import Tamper, Trick
 from tests.unit.graph.test_alerts_and_targets import real_body
 from tools.sandbox import SCENARIOS, SandboxCluster
+
+_QUICK = parse_policy("name: quick\nverification: {window: 1s, budget: 30s}", "quick.yaml")
 
 Fits = Callable[[dict[str, Any]], Any]
 
@@ -82,9 +84,8 @@ async def scene(
         reader, writer = sandbox.write_kubeconfigs(tmp_path)
         settings = Settings(
             kubeconfig=reader, write_kubeconfig=writer, model=None, mcp_config=None,
-            verify_window=timedelta(seconds=1), verify_budget=timedelta(seconds=30),
         )  # fmt: skip
-        ledger = await stack.enter_async_context(open_ledger(url))
+        ledger = await stack.enter_async_context(open_ledger(url, policy=_QUICK))
         saver = await stack.enter_async_context(open_saver(url))
         loses: list[Fits] = []
         put = saver.aput

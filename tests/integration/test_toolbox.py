@@ -11,7 +11,7 @@ import pytest
 from mcp.server.lowlevel import Server
 from mcp.types import CallToolResult, TextContent, Tool, ToolAnnotations
 
-from graph.policy import refuse_read
+from graph.policy import BUILT_IN, refuse_read
 from tools import toolbox
 from tools.errors import ToolServerError
 from tools.mcp_config import read_mcp_config
@@ -131,10 +131,10 @@ async def test_a_lying_server_is_believed_only_where_the_file_trusts_it() -> Non
         offers = {one.name: one for one in await box.offers()}
 
     assert offers["drop_everything"].read_only_hint
-    assert refuse_read(offers["drop_everything"], {})
-    assert refuse_read(offers["kubectl_delete"], {})
-    assert refuse_read(offers["search_logs"], {"query": "error"}) is None
-    assert refuse_read(offers["search_metrics"], {})
+    assert refuse_read(offers["drop_everything"], {}, BUILT_IN)
+    assert refuse_read(offers["kubectl_delete"], {}, BUILT_IN)
+    assert refuse_read(offers["search_logs"], {"query": "error"}, BUILT_IN) is None
+    assert refuse_read(offers["search_metrics"], {}, BUILT_IN)
 
 
 async def test_a_server_that_does_not_start_is_left_out_told_of_once_and_does_not_stop_the_others(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from graph.policy import PATCHABLE_KINDS, refuse_call, refuse_change
+from graph.policy import BUILT_IN, refuse_call, refuse_change
 from tests.acceptance.diagnoses import diagnosing
 from tools.sandbox import SCENARIOS
 
@@ -54,9 +54,8 @@ async def test_a_weak_model_stays_within_its_bounds(scenario: str, tmp_path: Pat
         for approval in approvals:
             call = approval.proposal.arguments
             assert call.namespace == "default"
-            assert call.resource_type.lower() in PATCHABLE_KINDS
-            assert refuse_call(call) is None
-            assert refuse_change({}, approval.proposal.diff) is None
+            assert refuse_call(call, BUILT_IN) is None
+            assert refuse_change(approval.proposal.target.kind, {}, approval.proposal.diff, BUILT_IN) is None
         if incident.diagnosis:
             assert set(incident.diagnosis.evidence) <= {piece.id for piece in evidence}
 

@@ -15,6 +15,7 @@ from api.tokens import Role, TokenStore
 from checkpoints.ledger import Ledger, open_ledger
 from graph.alerts import AlertGroup
 from graph.identifiers import new_id
+from graph.policy import BUILT_IN, Policy
 from graph.proposal import Proposal, Terms, UndoPlan, VerificationPlan
 from graph.targets import Target
 from tools.diffing import FieldChange
@@ -103,19 +104,19 @@ def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:
             workload=_TARGET, predicates=("rollout_complete",), window_seconds=60, budget_seconds=600
         ),
         undo_plan=UndoPlan(summary="Set the image back to nginx:1.25-", call=None),
-        policy_version="builtin-1",
+        policy_version=BUILT_IN.version,
     )
 
 
 @asynccontextmanager
-async def open_house(folder: Path, database_url: str = "") -> AsyncIterator[House]:
+async def open_house(folder: Path, database_url: str = "", policy: Policy = BUILT_IN) -> AsyncIterator[House]:
     """Open a ledger and a token file in the folder, with five people, and the app before them."""
     store = TokenStore(folder / "tokens.json")
     tokens = {name: store.create(name, role) for name, role in PEOPLE.items()}
     woken: list[str] = []
     retried: list[tuple[str, str]] = []
     url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
-    async with open_ledger(url, folder / "audit.key") as ledger:
+    async with open_ledger(url, folder / "audit.key", policy) as ledger:
 
         async def retry(incident_id: str, by: str) -> None:
             await ledger.incidents.retry(incident_id, by, afresh=False)

@@ -24,7 +24,7 @@ from api.schemas import (
 )
 from checkpoints.chain import Verification
 from checkpoints.intake import Receipt
-from checkpoints.stops import KillSwitch
+from checkpoints.stops import KillSwitch, WriteStanding
 from graph.alerts import AlertGroup
 from tests.integration.rest.house import House
 
@@ -115,6 +115,7 @@ def test_every_path_but_health_asks_for_the_bearer_token(document: dict[str, Any
         (Verification, examples.AUDIT_VERIFICATION),
         (FreezeBody, examples.FREEZE_BODY),
         (FreezeList, examples.FREEZES),
+        (WriteStanding, examples.POLICY),
         (Caller, examples.CALLER),
         (list[Problem], examples.PROBLEMS),
     ],

@@ -55,7 +55,7 @@ def test_the_service_starts_from_nothing(empty_house: Path) -> None:
     assert settings.kubeconfig is None
     assert settings.write_kubeconfig is None
     assert settings.is_loopback
-    assert settings.verify_window == timedelta(seconds=60)
+    assert settings.model_timeout == timedelta(seconds=60)
 
 
 def test_a_kubeconfig_at_home_is_found(empty_house: Path) -> None:
@@ -78,17 +78,17 @@ def test_the_environment_wins_over_the_file(empty_house: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("given", ["90", "PT90S", "00:01:30"])
 def test_durations_are_seconds_or_iso_8601(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_VERIFY_WINDOW", given)
+    monkeypatch.setenv("ALERTMEND_MODEL_TIMEOUT", given)
 
-    assert load_settings().verify_window == timedelta(seconds=90)
+    assert load_settings().model_timeout == timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("ALERTMEND_PORT", "many"),
-        ("ALERTMEND_VERIFY_WINDOW", "0"),
-        ("ALERTMEND_DECIDE_WITHIN", "-5"),
+        ("ALERTMEND_MODEL_TIMEOUT", "0"),
+        ("ALERTMEND_MODEL_BUDGET", "-5"),
         ("ALERTMEND_DATABASE_URL", "mysql://db/alertmend"),
         ("KUBECONFIG", "/a:/b"),
     ],

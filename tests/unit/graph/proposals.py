@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from graph.policy import BUILT_IN
 from graph.proposal import Proposal, UndoPlan, VerificationPlan
 from graph.targets import Target
 from tools.diffing import FieldChange
@@ -42,6 +43,6 @@ def make_proposal(**changes: Any) -> Proposal:
             workload=WEB, predicates=("rollout_complete",), window_seconds=60, budget_seconds=600
         ),
         "undo_plan": UndoPlan(summary="image back to 'nginx:1.25-'", call=None),
-        "policy_version": "builtin-1",
+        "policy_version": BUILT_IN.version,
     }
     return Proposal.model_validate(fields | changes)

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from graph.alerts import AlertGroup
 from graph.diagnosis import CallTools, Evidence, LookAgain, ReadCall, Step, Thought
 from graph.investigation import Investigation
+from graph.policy import BUILT_IN
 from graph.ports import Case, IncidentLedger, Reader
 from graph.routing import after_analysis
 from graph.state import IncidentState, RunContext
@@ -45,7 +46,7 @@ class Notebook:
 
 def investigate(step: Step, **bounds: int) -> Investigation:
     ledger = cast("IncidentLedger", Notebook())
-    return Investigation(ledger, cast("Reader", None), Stubborn(step), **bounds)
+    return Investigation(ledger, cast("Reader", None), Stubborn(step), BUILT_IN, **bounds)
 
 
 async def run_until_ended(node: Investigation) -> tuple[IncidentState, int]:

@@ -1,16 +1,26 @@
 """The built-in policy: whatever isn't known is refused."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from graph.policy import READABLE, refuse_call, refuse_change, refuse_read, refuse_tool
+from graph.policy import BUILT_IN
+from graph.policy import refuse_call as refuse_call_under
+from graph.policy import refuse_change as refuse_change_under
+from graph.policy import refuse_read as refuse_read_under
+from graph.policy import refuse_tool as refuse_tool_under
 from tools.diffing import FieldChange
 from tools.patch import PatchArguments
 from tools.toolbox import OWN_SERVER, ToolOffer
 
 BEFORE = {"metadata": {"name": "web"}}
 CONTAINER = "spec.template.spec.containers[nginx]"
+
+refuse_call = partial(refuse_call_under, policy=BUILT_IN)
+refuse_change = partial(refuse_change_under, "Deployment", policy=BUILT_IN)
+refuse_read = partial(refuse_read_under, policy=BUILT_IN)
+refuse_tool = partial(refuse_tool_under, policy=BUILT_IN)
 
 
 def call(**changes: Any) -> PatchArguments:
@@ -124,7 +134,7 @@ def test_some_tools_say_that_they_only_read_and_are_refused_even_to_a_trusted_se
     assert refuse_read(offer(tool, hint=True, trusted=True), {})
 
 
-@pytest.mark.parametrize("tool", sorted(READABLE))
+@pytest.mark.parametrize("tool", sorted(BUILT_IN.reads))
 def test_every_listed_tool_is_shown_whatever_its_server_says_of_it(tool: str) -> None:
     assert refuse_tool(offer(tool)) is None
 

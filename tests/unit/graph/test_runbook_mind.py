@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall
-from graph.policy import refuse_call, refuse_read
+from graph.policy import BUILT_IN, refuse_call, refuse_read
 from graph.runbooks import RunbookMind
 from graph.targets import Target
 from tests.unit.graph.runbook_cases import POD, SHOP, MadeUpCluster, alert_about, decide, load, play, running
@@ -54,7 +54,9 @@ async def test_questions_are_few_never_repeated_and_read_only() -> None:
     assert len(calls) == len(set(calls))
     assert len(asked) <= 5
     assert all(len(step.calls) <= 8 for step in asked)
-    assert not any(refuse_read(own(call.tool), call.arguments) for step in asked for call in step.calls)
+    assert not any(
+        refuse_read(own(call.tool), call.arguments, BUILT_IN) for step in asked for call in step.calls
+    )
     assert {"kubectl_logs", "kubectl_describe"} <= {tool for tool, _ in calls}
 
 
@@ -237,7 +239,7 @@ async def test_whatever_is_twisted_in_real_evidence_proposals_stay_within_the_al
 
 def _assert_harmless(step: ProposePatch) -> None:
     call = step.candidate.call
-    assert refuse_call(call) is None
+    assert refuse_call(call, BUILT_IN) is None
     assert isinstance(call.patch_data, dict)
     assert list(call.patch_data) == ["spec"]
     assert list(call.patch_data["spec"]) == ["template"]

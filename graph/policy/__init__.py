@@ -1,0 +1,40 @@
+"""What may be read and changed, who decides about it, and when nothing is written.
+
+A file may say so (`document`); what the code refuses whatever a file says stands in `floor`.
+"""
+
+from graph.policy.conditions import Change
+from graph.policy.document import BUILT_IN, AutoApproval, Policy, TermsRule
+from graph.policy.explanation import Explanation, explain_patch, explain_read
+from graph.policy.floor import EXECUTABLE_TOOL
+from graph.policy.freezes import find_freeze
+from graph.policy.patching import find_gitops_owner, refuse_call, refuse_change, refuse_object
+from graph.policy.reading import refuse_read, refuse_tool
+from graph.policy.ruling import POLICY_PREFIX, assess_risk, find_auto_approval, find_terms
+from graph.policy.text import PolicyUnusable, parse_policy, spell_policy
+
+__all__ = [
+    "BUILT_IN",
+    "EXECUTABLE_TOOL",
+    "POLICY_PREFIX",
+    "AutoApproval",
+    "Change",
+    "Explanation",
+    "Policy",
+    "PolicyUnusable",
+    "TermsRule",
+    "assess_risk",
+    "explain_patch",
+    "explain_read",
+    "find_auto_approval",
+    "find_freeze",
+    "find_gitops_owner",
+    "find_terms",
+    "parse_policy",
+    "refuse_call",
+    "refuse_change",
+    "refuse_object",
+    "refuse_read",
+    "refuse_tool",
+    "spell_policy",
+]

@@ -1,0 +1,150 @@
+"""What the policy says about one call, before anybody makes it: for whoever writes a policy, or wonders."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from graph.diagnosis import Grounding
+from graph.policy.conditions import Change
+from graph.policy.document import Policy
+from graph.policy.floor import EXECUTABLE_TOOL
+from graph.policy.freezes import find_freeze
+from graph.policy.patching import refuse_call, refuse_change, workload_kind
+from graph.policy.reading import refuse_read
+from graph.policy.ruling import assess_risk, find_terms, match_auto_approval
+from graph.proposal import Purpose, Risk
+from tools.diffing import FieldChange
+from tools.patch import APPROVAL_PATH, PatchArguments
+from tools.toolbox import OWN_SERVER, ToolOffer
+
+
+class Ruling(BaseModel):
+    """Who decides about a change, within which time; durations are seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fields: tuple[str, ...]
+    grounding: Grounding
+    risk: Risk
+    raised_by: tuple[str, ...]
+    terms: str
+    quorum: int
+    approvers: tuple[str, ...]
+    own_approval: bool
+    decide_within: float
+    execute_within: float
+    window: float
+    auto_approved_by: str | None
+    stopped_by: str | None
+    """What would stop it now: by the policy's freezes alone, or (`service_asked`) by the service's word."""
+    service_asked: bool = False
+
+
+class Explanation(BaseModel):
+    """What the policy makes of a call. `reason` says why it is refused; a `ruling` is there for a change."""
+
+    model_config = ConfigDict(frozen=True)
+
+    policy: str
+    tool: str
+    effect: Literal["reads", "changes", "refused"]
+    reason: str = ""
+    ruling: Ruling | None = None
+
+
+def explain_read(tool: str, arguments: Mapping[str, Any], policy: Policy) -> Explanation:
+    """Return whether the diagnosis may make a call, of a server whose own word doesn't count."""
+    offer = ToolOffer(OWN_SERVER, tool, "", {}, False, False)
+    refusal = refuse_read(offer, arguments, policy)
+    effect: Literal["reads", "refused"] = "refused" if refusal else "reads"
+    return Explanation(policy=policy.version, tool=tool, effect=effect, reason=refusal or "")
+
+
+def explain_patch(  # noqa: PLR0913 -- what rules look at, by name
+    call: PatchArguments,
+    policy: Policy,
+    *,
+    grounding: Grounding,
+    risk: Risk,
+    purpose: Purpose = "fix",
+    diff: Sequence[FieldChange] | None = None,
+) -> Explanation:
+    """Return who decides about a patch. Without a dry-run's `diff`, its own text tells what it changes."""
+    kind = workload_kind(call.resource_type) or call.resource_type
+    changes = tuple(_fields_of(call)) if diff is None else tuple(diff)
+    paths = tuple(change.path for change in changes if change.path != APPROVAL_PATH)
+    refusal = refuse_call(call, policy) or refuse_change(kind, {}, changes, policy)
+    if not refusal and not paths:
+        refusal = "the patch would change nothing"
+    return _explain(Change(kind, call.namespace, paths, grounding, purpose, risk), refusal, policy)
+
+
+def _explain(change: Change, refusal: str | None, policy: Policy) -> Explanation:
+    if refusal:
+        return Explanation(policy=policy.version, tool=EXECUTABLE_TOOL, effect="refused", reason=refusal)
+    return Explanation(
+        policy=policy.version, tool=EXECUTABLE_TOOL, effect="changes", ruling=_rule(change, policy)
+    )
+
+
+def _rule(found: Change, policy: Policy) -> Ruling:
+    change = found.at_risk(assess_risk(found, policy))
+    terms = find_terms(change, policy)
+    automatic = match_auto_approval(change, policy)
+    frozen = find_freeze(policy.freezes, datetime.now(UTC))
+    return Ruling(
+        fields=change.fields,
+        grounding=change.grounding,
+        risk=change.risk,
+        raised_by=tuple(rule.name for rule in policy.risk if rule.when.fits(change)),
+        terms=terms.name,
+        quorum=terms.quorum,
+        approvers=terms.approvers or (),
+        own_approval=terms.own_approval,
+        decide_within=terms.decide_within.total_seconds(),
+        execute_within=terms.execute_within.total_seconds(),
+        window=policy.verification.window.total_seconds(),
+        auto_approved_by=automatic.name if automatic else None,
+        stopped_by=f"the policy's freeze {frozen.window.name}" if frozen else None,
+    )
+
+
+def _fields_of(call: PatchArguments) -> Iterator[FieldChange]:
+    if isinstance(call.patch_data, dict):
+        yield from _leaves("", call.patch_data)
+        return
+    for operation in call.patch_data:
+        if operation.get("op") != "test":
+            path = _dotted(str(operation.get("path", "")).split("/")[1:])
+            if operation.get("op") == "remove":
+                yield FieldChange(path=path, removed=True)
+            else:
+                yield from _leaves(path, operation.get("value"))
+
+
+def _leaves(path: str, value: Any) -> Iterator[FieldChange]:
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            yield from _leaves(_join(path, key), below)
+    elif isinstance(value, list) and value and all(isinstance(one, dict) and "name" in one for one in value):
+        for one in value:
+            named = {key: below for key, below in one.items() if key != "name"}
+            yield from _leaves(f"{path}[{one['name']}]", named)
+    else:
+        yield FieldChange(path=path, after=value, removed=value is None)
+
+
+def _join(path: str, key: str) -> str:
+    if "." in key or "/" in key:
+        return f'{path}["{key}"]'
+    return f"{path}.{key}" if path else key
+
+
+def _dotted(steps: Sequence[str]) -> str:
+    """Return a JSON pointer's steps as a path of a diff; an item is called by its position."""
+    path = ""
+    for step in (step.replace("~1", "/").replace("~0", "~") for step in steps):
+        path = f"{path}[{step}]" if step.isdecimal() or step == "-" else _join(path, step)
+    return path

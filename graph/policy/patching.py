@@ -1,0 +1,78 @@
+"""What may be changed at all, whoever proposes it; a person's approval doesn't override it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graph.policy.conditions import matches_any
+from graph.policy.document import Policy
+from graph.policy.fields import covers
+from graph.policy.floor import PROTECTED_NAMESPACES, WORKLOAD_KINDS, WorkloadKind, is_openable
+from tools.diffing import FieldChange
+from tools.errors import UnknownKind
+from tools.kinds import find_kind
+from tools.patch import APPROVAL_PATH, PatchArguments
+
+_GITOPS_KEYS = re.compile(
+    r"^(argocd\.argoproj\.io/|kustomize\.toolkit\.fluxcd\.io/|helm\.toolkit\.fluxcd\.io/|fluxcd\.io/)"
+)
+_FIXED_TAG = re.compile(r"^[^@]+:(?!latest$)[^:/]+$|@sha256:[0-9a-f]{64}$")
+
+
+def refuse_call(call: PatchArguments, policy: Policy) -> str | None:
+    """Return why a patch may not even be previewed, or None."""
+    if matches_any((*PROTECTED_NAMESPACES, *policy.protected_namespaces), call.namespace):
+        return f"namespace {call.namespace} is protected"
+    kind = workload_kind(call.resource_type)
+    if kind is None or not policy.patch.get(kind):
+        open_ones = ", ".join(one for one in WORKLOAD_KINDS if policy.patch.get(one)) or "nothing"
+        return f"a {call.resource_type} may not be changed, only {open_ones}"
+    return None
+
+
+def refuse_change(
+    kind: str, before: Mapping[str, Any], diff: Iterable[FieldChange], policy: Policy
+) -> str | None:
+    """Return why what the dry-run shows may not be done to this object, or None."""
+    fields = policy.patch.get(kind, ()) if kind in WORKLOAD_KINDS else ()
+    refusals = (_refuse_field(change, fields) for change in diff if change.path != APPROVAL_PATH)
+    return refuse_object(before) or next((refusal for refusal in refusals if refusal), None)
+
+
+def refuse_object(document: Mapping[str, Any]) -> str | None:
+    """Return why an object may not be changed as it stands, or None: somebody else would change it back."""
+    if owner := find_gitops_owner(document):
+        return f"the object is managed by GitOps ({owner}): a live patch would be reverted"
+    for reference in document.get("metadata", {}).get("ownerReferences") or []:
+        if reference.get("controller"):
+            return f"the object is controlled by {reference['kind']}/{reference['name']}: change that instead"
+    return None
+
+
+def find_gitops_owner(document: Mapping[str, Any]) -> str | None:
+    """Return the label or annotation by which Argo CD or Flux mark the object as theirs, or None."""
+    metadata = document.get("metadata", {})
+    keys = [*(metadata.get("labels") or {}), *(metadata.get("annotations") or {})]
+    return next((key for key in keys if _GITOPS_KEYS.match(key)), None)
+
+
+def workload_kind(resource_type: str) -> WorkloadKind | None:
+    """Return which patchable kind a name of a resource type stands for, or None."""
+    try:
+        kind = find_kind(resource_type).kind
+    except UnknownKind:
+        return None
+    return next((one for one in WORKLOAD_KINDS if one == kind), None)
+
+
+def _refuse_field(change: FieldChange, fields: Iterable[str]) -> str | None:
+    path = change.path
+    if not is_openable(path) or not any(covers(field, path) for field in fields):
+        return f"{path} isn't among the fields that may be changed"
+    if path.endswith(".image") and not _FIXED_TAG.search(str(change.after)):
+        return f"{change.after} is a floating tag: name a version"
+    if change.removed and re.search(r"Probe$|\.resources(\.limits(\..*)?)?$", path):
+        return f"removing {path} would only hide the symptom"
+    if path == "spec.replicas" and not change.after:
+        return "scaling to zero would only hide the symptom"
+    return None

@@ -1,0 +1,42 @@
+"""What the rules of a policy say about one change: its risk, who decides, whether the policy itself does."""
+
+from typing import get_args
+
+from graph.policy.conditions import Change
+from graph.policy.document import AutoApproval, Policy, TermsRule
+from graph.proposal import Proposal, Risk
+
+POLICY_PREFIX = "policy:"
+"""What the policy's own decisions are recorded by begins so, and no person's name may."""
+_RISKS: tuple[Risk, ...] = get_args(Risk)
+_GROUNDED = frozenset({"last_good_revision", "sibling", "same_object", "evidence", "estimate"})
+
+
+def assess_risk(change: Change, policy: Policy) -> Risk:
+    """Return the risk of a change: its own or a rule's, whichever is higher. A guess is always high."""
+    raised = [rule.at_least for rule in policy.risk if rule.when.fits(change)]
+    if change.grounding == "guess":
+        raised.append("high")
+    return max([change.risk, *raised], key=_RISKS.index)
+
+
+def find_terms(change: Change, policy: Policy) -> TermsRule:
+    """Return the first rule that fits; the last one fits every change."""
+    return next(rule for rule in policy.terms if rule.when is None or rule.when.fits(change))
+
+
+def find_auto_approval(proposal: Proposal, policy: Policy) -> AutoApproval | None:
+    """Return the rule by which the policy itself approves a proposal, or None.
+
+    Never a guess, never what a person wrote, and never under another policy than the proposal's own.
+    """
+    if proposal.policy_version != policy.version:
+        return None
+    return match_auto_approval(Change.of(proposal), policy)
+
+
+def match_auto_approval(change: Change, policy: Policy) -> AutoApproval | None:
+    """Return the first rule that approves a change, or None."""
+    if change.grounding not in _GROUNDED:
+        return None
+    return next((rule for rule in policy.auto_approve if rule.when.fits(change, every_field=True)), None)
