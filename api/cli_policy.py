@@ -14,7 +14,7 @@ from api.terminal import Format, Output, connect, show
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from graph.policy import Explanation, Policy
+    from graph.policy import Explanation, Policy, Ruling
     from tools.patch import PatchArguments
 
 _APPROVAL = "apr-"

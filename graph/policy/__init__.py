@@ -5,7 +5,7 @@ A file may say so (`document`); what the code refuses whatever a file says stand
 
 from graph.policy.conditions import Change
 from graph.policy.document import BUILT_IN, AutoApproval, Policy, TermsRule
-from graph.policy.explanation import Explanation, explain_patch, explain_read
+from graph.policy.explanation import Explanation, Ruling, explain_patch, explain_read
 from graph.policy.floor import EXECUTABLE_TOOL
 from graph.policy.freezes import find_freeze
 from graph.policy.patching import find_gitops_owner, refuse_call, refuse_change, refuse_object
@@ -22,6 +22,7 @@ __all__ = [
     "Explanation",
     "Policy",
     "PolicyUnusable",
+    "Ruling",
     "TermsRule",
     "assess_risk",
     "explain_patch",

@@ -169,7 +169,6 @@ class Policy(Section):
     terms: Annotated[
         tuple[TermsRule, ...],
         Field(
-            min_length=1,
             description="Who decides, how many, within which time: the first rule that fits. The last one "
             "has no `when`, so that every change falls under a rule.",
         ),
@@ -196,7 +195,7 @@ class Policy(Section):
     @field_validator("terms")
     @classmethod
     def _require_a_last_resort(cls, rules: tuple[TermsRule, ...]) -> tuple[TermsRule, ...]:
-        if rules[-1].when is not None:
+        if not rules or rules[-1].when is not None:
             raise ValueError("the last rule must have no `when`, so that every change falls under a rule")
         if unreachable := [rule.name for rule in rules[:-1] if rule.when is None]:
             raise ValueError(f"only the last rule may have no `when`: {', '.join(unreachable)} hides others")

@@ -132,7 +132,7 @@ def _leaves(path: str, value: Any) -> Iterator[FieldChange]:
         for one in value:
             named = {key: below for key, below in one.items() if key != "name"}
             yield from _leaves(f"{path}[{one['name']}]", named)
-    else:
+    elif path:
         yield FieldChange(path=path, after=value, removed=value is None)
 
 

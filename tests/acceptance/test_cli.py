@@ -17,12 +17,20 @@ from typing import get_args
 import pytest
 import uvicorn
 
-from api.cli_choices import ApprovalStatusName, AuditActionName, IncidentStatusName, ScenarioName
+from api.cli_choices import (
+    ApprovalStatusName,
+    AuditActionName,
+    GroundingName,
+    IncidentStatusName,
+    RiskName,
+    ScenarioName,
+)
 from api.cli_tokens import RoleName
 from api.tokens import TokenStore
 from checkpoints.audit import Action
+from graph.diagnosis import Grounding
 from graph.incident import Ending, IncidentStatus
-from graph.proposal import ApprovalStatus
+from graph.proposal import ApprovalStatus, Risk
 from tests.integration.audits import tamper
 from tests.integration.rest.house import PEOPLE, SEED, House, open_house
 from tools.sandbox import SCENARIOS
@@ -328,3 +336,5 @@ def test_the_commands_know_every_scenario_role_and_status() -> None:
     assert get_args(IncidentStatusName) == get_args(IncidentStatus)
     assert get_args(ApprovalStatusName) == get_args(ApprovalStatus)
     assert get_args(AuditActionName) == get_args(Action)
+    assert get_args(GroundingName) == get_args(Grounding)
+    assert get_args(RiskName) == get_args(Risk)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -105,6 +106,48 @@ async def test_what_was_stored_before_a_migration_is_there_after_it(empty_url: s
     evidence = Base.metadata.tables["evidence"]
     rows = await on(empty_url, lambda connection: connection.execute(select(evidence)).mappings().all())
     assert [(row["server"], row["text"]) for row in rows] == [("alertmend", "an answer")]
+
+
+async def test_approvals_from_before_the_policy_file_are_there_after_it(empty_url: str) -> None:
+    await on(empty_url, lambda connection: migrate(connection, "0003"))
+    await on(empty_url, _store_approvals)
+
+    await on(empty_url, migrate)
+
+    table = Base.metadata.tables["approvals"]
+    found = await on(empty_url, lambda one: one.execute(select(table).order_by(table.c.id)).mappings().all())
+    assert [(row["id"], row["rule"], row["approvers"]) for row in found] == [
+        ("apr-1", "", []),
+        ("apr-2", "", []),
+    ]
+    assert found[0]["claimed_at"] == datetime(2026, 11, 24, 8, tzinfo=UTC)
+    assert found[1]["claimed_at"] is None
+
+
+def _store_approvals(connection: Connection) -> None:
+    connection.execute(
+        text(
+            'INSERT INTO incidents (id, status, alertname, severity, target_key, "group", reason, advice,'
+            " run_epoch, thread, created_at, updated_at)"
+            " VALUES ('inc-1', 'open', 'a', 'b', 'c', '{}', '', '[]', 0, 1, '2026-11-24', '2026-11-24')"
+        )
+    )
+    for number in (1, 2):
+        connection.execute(
+            text(
+                "INSERT INTO approvals (id, incident_id, status, namespace, digest, proposal, quorum,"
+                " requested_by, own_approval, created_at, decide_by, execute_within_seconds, outcome)"
+                f" VALUES ('apr-{number}', 'inc-1', 'applied', 'default', 'd', '{{}}', 1, '', true,"
+                " '2026-11-24', '2026-11-24', 1800, '')"
+            )
+        )
+    connection.execute(
+        text(
+            "INSERT INTO intents (approval_id, attempt, epoch, resource_version, generation, at) VALUES"
+            " ('apr-1', 2, 1, '7', 1, '2026-11-24 09:00:00+00:00'),"
+            " ('apr-1', 1, 1, '7', 1, '2026-11-24 08:00:00+00:00')"
+        )
+    )
 
 
 def _store_evidence(connection: Connection) -> None:

@@ -1,0 +1,85 @@
+"""The policy over REST: who may approve, what stops it, and which policy is in force."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from graph.policy import parse_policy
+from tests.integration.rest.house import House, open_house
+
+POLICY = parse_policy(
+    "name: strict\nfreezes: [{name: forever, start: 2020-01-01, end: 2120-01-01, reason: we moved on}]",
+    "policy.yaml",
+)
+
+
+@pytest.fixture
+async def frozen(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path, policy=POLICY) as house:
+        yield house
+
+
+async def test_who_is_not_among_the_approvers_gets_403_with_their_names(house: House) -> None:
+    proposal = await house.propose(rule="few", approvers=("bob", "role:admin"))
+    path, body = f"/v1/approvals/{proposal.id}/approve", {"digest": proposal.digest}
+
+    refused = await house.client.post(path, json=body, headers=house.as_("alice"))
+    by_role = await house.client.post(path, json=body, headers=house.as_("admin"))
+
+    assert refused.status_code == 403
+    assert refused.json()["type"] == "urn:alertmend:problem:not-an-approver"
+    assert "rule few names bob, role:admin" in refused.json()["detail"]
+    assert refused.json()["approval"]["approvers"] == ["bob", "role:admin"]
+    assert by_role.status_code == 201
+    assert by_role.json()["status"] == "approved"
+
+
+async def test_a_quorum_takes_distinct_people(house: House) -> None:
+    proposal = await house.propose(quorum=2)
+    path, body = f"/v1/approvals/{proposal.id}/approve", {"digest": proposal.digest}
+
+    first = await house.client.post(path, json=body, headers=house.as_("alice"))
+    again = await house.client.post(path, json=body, headers=house.as_("alice"))
+    second = await house.client.post(path, json=body, headers=house.as_("bob"))
+
+    assert [answer.status_code for answer in (first, again, second)] == [201, 200, 201]
+    assert [answer.json()["status"] for answer in (first, again, second)] == [
+        "pending",
+        "pending",
+        "approved",
+    ]
+
+
+async def test_a_freeze_of_the_policy_answers_423_and_lets_reject(frozen: House) -> None:
+    proposal = await frozen.propose()
+    path, body = f"/v1/approvals/{proposal.id}", {"digest": proposal.digest}
+
+    refused = await frozen.client.post(f"{path}/approve", json=body, headers=frozen.as_("alice"))
+    rejected = await frozen.client.post(f"{path}/reject", json={"reason": "no"}, headers=frozen.as_("alice"))
+
+    assert refused.status_code == 423
+    assert "the policy's freeze forever" in refused.json()["detail"]
+    assert rejected.status_code == 201
+
+
+async def test_freezes_of_both_kinds_are_listed_and_told_apart(frozen: House) -> None:
+    window = {"starts_at": "2100-01-01T00:00:00Z", "ends_at": "2100-01-02T00:00:00Z", "reason": "party"}
+    added = await frozen.client.post("/v1/freezes", json=window, headers=frozen.as_("admin"))
+
+    listed = (await frozen.client.get("/v1/freezes", headers=frozen.as_("viewer"))).json()["items"]
+
+    assert [(one["id"], one["source"], one["reason"]) for one in listed] == [
+        ("policy:forever", "policy", "we moved on"),
+        (added.json()["id"], "ledger", "party"),
+    ]
+
+
+async def test_viewers_read_which_policy_is_in_force_and_what_stops_writes(frozen: House) -> None:
+    answer = await frozen.client.get("/v1/policy", headers=frozen.as_("viewer"))
+    unknown = await frozen.client.get("/v1/policy")
+
+    assert answer.json()["policy_version"] == POLICY.version
+    assert "forever" in answer.json()["stopped_by"]
+    assert answer.json()["writes_last_hour"] == 0
+    assert unknown.status_code == 401

@@ -1,0 +1,165 @@
+"""The rules of a policy: which risk, whose decision, and when the policy itself decides."""
+
+import pytest
+
+from graph.policy import BUILT_IN, Change, Policy, assess_risk, find_auto_approval, find_terms, parse_policy
+from graph.policy.explanation import explain_patch, explain_read
+from graph.proposal import Proposal, Risk
+from tests.unit.graph.proposals import make_proposal
+from tools.diffing import FieldChange
+from tools.patch import PatchArguments
+
+IMAGE = "spec.template.spec.containers[nginx].image"
+POINTER = "/spec/template/spec/containers/0"
+SHOP = parse_policy(
+    """
+name: shop
+risk:
+  - {name: production, when: {namespaces: ["prod-*"]}, at_least: medium}
+  - {name: scaling, when: {fields: [spec.replicas]}, at_least: high}
+terms:
+  - name: two
+    when: {namespaces: ["prod-*"], risks: [high]}
+    quorum: 2
+    approvers: [alice, "role:admin"]
+    own_approval: false
+  - {name: usual, decide_within: 90s}
+auto_approve:
+  - name: image
+    when: {namespaces: [default], risks: [low], fields: ["spec.template.spec.containers[*].image"]}
+    per_hour: 2
+""",
+    "shop.yaml",
+)
+
+
+def change(
+    namespace: str = "default", *fields: str, risk: Risk = "low", grounding: str = "evidence"
+) -> Change:
+    proposal = make_proposal(grounding=grounding, risk=risk)
+    of = Change.of(proposal)
+    return Change(of.kind, namespace, fields or of.fields, of.grounding, of.purpose, of.risk)
+
+
+def proposed(policy: Policy = SHOP, **changes: object) -> Proposal:
+    return make_proposal(policy_version=policy.version, **changes)
+
+
+@pytest.mark.parametrize(
+    ("found", "risk"),
+    [
+        (change(), "low"),
+        (change("prod-eu"), "medium"),
+        (change("prod-eu", risk="high"), "high"),
+        (change("default", IMAGE, "spec.replicas"), "high"),
+        (change(grounding="guess"), "high"),
+    ],
+)
+def test_rules_raise_the_risk_and_never_lower_it(found: Change, risk: Risk) -> None:
+    assert assess_risk(found, SHOP) == risk
+
+
+def test_a_guess_is_high_under_every_policy() -> None:
+    assert assess_risk(change(grounding="guess"), BUILT_IN) == "high"
+
+
+def test_the_first_rule_that_fits_gives_the_terms() -> None:
+    assert find_terms(change("prod-eu", risk="high"), SHOP).terms.quorum == 2
+    assert find_terms(change("prod-eu", risk="medium"), SHOP).name == "usual"
+    assert find_terms(change("default", risk="high"), SHOP).terms.decide_within.total_seconds() == 90
+
+
+def test_a_rule_approves_what_it_names() -> None:
+    rule = find_auto_approval(proposed(), SHOP)
+
+    assert rule is not None
+    assert rule.name == "image"
+
+
+@pytest.mark.parametrize("grounding", ["guess", "person"])
+def test_a_guess_and_an_edit_are_never_approved_automatically(grounding: str) -> None:
+    anything = parse_policy(
+        "name: x\nauto_approve: [{name: a, when: {namespaces: ['*']}, per_hour: 9}]", "policy.yaml"
+    )
+
+    assert find_auto_approval(proposed(anything), anything)
+    assert find_auto_approval(proposed(anything, grounding=grounding), anything) is None
+
+
+def test_one_field_too_many_keeps_a_rule_from_approving() -> None:
+    diff = (
+        FieldChange(path=IMAGE, before="nginx:1.25-", after="nginx:1.25"),
+        FieldChange(path="spec.replicas", before=1, after=2),
+    )
+
+    assert find_auto_approval(proposed(diff=diff), SHOP) is None
+
+
+def test_a_rule_approves_nothing_that_was_proposed_under_another_policy() -> None:
+    assert find_auto_approval(proposed(BUILT_IN), SHOP) is None
+    assert find_auto_approval(proposed(BUILT_IN), BUILT_IN) is None
+
+
+def test_a_rule_approves_no_higher_risk_than_it_names() -> None:
+    assert find_auto_approval(proposed(risk="medium"), SHOP) is None
+
+
+def patch(data: object, namespace: str = "default", patch_type: str = "strategic") -> PatchArguments:
+    return PatchArguments.model_validate(
+        {"resourceType": "deploy", "name": "web", "namespace": namespace, "patchType": patch_type,
+         "patchData": data}
+    )  # fmt: skip
+
+
+IMAGE_PATCH = {"spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.25"}]}}}}
+
+
+def test_a_patch_is_explained_by_the_rules_that_decide_it() -> None:
+    found = explain_patch(patch({"spec": {"replicas": 3}}, "prod-eu"), SHOP, grounding="evidence", risk="low")
+
+    assert found.effect == "changes"
+    assert found.ruling is not None
+    assert (found.ruling.risk, found.ruling.raised_by) == ("high", ("production", "scaling"))
+    assert (found.ruling.terms, found.ruling.quorum) == ("two", 2)
+    assert found.ruling.auto_approved_by is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        patch(IMAGE_PATCH),
+        patch(
+            [{"op": "replace", "path": f"{POINTER}/image", "value": "nginx:1.25"}],
+            patch_type="json",
+        ),
+    ],
+)
+def test_every_form_of_a_patch_is_explained_alike(call: PatchArguments) -> None:
+    ruling = explain_patch(call.stamped("apr-1", {}), SHOP, grounding="evidence", risk="low").ruling
+
+    assert ruling is not None
+    assert ruling.auto_approved_by == "image"
+
+
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (patch({"spec": {"replicas": 0}}), "symptom"),
+        (patch({"spec": {"template": {"spec": {"hostNetwork": True}}}}), "hostNetwork"),
+        (patch({"spec": {"template": {"spec": {"$setElementOrder/containers": []}}}}), "isn't among"),
+        (patch(IMAGE_PATCH, "kube-system"), "protected"),
+        (patch([{"op": "remove", "path": f"{POINTER}/livenessProbe"}], patch_type="json"), "symptom"),
+        (patch({}), "nothing"),
+    ],
+)  # fmt: skip
+def test_a_refused_patch_is_explained_by_its_refusal(call: PatchArguments, word: str) -> None:
+    found = explain_patch(call, SHOP, grounding="evidence", risk="low")
+
+    assert found.effect == "refused"
+    assert word in found.reason
+
+
+def test_reads_are_explained_as_the_diagnosis_is_held_to_them() -> None:
+    assert explain_read("kubectl_get", {"resourceType": "pods"}, SHOP).effect == "reads"
+    assert explain_read("kubectl_get", {"resourceType": "secrets"}, SHOP).effect == "refused"
+    assert explain_read("kubectl_delete", {"resourceType": "pods"}, SHOP).effect == "refused"
