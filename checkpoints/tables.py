@@ -125,8 +125,8 @@ class ApprovalRow(Base):
     quorum: Mapped[int]
     requested_by: Mapped[str] = mapped_column(String(255), default="")
     own_approval: Mapped[bool] = mapped_column(default=True)
-    rule: Mapped[str] = mapped_column(String(64), default="")
-    approvers: Mapped[list[Any]] = mapped_column(default=list)
+    rule: Mapped[str | None] = mapped_column(String(64))
+    approvers: Mapped[list[Any] | None]
     created_at: Mapped[datetime]
     decide_by: Mapped[datetime]
     execute_within_seconds: Mapped[float]

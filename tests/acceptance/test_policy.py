@@ -1,4 +1,4 @@
-"""The policy's file with the installed command: checked, explained, obeyed, and changed under a running fix."""
+"""The policy's file with the installed command: checked, explained, obeyed, changed under a running fix."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from checkpoints.ledger import open_ledger
 from graph.policy import parse_policy
 from tests.acceptance.services import COMMAND, QUICK, ServiceProcess
 from tests.acceptance.workloads import real_body
+from tests.integration.clusters import await_condition
 from tools.sandbox import SCENARIOS, SandboxCluster
 
 BAD = "name: mine\nterms:\n  - name: usual\n    quorum: none\nkinds: [Secret]\n"
@@ -136,8 +137,7 @@ async def test_a_fix_approved_under_an_older_policy_is_proposed_again(
     (tmp_path / "policy.yaml").write_text(f"{QUICK}writes_per_hour: 5\n")
 
     await service.start()
-    while (second := await service.pending_approval(incident_id))["id"] == first["id"]:
-        await asyncio.sleep(0.1)
+    second = await _next_proposal(service, incident_id, first["id"])
     superseded = (await service.request("GET", f"/v1/approvals/{first['id']}")).json()
     written = len(broken.writes)
     await service.decide(second, "approve")
@@ -149,6 +149,14 @@ async def test_a_fix_approved_under_an_older_policy_is_proposed_again(
     assert second["policy_version"] != first["policy_version"]
     assert written == 0
     assert len(broken.writes) == 1
+
+
+async def _next_proposal(service: ServiceProcess, incident_id: str, last: str) -> dict[str, Any]:
+    async def find() -> dict[str, Any] | None:
+        found = await service.pending_approval(incident_id)
+        return None if found["id"] == last else found
+
+    return await await_condition(find, "the fresh proposal", 120)
 
 
 async def _approve_unseen(folder: Path, approval: dict[str, Any]) -> None:

@@ -114,9 +114,8 @@ async def test_the_budget_is_whole_again_after_an_hour_and_a_dead_runs_claim_tak
         assert isinstance(await claim(ledger, first, again), Grant)
 
         past = datetime.now(UTC) - timedelta(minutes=61)
-        await query(
-            database_url, update(ApprovalRow).where(ApprovalRow.id == first.id).values(claimed_at=past)
-        )
+        older = update(ApprovalRow).where(ApprovalRow.id == first.id).values(claimed_at=past)
+        await query(database_url, older)
 
         assert isinstance(await claim(ledger, second, other), Grant)
 

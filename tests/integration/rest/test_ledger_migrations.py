@@ -108,20 +108,27 @@ async def test_what_was_stored_before_a_migration_is_there_after_it(empty_url: s
     assert [(row["server"], row["text"]) for row in rows] == [("alertmend", "an answer")]
 
 
-async def test_approvals_from_before_the_policy_file_are_there_after_it(empty_url: str) -> None:
+async def test_approvals_from_before_the_policy_file_survive_it_up_and_down(empty_url: str) -> None:
     await on(empty_url, lambda connection: migrate(connection, "0003"))
     await on(empty_url, _store_approvals)
 
     await on(empty_url, migrate)
+    found = await on(empty_url, _read_approvals)
+    await on(empty_url, lambda connection: command.downgrade(configure(connection), "0003"))
+    await on(empty_url, migrate)
 
-    table = Base.metadata.tables["approvals"]
-    found = await on(empty_url, lambda one: one.execute(select(table).order_by(table.c.id)).mappings().all())
+    assert await on(empty_url, _read_approvals) == found
     assert [(row["id"], row["rule"], row["approvers"]) for row in found] == [
-        ("apr-1", "", []),
-        ("apr-2", "", []),
+        ("apr-1", None, None),
+        ("apr-2", None, None),
     ]
     assert found[0]["claimed_at"] == datetime(2026, 11, 24, 8, tzinfo=UTC)
     assert found[1]["claimed_at"] is None
+
+
+def _read_approvals(connection: Connection) -> list[dict[str, object]]:
+    table = Base.metadata.tables["approvals"]
+    return [dict(row) for row in connection.execute(select(table).order_by(table.c.id)).mappings()]
 
 
 def _store_approvals(connection: Connection) -> None:

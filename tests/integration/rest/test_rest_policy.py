@@ -44,11 +44,7 @@ async def test_a_quorum_takes_distinct_people(house: House) -> None:
     second = await house.client.post(path, json=body, headers=house.as_("bob"))
 
     assert [answer.status_code for answer in (first, again, second)] == [201, 200, 201]
-    assert [answer.json()["status"] for answer in (first, again, second)] == [
-        "pending",
-        "pending",
-        "approved",
-    ]
+    assert [one.json()["status"] for one in (first, again, second)] == ["pending", "pending", "approved"]
 
 
 async def test_a_freeze_of_the_policy_answers_423_and_lets_reject(frozen: House) -> None:
