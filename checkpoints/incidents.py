@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkpoints import audit, timeline
 from checkpoints.approvals import approvals_of, supersede_approvals
 from checkpoints.database import Transaction
-from checkpoints.intake import make_incident
 from checkpoints.locks import hold_incident
+from checkpoints.opening import make_incident
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.storable import cut
 from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow

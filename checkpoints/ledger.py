@@ -13,11 +13,14 @@ from checkpoints.audit import Audit
 from checkpoints.audit_files import Keeper
 from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
 from checkpoints.decisions import Decisions
+from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
 from checkpoints.schema import migrate, require_current
 from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
+
+_USUAL = Pace()
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Ledger:
 
 
 @asynccontextmanager
-async def open_ledger(url: str, audit_key: Path | None = None) -> AsyncIterator[Ledger]:
+async def open_ledger(url: str, audit_key: Path | None = None, pace: Pace = _USUAL) -> AsyncIterator[Ledger]:
     """Open the ledger in the database at `url`.
 
     SQLite's tables are brought up to date. Postgres' must be, by `alertmend migrate`: else it raises
@@ -45,7 +48,7 @@ async def open_ledger(url: str, audit_key: Path | None = None) -> AsyncIterator[
     async with _open_database(url, keeper) as transaction:
         await Audit(transaction, keeper).open()
         yield Ledger(
-            intake=Intake(transaction),
+            intake=Intake(transaction, pace),
             incidents=Incidents(transaction),
             approvals=Approvals(transaction),
             decisions=Decisions(transaction),
