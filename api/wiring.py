@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.settings import Settings
+from checkpoints.homes import Pace
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
 
@@ -38,14 +39,19 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """
     from api.audit_watch import watching
     from api.runner import Runner
+    from api.upkeep import Upkeep
     from graph.builder import build_graph
 
     async with AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(open_ledger(settings.database_url, settings.audit_key))
+        pace = Pace(settings.cool_down, settings.runs_per_hour)
+        opening = open_ledger(settings.database_url, settings.audit_key, pace)
+        ledger = await stack.enter_async_context(opening)
         saver = await stack.enter_async_context(open_saver(settings.database_url))
         await stack.enter_async_context(watching(ledger.audit))
         nodes = await open_nodes(stack, settings, ledger)
         runner = await stack.enter_async_context(Runner(build_graph(nodes, saver), ledger).started())
+        upkeep = Upkeep(ledger, nodes.investigation.observer, runner.wake)
+        await stack.enter_async_context(upkeep.started())
         yield Service(ledger, runner, editor_for(nodes, ledger))
 
 
@@ -86,8 +92,9 @@ async def open_nodes(
         budget_seconds=settings.verify_budget.total_seconds(),
     )
     drafter = Drafter(observer, executor, windows) if executor else None
+    mind = await _open_mind(stack, settings, toolbox)
     return Nodes(
-        investigation=Investigation(ledger.incidents, toolbox, await _open_mind(stack, settings, toolbox)),
+        investigation=Investigation(ledger.incidents, toolbox, mind, observer),
         remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, terms, desk=desk),
         conclusion=Conclusion(ledger.incidents, ledger.approvals, Verifier(observer)),
     )

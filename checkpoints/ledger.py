@@ -16,9 +16,12 @@ from checkpoints.decisions import Decisions
 from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
+from checkpoints.recurrence import Recurrence
+from checkpoints.reminders import Reminders
 from checkpoints.schema import migrate, require_current
 from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
+from checkpoints.withdrawals import Withdrawals
 
 _USUAL = Pace()
 
@@ -33,6 +36,9 @@ class Ledger:
     decisions: Decisions
     settlements: Settlements
     stops: Stops
+    withdrawals: Withdrawals
+    reminders: Reminders
+    recurrence: Recurrence
     audit: Audit
 
 
@@ -54,6 +60,9 @@ async def open_ledger(url: str, audit_key: Path | None = None, pace: Pace = _USU
             decisions=Decisions(transaction),
             settlements=Settlements(transaction),
             stops=Stops(transaction),
+            withdrawals=Withdrawals(transaction),
+            reminders=Reminders(transaction),
+            recurrence=Recurrence(transaction, pace),
             audit=Audit(transaction, keeper),
         )
 
