@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from checkpoints.ledger import Ledger
 from graph.health import find_fault
 from graph.ports import Observer
-from tools.errors import AlertmendError
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +49,8 @@ class Upkeep:
         while True:
             try:
                 await self.go_round()
-            except AlertmendError as error:
-                log.error("the upkeep failed; it goes on in %g s: %s", self._every_seconds, error)  # noqa: TRY400 -- the message says it all
+            except Exception:
+                log.exception("the upkeep failed; it goes on in %g s", self._every_seconds)
             await asyncio.sleep(self._every_seconds)
 
     async def _withdraw(self) -> None:

@@ -175,12 +175,16 @@ class Incidents:
     async def retry(self, incident_id: str, by: str, *, afresh: bool) -> None:
         """Open a failed incident again; `afresh` starts a new run instead of going on where it failed."""
         async with self._transaction() as session:
-            await hold_incident(session, incident_id)
+            await hold_intake(session)
+            key = await session.scalar(select(IncidentRow.target_key).where(IncidentRow.id == incident_id))
+            holder = await find_holder(session, incident_id, key or "")
             row = await _require(session, incident_id)
             if row.status != "failed":
                 raise NotRetryable(
                     f"incident {incident_id} is {row.status}; only a failed one can be retried"
                 )
+            if holder:
+                raise NotRetryable(f"incident {holder.id} about the same target is open: follow that one")
             row.status, row.reason, row.updated_at = "open", "", datetime.now(UTC)
             row.thread += int(afresh)
             await timeline.append(session, incident_id, "decided", {"by": by, "verdict": "retry"})

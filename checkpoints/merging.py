@@ -3,13 +3,12 @@
 Not the older one wins but the one that had the target first: its proposal may stand before a person already.
 """
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
 from checkpoints.locks import hold_incidents
-from checkpoints.recurrence import move_alerts
-from checkpoints.tables import AlertStateRow, IncidentRow
+from checkpoints.tables import AlertRow, AlertStateRow, IncidentRow
 from graph.incident import ACTIVE
 
 
@@ -37,9 +36,9 @@ async def find_holder(session: AsyncSession, incident_id: str, key: str) -> Inci
 
 async def merge(session: AsyncSession, row: IncidentRow, holder: IncidentRow) -> None:
     """Move an incident's alerts to the one that has its target."""
-    states = (await session.scalars(select(AlertStateRow).where(AlertStateRow.incident_id == row.id))).all()
-    await move_alerts(session, states, holder.id)
+    for table in (AlertRow, AlertStateRow):
+        moved = update(table).where(table.incident_id == row.id).values(incident_id=holder.id)
+        await session.execute(moved)
     row.duplicate_of = holder.id
-    note = f"they came from incident {row.id}, which is about the same target"
-    facts = {"alertname": row.alertname, "alerts": len(states), "note": note}
-    await timeline.append(session, holder.id, "alert_attached", facts)
+    note = f"the alerts of incident {row.id} are about this target, too"
+    await timeline.append(session, holder.id, "alert_attached", {"alertname": row.alertname, "note": note})

@@ -76,11 +76,11 @@ class Recurrence:
             await timeline.append(
                 session, state.incident_id, "alert_attached", {"fingerprint": state.fingerprint, **note}
             )
-        await move_alerts(session, states, incident_id)
+        await _attach(session, states, incident_id)
         return incident_id
 
 
-async def move_alerts(session: AsyncSession, states: Sequence[AlertStateRow], incident_id: str) -> None:
+async def _attach(session: AsyncSession, states: Sequence[AlertStateRow], incident_id: str) -> None:
     """Let alerts belong to another incident from now on."""
     for state in states:
         await session.execute(

@@ -5,6 +5,7 @@ withdrawal, a decision, a claim and an alert that fires again exclude each other
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from graph.incident import ACTIVE
 from graph.proposal import Approval
 
 _STANDING = ("pending", "approved")
+_AGAIN = timedelta(minutes=10)
 
 
 class Withdrawals:
@@ -52,19 +54,22 @@ class Withdrawals:
             return True
 
     async def explain(self, approval: Approval, reason: str) -> None:
-        """Write on the timeline why an approval stands though its alerts have resolved: once per reason."""
+        """Write on the timeline why an approval stands though its alerts have resolved, now and then."""
         incident_id = approval.proposal.incident_id
-        facts = {"approval_id": approval.id, "reason": reason}
         async with self._transaction() as session:
             await hold_incident(session, incident_id)
-            if await _last_explanation(session, incident_id) != facts:
+            last = await _last_explanation(session, incident_id)
+            if last is None or last.at <= datetime.now(UTC) - _AGAIN:
+                facts = {"approval_id": approval.id, "reason": reason}
                 await timeline.append(session, incident_id, "not_withdrawn", facts)
 
 
-async def _last_explanation(session: AsyncSession, incident_id: str) -> object:
-    return await session.scalar(
-        select(EntryRow.data)
+async def _last_explanation(session: AsyncSession, incident_id: str) -> EntryRow | None:
+    query = (
+        select(EntryRow)
         .where(EntryRow.incident_id == incident_id, EntryRow.kind == "not_withdrawn")
         .order_by(EntryRow.seq.desc())
         .limit(1)
     )
+    found: EntryRow | None = await session.scalar(query)
+    return found

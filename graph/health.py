@@ -10,7 +10,7 @@ from typing import Any
 from graph.ports import Observer
 from graph.targets import Target
 from graph.workloads import Document, count_replicas, pods_of
-from tools.errors import ClusterError
+from tools.errors import BadInput, ClusterError
 
 Finding = tuple[bool | None, str]
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
@@ -29,7 +29,7 @@ async def find_fault(observer: Observer, workload: Target) -> str | None:
         if count_replicas(document) is None:
             return f"alertmend can't tell whether a {workload.kind} is healthy"
         pods = await pods_of(observer, document)
-    except ClusterError as error:
+    except (ClusterError, BadInput) as error:
         return f"{workload} can't be read: {error}"
     findings = (
         judge_generation(document),

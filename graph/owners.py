@@ -4,7 +4,7 @@ from graph.alerts import AlertGroup
 from graph.ports import Observer
 from graph.targets import Target, find_pod, find_target
 from graph.workloads import Document
-from tools.errors import ClusterError, ClusterUnreachable
+from tools.errors import BadInput, ClusterError, ClusterUnreachable
 
 _MOST_PODS = 3
 _INTERMEDIATE = frozenset({"ReplicaSet", "Job"})
@@ -38,7 +38,7 @@ async def _climb(observer: Observer, target: Target) -> Target | None:
             )
     except ClusterUnreachable:
         raise
-    except ClusterError:
+    except (ClusterError, BadInput):  # labels may hold what is no name at all
         return None
     return controller or target
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from checkpoints.homes import Pace
+from checkpoints.incidents import NotRetryable
 from checkpoints.intake import Receipt
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import AlertStateRow, IncidentRow
@@ -328,3 +329,18 @@ async def test_incidents_that_take_one_target_at_once_have_one_holder(
     assert holder == ids[found.index(None)]
     case = await ledger.incidents.case_file(holder)
     assert len(case.group.alerts) == 6
+
+
+async def test_a_failed_incident_is_not_retried_beside_an_open_one_about_its_target(hasty: Ledger) -> None:
+    failed = await opened(hasty, fires("a"))
+    await end(hasty, failed, "failed")
+    open_one = await opened(hasty, fires("b"))
+
+    with pytest.raises(NotRetryable, match=open_one):
+        await hasty.incidents.retry(failed, "alice", afresh=False)
+
+
+async def test_a_run_by_hand_is_not_merged_into_another(ledger: Ledger) -> None:
+    first, second = [await ledger.incidents.open(group(fires())) for _ in range(2)]
+
+    assert [await ledger.incidents.set_target(one, 0, WEB) for one in (first, second)] == [None, None]

@@ -9,7 +9,7 @@ from graph.owners import find_owner
 from graph.ports import Observer
 from graph.targets import Target
 from tests.unit.graph.test_alerts_and_targets import real_body
-from tools.errors import ClusterUnreachable, ObjectNotFound, PermissionDenied
+from tools.errors import BadInput, ClusterUnreachable, ObjectNotFound, PermissionDenied
 
 
 class Chain:
@@ -59,7 +59,7 @@ async def test_a_pod_that_nobody_controls_stands_for_itself() -> None:
     )
 
 
-@pytest.mark.parametrize("error", [None, PermissionDenied("no", code=403)])
+@pytest.mark.parametrize("error", [None, PermissionDenied("no", code=403), BadInput("no name")])
 async def test_where_the_chain_cannot_be_read_the_name_is_believed(error: Exception | None) -> None:
     chain = Chain()
     chain.error = error
