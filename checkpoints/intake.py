@@ -110,6 +110,7 @@ class _Delivery:
         self._known = known
         self._homes = homes
         self._opened: dict[str, str] = {}
+        self._new: set[str | None] = set()
         self._now = datetime.now(UTC)
         self._firing: dict[str, list[Alert]] = {}
         for alert in group.alerts:
@@ -149,7 +150,7 @@ class _Delivery:
             )  # fmt: skip
         else:
             _update(state, alert, incident_id, self._now)
-        if incident_id not in self._opened.values():
+        if incident_id not in self._new:
             self._note(incident_id, alert, note)
         self._known[_identify(alert)] = incident_id
         self.alerts.append(
@@ -178,6 +179,7 @@ class _Delivery:
         self.incidents.append(incident)
         self.begun.append(entry)
         self._opened[key] = incident.id
+        self._new.add(incident.id)
         return incident.id, ""
 
     def _note(self, incident_id: str | None, alert: Alert, note: str) -> None:
