@@ -27,6 +27,8 @@ _CUT_COLUMNS = frozenset({"alert", "target", "change"})
 _TOLD: dict[str, str] = {
     "node_entered": "{node}",
     "proposed": "{approval_id}: {summary}",
+    "reminded": "{approval_id}: {reason}",
+    "not_withdrawn": "{approval_id}: {reason}",
     "decided": "{verdict} by {by}: {reason}",
     "applying": "{approval_id}",
     "applied": "{outcome}: {detail}",
@@ -35,8 +37,8 @@ _TOLD: dict[str, str] = {
     "error": "{reason}",
 }
 _STYLES = {
-    "proposed": "bold yellow", "decided": "bold", "verdict": "bold", "error": "bold red",
-    "node_entered": "cyan",
+    "proposed": "bold yellow", "reminded": "bold yellow", "decided": "bold", "verdict": "bold",
+    "error": "bold red", "node_entered": "cyan",
 }  # fmt: skip
 _ENDING_STYLES = {"resolved": "bold green", "failed": "bold red", "unresolved": "bold red"}
 
@@ -205,7 +207,13 @@ def _alert(data: Mapping[str, Any]) -> str:
     count = data.get("alerts")
     about = f" about {data['target']}" if data.get("target") else ""
     alerts = f"{count} alert{'' if count == 1 else 's'}{about}"
-    return f"{data.get('alertname')}: {alerts}, from receiver {data.get('receiver')}"
+    missing = f"; {data['truncated']} more were left out (max_alerts)" if data.get("truncated") else ""
+    return f"{data.get('alertname')}: {alerts}, from receiver {data.get('receiver')}{missing}"
+
+
+def _attached(data: Mapping[str, Any]) -> str:
+    about = " ".join(str(data[name]) for name in ("alertname", "status", "about") if data.get(name))
+    return ": ".join(part for part in (about, str(data.get("note", ""))) if part)
 
 
 def _reasoning(data: Mapping[str, Any]) -> str:
@@ -271,6 +279,7 @@ def _json(value: object) -> str:
 
 _TELLERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "alert_received": _alert,
+    "alert_attached": _attached,
     "reasoned": _reasoning,
     "tool_called": _call,
     "tool_answered": _answer,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from api.limits import Places
 from api.tokens import TokenStore
 from checkpoints.ledger import Ledger
 
@@ -30,6 +31,7 @@ class Door:
     tokens: TokenStore
     editor: "Editor | None" = None
     issuer: "Issuer | None" = None
+    places: Places = field(default_factory=Places)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 

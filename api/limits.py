@@ -1,10 +1,44 @@
-"""How large a body may be. Alertmanager's are a megabyte at worst; anything far beyond is a mistake."""
+"""How large a body may be, and how many deliveries are taken at once: together they bound the memory.
+
+Alertmanager's bodies are a megabyte at worst; anything far beyond is a mistake. It tries again after a 503,
+and after nothing else, so that a delivery that must wait too long is answered with that.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tools.errors import AlertmendError
+
 BODY_BYTES = 10 * 1024 * 1024
 _TOO_LARGE = 413
+
+
+class Overloaded(AlertmendError):
+    """More deliveries arrive than can be stored in time; nothing of this one was."""
+
+
+class Places:
+    """Places for deliveries, `at_once` of them. One that gets none within its patience is refused."""
+
+    def __init__(self, at_once: int = 8, patience_seconds: float = 5.0) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._patience_seconds = patience_seconds
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[None]:
+        """Hold a place while the block runs. Raises `Overloaded`."""
+        try:
+            await asyncio.wait_for(self._free.acquire(), self._patience_seconds)
+        except TimeoutError as error:
+            raise Overloaded("too many deliveries at once: nothing was stored; try again") from error
+        try:
+            yield
+        finally:
+            self._free.release()
 
 
 class BodyLimit:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
 from api.auth import Forbidden, IssuerUnavailable, Unauthenticated
+from api.limits import Overloaded
 from api.schemas import ApprovalView
 from api.tokens import TokenFileUnusable
 from checkpoints.approvals import ApprovalNotFound
@@ -34,6 +35,7 @@ from tools.errors import AlertmendError, BadInput, ClusterUnreachable, ToolServe
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+_RETRY_SECONDS = "5"
 
 
 class FieldProblem(BaseModel):
@@ -102,6 +104,7 @@ KINDS: dict[type[AlertmendError], Kind] = {
     WritesStopped: Kind(423, "writes-stopped", "Writes are stopped"),
     InvalidBody: Kind(422, "invalid-input", "The input can't be used"),
     BadInput: Kind(422, "invalid-input", "The input can't be used"),
+    Overloaded: Kind(503, "unavailable", "Try again later"),
     DatabaseUnavailable: Kind(503, "unavailable", "Try again later"),
     ClusterUnreachable: Kind(503, "cluster-unreachable", "The cluster doesn't answer"),
     ToolServerError: Kind(503, "tool-server-unreachable", "The MCP server doesn't answer"),
@@ -158,6 +161,8 @@ def _headers(error: AlertmendError) -> dict[str, str]:
         return {"WWW-Authenticate": f'Bearer realm="alertmend"{reason}'}
     if isinstance(error, DecisionRefused):
         return {"ETag": f'"{error.approval.digest}"'}
+    if find_kind(error).status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": _RETRY_SECONDS}
     return {}
 
 

@@ -149,6 +149,23 @@ class Settings(BaseSettings):
             "written. Unset: the built-in policy."
         ),
     ] = None
+    cool_down: Annotated[
+        Duration,
+        Field(
+            description="How long after an incident's end its target gets no new one. Alerts lag: rules look "
+            "back over minutes, and Alertmanager tells of their end at the next group_interval.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(minutes=15)
+    runs_per_hour: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How many incidents one target may get within an hour. Beyond it, alerts are kept "
+            "with the last one: what three runs didn't mend, a fourth won't.",
+            json_schema_extra={"unit": "incidents"},
+        ),
+    ] = 3
 
     model: Annotated[
         str | None,

@@ -3,7 +3,9 @@
 Alertmanager tries again on 5xx and on network errors only, so a broken database answers 503, never 429.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC
 
 from fastapi import APIRouter, Request
@@ -12,11 +14,13 @@ from pydantic import ValidationError
 from api.auth import Ingester
 from api.door import DoorIn
 from api.examples import RECEIPT, WEBHOOK
+from api.limits import Overloaded
 from api.openapi import answers, takes
 from api.problems import FieldProblem, InvalidBody, field_problems
 from checkpoints.intake import Receipt
 from graph.alerts import AlertGroup
 
+_SECONDS = 60
 router = APIRouter(tags=["alerts"])
 _answers = answers(
     202, "Committed; the incidents are on their way.", RECEIPT, refusals=(401, 403, 413, 422, 503)
@@ -33,11 +37,22 @@ async def receive_alert(request: Request, door: DoorIn, _caller: Ingester) -> Re
 
     The same delivery again changes nothing. Fields that newer Alertmanagers add are kept.
     """
-    raw = await request.body()
-    receipt = await door.ledger.intake.accept(_parse(raw), raw)
+    async with door.places.take(), _in_time():
+        raw = await request.body()
+        receipt = await door.ledger.intake.accept(_parse(raw), raw)
     for incident_id in receipt.incident_ids:
         door.wake(incident_id)
     return receipt
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Let nobody who sends byte by byte keep a place."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise Overloaded(f"not taken within {_SECONDS} s: nothing was stored; try again") from error
 
 
 def _parse(raw: bytes) -> AlertGroup:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.settings import Settings
+from checkpoints.homes import Pace
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
 
@@ -41,16 +42,20 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     from api.audit_watch import watching
     from api.policy_file import load_policy
     from api.runner import Runner
+    from api.upkeep import Upkeep
     from graph.builder import build_graph
 
     async with AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(
-            open_ledger(settings.database_url, settings.audit_key, load_policy(settings.policy))
-        )
+        pace = Pace(settings.cool_down, settings.runs_per_hour)
+        policy = load_policy(settings.policy)
+        opening = open_ledger(settings.database_url, settings.audit_key, policy, pace)
+        ledger = await stack.enter_async_context(opening)
         saver = await stack.enter_async_context(open_saver(settings.database_url))
         await stack.enter_async_context(watching(ledger.audit))
         nodes = await open_nodes(stack, settings, ledger)
         runner = await stack.enter_async_context(Runner(build_graph(nodes, saver), ledger).started())
+        upkeep = Upkeep(ledger, nodes.investigation.observer, runner.wake)
+        await stack.enter_async_context(upkeep.started())
         yield Service(ledger, runner, editor_for(nodes, ledger))
 
 
@@ -87,7 +92,7 @@ async def open_nodes(
     drafter = Drafter(observer, executor, policy) if executor else None
     mind = await _open_mind(stack, settings, toolbox, policy)
     return Nodes(
-        investigation=Investigation(ledger.incidents, toolbox, mind, policy),
+        investigation=Investigation(ledger.incidents, toolbox, mind, observer, policy),
         remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, policy, desk=desk),
         conclusion=Conclusion(ledger.incidents, ledger.approvals, Verifier(observer)),
     )

@@ -144,6 +144,14 @@ class Approvals:
             )
             await audit.append_about(session, "outcome", row, outcome=outcome.kind, detail=outcome.detail)
 
+    async def withdraw(self, approval_id: str, epoch: int, reason: str) -> None:
+        """Withdraw an approved approval that no claim has taken: its target doesn't need it any more."""
+        async with self._transaction() as session:
+            row = await hold_approval(session, approval_id)
+            await _require_epoch(session, row.incident_id, epoch)
+            if row.status == "approved":
+                await withdraw_approval(session, row, reason)
+
     async def find(self, approval_id: str) -> Approval:
         """Return one approval or raise `ApprovalNotFound`."""
         async with self._transaction() as session:
@@ -312,6 +320,14 @@ async def expire_approval(session: AsyncSession, row: ApprovalRow) -> None:
         {"approval_id": row.id, "verdict": "expired", "reason": row.outcome},
     )
     await audit.append_about(session, "expired", row, reason=row.outcome)
+
+
+async def withdraw_approval(session: AsyncSession, row: ApprovalRow, reason: str) -> None:
+    """Mark an approval as withdrawn: what it was to mend has gone by itself."""
+    row.status, row.outcome = "withdrawn", reason
+    facts = {"approval_id": row.id, "verdict": "withdrawn", "reason": reason}
+    await timeline.append(session, row.incident_id, "decided", facts)
+    await audit.append_about(session, "withdrawn", row, reason=reason)
 
 
 async def _require_epoch(session: AsyncSession, incident_id: str, epoch: int) -> None:

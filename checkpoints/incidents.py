@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, timeline
 from checkpoints.approvals import approvals_of, supersede_approvals
+from checkpoints.attachments import attached_alerts, have_all_resolved
 from checkpoints.database import Transaction
-from checkpoints.intake import make_incident
-from checkpoints.locks import hold_incident
+from checkpoints.locks import hold_incident, hold_intake
+from checkpoints.merging import find_holder, merge
+from checkpoints.opening import key_of, make_incident
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.storable import cut
 from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow
@@ -20,6 +22,7 @@ from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence, ReadCall
 from graph.incident import ACTIVE, CaseFile, Ending, Entry, EntryKind, Incident, IncidentStatus, Verification
 from graph.ports import StaleRun
+from graph.state import RunContext
 from graph.targets import Target
 from tools.errors import AlertmendError
 from tools.redaction import redact
@@ -86,10 +89,25 @@ class Incidents:
         async with self._transaction() as session:
             await _write(session, incident_id, epoch, status=status, reason="")
 
-    async def set_target(self, incident_id: str, epoch: int, target: Target) -> None:
-        """Set what the incident is about."""
+    async def set_target(self, incident_id: str, epoch: int, target: Target) -> str | None:
+        """Set what the incident is about; return the open incident about the same, which has its alerts now.
+
+        A run that was started by hand is left alone: somebody wants it beside others.
+        """
+        key = key_of(target)
         async with self._transaction() as session:
-            await _write(session, incident_id, epoch, target=target.model_dump())
+            await hold_intake(session)
+            holder = await find_holder(session, incident_id, key)
+            await _write(session, incident_id, epoch, target=target.model_dump(), target_key=key)
+            row = await _require(session, incident_id)
+            if holder and not row.duplicate_of and epoch != RunContext().epoch:
+                await merge(session, row, holder)
+            return row.duplicate_of
+
+    async def have_resolved(self, incident_id: str) -> bool:
+        """Whether the incident has alerts, and each of them has resolved."""
+        async with self._transaction() as session:
+            return await have_all_resolved(session, incident_id)
 
     async def set_diagnosis(self, incident_id: str, epoch: int, diagnosis: Diagnosis) -> None:
         """Store the latest diagnosis."""
@@ -157,12 +175,16 @@ class Incidents:
     async def retry(self, incident_id: str, by: str, *, afresh: bool) -> None:
         """Open a failed incident again; `afresh` starts a new run instead of going on where it failed."""
         async with self._transaction() as session:
-            await hold_incident(session, incident_id)
+            await hold_intake(session)
+            key = await session.scalar(select(IncidentRow.target_key).where(IncidentRow.id == incident_id))
+            holder = await find_holder(session, incident_id, key or "")
             row = await _require(session, incident_id)
             if row.status != "failed":
                 raise NotRetryable(
                     f"incident {incident_id} is {row.status}; only a failed one can be retried"
                 )
+            if holder:
+                raise NotRetryable(f"incident {holder.id} about the same target is open: follow that one")
             row.status, row.reason, row.updated_at = "open", "", datetime.now(UTC)
             row.thread += int(afresh)
             await timeline.append(session, incident_id, "decided", {"by": by, "verdict": "retry"})
@@ -209,7 +231,7 @@ class Incidents:
             row = await _require(session, incident_id)
             return CaseFile(
                 incident=await _incident(session, row),
-                group=AlertGroup.model_validate(row.group),
+                group=await _read_group(session, row),
                 evidence=tuple(await _all_evidence(session, incident_id)),
                 approvals=tuple(await approvals_of(session, incident_id)),
                 timeline=tuple(await timeline.read(session, incident_id)),
@@ -236,6 +258,13 @@ class Incidents:
                 .order_by(IncidentRow.created_at)
             )
             return list(rows)
+
+
+async def _read_group(session: AsyncSession, row: IncidentRow) -> AlertGroup:
+    """Return the delivery that opened the incident, with all alerts that belong to it by now."""
+    group = AlertGroup.model_validate(row.group)
+    alerts = await attached_alerts(session, row.id)
+    return group.model_copy(update={"alerts": tuple(alerts)}) if alerts else group
 
 
 async def _require(session: AsyncSession, incident_id: str) -> IncidentRow:

@@ -13,12 +13,18 @@ from checkpoints.audit import Audit
 from checkpoints.audit_files import Keeper
 from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
 from checkpoints.decisions import Decisions
+from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
+from checkpoints.recurrence import Recurrence
+from checkpoints.reminders import Reminders
 from checkpoints.schema import migrate, require_current
 from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
+from checkpoints.withdrawals import Withdrawals
 from graph.policy import BUILT_IN, Policy
+
+_USUAL = Pace()
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,16 @@ class Ledger:
     decisions: Decisions
     settlements: Settlements
     stops: Stops
+    withdrawals: Withdrawals
+    reminders: Reminders
+    recurrence: Recurrence
     audit: Audit
     policy: Policy
 
 
 @asynccontextmanager
 async def open_ledger(
-    url: str, audit_key: Path | None = None, policy: Policy = BUILT_IN
+    url: str, audit_key: Path | None = None, policy: Policy = BUILT_IN, pace: Pace = _USUAL
 ) -> AsyncIterator[Ledger]:
     """Open the ledger in the database at `url`.
 
@@ -50,12 +59,15 @@ async def open_ledger(
     async with _open_database(url, keeper) as transaction:
         await Audit(transaction, keeper).open()
         yield Ledger(
-            intake=Intake(transaction),
+            intake=Intake(transaction, pace),
             incidents=Incidents(transaction),
             approvals=Approvals(transaction, policy),
             decisions=Decisions(transaction, policy),
             settlements=Settlements(transaction),
             stops=Stops(transaction, policy),
+            withdrawals=Withdrawals(transaction),
+            reminders=Reminders(transaction),
+            recurrence=Recurrence(transaction, pace),
             audit=Audit(transaction, keeper),
             policy=policy,
         )

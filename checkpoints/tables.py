@@ -45,7 +45,10 @@ class WebhookRow(Base):
 
 
 class IncidentRow(Base):
-    """One incident: an open problem of one target. `thread` counts its runs from the start (retries)."""
+    """One incident: an open problem of one target. `thread` counts its runs from the start (retries).
+
+    `duplicate_of` names the incident that had the same target already: this one's alerts were moved there.
+    """
 
     __tablename__ = "incidents"
 
@@ -64,6 +67,7 @@ class IncidentRow(Base):
     report: Mapped[str | None] = mapped_column(Text)
     run_epoch: Mapped[int] = mapped_column(default=0)
     thread: Mapped[int] = mapped_column(default=1)
+    duplicate_of: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -82,6 +86,22 @@ class AlertRow(Base):
     incident_id: Mapped[str | None] = mapped_column(ForeignKey("incidents.id"), index=True)
     body: Mapped[dict[str, Any]]
     received_at: Mapped[datetime]
+
+
+class AlertStateRow(Base):
+    """How an alert stands by the last word about it, since when, and which incident it belongs to now.
+
+    `target_key` is what its labels point at; the incident may know better by now.
+    """
+
+    __tablename__ = "alert_states"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    starts_at: Mapped[datetime]
+    since: Mapped[datetime]
+    target_key: Mapped[str] = mapped_column(String(600), index=True)
+    incident_id: Mapped[str | None] = mapped_column(ForeignKey("incidents.id"), index=True)
 
 
 class EntryRow(Base):
@@ -135,6 +155,7 @@ class ApprovalRow(Base):
     claimed_at: Mapped[datetime | None] = mapped_column(index=True)
     superseded_by: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str] = mapped_column(Text, default="")
+    reminders: Mapped[int] = mapped_column(default=0)
 
     __table_args__ = (Index("ix_approvals_created", "created_at", "id"),)
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from checkpoints.chunks import in_chunks
 from checkpoints.tables import EntryRow
 from graph.incident import Entry, EntryKind
 
@@ -17,6 +18,29 @@ async def append(session: AsyncSession, incident_id: str, kind: EntryKind, data:
     session.add(
         EntryRow(incident_id=incident_id, seq=(last or 0) + 1, at=datetime.now(UTC), kind=kind, data=data)
     )
+    await session.flush()
+
+
+async def append_all(
+    session: AsyncSession, kind: EntryKind, lines: Sequence[tuple[str, dict[str, Any]]]
+) -> None:
+    """Append lines to several incidents, given with their ids, in the caller's transaction."""
+    ids = {incident_id for incident_id, _ in lines}
+    last: dict[str, int] = {}
+    for some in in_chunks(ids):
+        rows = await session.execute(
+            select(EntryRow.incident_id, func.max(EntryRow.seq))
+            .where(EntryRow.incident_id.in_(some))
+            .group_by(EntryRow.incident_id)
+        )
+        last.update((incident_id, seq) for incident_id, seq in rows)
+    for incident_id, data in lines:
+        last[incident_id] = last.get(incident_id, 0) + 1
+        session.add(
+            EntryRow(
+                incident_id=incident_id, seq=last[incident_id], at=datetime.now(UTC), kind=kind, data=data
+            )
+        )
     await session.flush()
 
 

@@ -41,6 +41,11 @@ class Alert(BaseModel):
         return self.labels.get("namespace") or None
 
     @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, or None where that isn't said: the year 1 stands for that."""
+        return self.ends_at if self.ends_at and self.ends_at.year > 1 else None
+
+    @property
     def is_heartbeat(self) -> bool:
         """Whether the alert fires by design, to show that alerting works."""
         return self.name in _HEARTBEATS

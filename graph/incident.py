@@ -22,8 +22,9 @@ ACTIVE: tuple[IncidentStatus, ...] = (
 )  # fmt: skip
 Verdict = Literal["verified", "not_verified", "undetermined"]
 EntryKind = Literal[
-    "alert_received", "node_entered", "reasoned", "tool_called", "tool_answered", "proposed",
-    "decided", "applying", "applied", "checked", "verdict", "ended", "error",
+    "alert_received", "alert_attached", "node_entered", "reasoned", "tool_called", "tool_answered",
+    "proposed", "reminded", "not_withdrawn", "decided", "applying", "applied", "checked", "verdict",
+    "ended", "error",
 ]  # fmt: skip
 
 

@@ -7,11 +7,13 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall, Thought
+from graph.health import find_fault
 from graph.identifiers import new_id
 from graph.incident import Ending
 from graph.journal import Journal
+from graph.owners import find_owner
 from graph.policy import BUILT_IN, Policy, refuse_read
-from graph.ports import Case, IncidentLedger, Mind, Reader
+from graph.ports import Case, IncidentLedger, Mind, Observer, Reader
 from graph.state import IncidentState, RunContext
 from graph.targets import find_target
 from tools.errors import ClusterUnreachable
@@ -28,6 +30,7 @@ class Investigation:
     incidents: IncidentLedger
     reader: Reader
     mind: Mind
+    observer: Observer
     policy: Policy = BUILT_IN
     most_steps: int = 20
     most_looks: int = 4
@@ -44,14 +47,21 @@ class Investigation:
         await journal.enter("receive_alert")
         if ending := _nothing_to_investigate(state):
             return {"incident_id": incident_id, "ending": ending}
-        target = next(found for alert in state.alert.alerts if (found := find_target(alert)))
-        await self.incidents.set_target(incident_id, journal.epoch, target)
-        return {"incident_id": incident_id, "target": target}
+        target = await find_owner(self.observer, state.alert)
+        assert target is not None, "an alert that names nothing isn't investigated"
+        update: Update = {"incident_id": incident_id, "target": target}
+        if other := await self.incidents.set_target(incident_id, journal.epoch, target):
+            reason = f"same target as {other}, which is open and has these alerts now: {target}"
+            update["ending"] = Ending(status="no_action", reason=reason)
+        return update
 
     async def analyze_root_cause(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Let the mind decide the next step from the evidence."""
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("analyze_root_cause")
+        if await self._is_over(state):
+            reason = f"every alert has resolved, and {state.target} is healthy"
+            return {"ending": Ending(status="withdrawn", reason=reason), "candidate": None}
         thought = await self._decide(state)
         await journal.reasoned(thought)
         step = thought.step
@@ -96,6 +106,14 @@ class Investigation:
             evidence = await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
             await journal.answered(evidence)
         return {"pending_calls": ()}
+
+    async def _is_over(self, state: IncidentState) -> bool:
+        """Whether what the alerts told of has gone by itself, before anything was changed or turned down."""
+        assert state.target is not None, "routing leads here with a target only"
+        untouched = state.verdict is None and state.standing != "rejected"
+        if not (untouched and await self.incidents.have_resolved(state.incident_id)):
+            return False
+        return await find_fault(self.observer, state.target) is None
 
     async def _decide(self, state: IncidentState) -> Thought:
         if state.steps >= self.most_steps:

@@ -78,8 +78,14 @@ class IncidentLedger(Protocol):
     async def set_status(self, incident_id: str, epoch: int, status: IncidentStatus) -> None:
         """Move the incident to a status that isn't an end."""
 
-    async def set_target(self, incident_id: str, epoch: int, target: Target) -> None:
-        """Set what the incident is about, once the cluster has been asked."""
+    async def set_target(self, incident_id: str, epoch: int, target: Target) -> str | None:
+        """Set what the incident is about, once the cluster has been asked.
+
+        Return the open incident about the same target, which has this one's alerts now; None: there is none.
+        """
+
+    async def have_resolved(self, incident_id: str) -> bool:
+        """Whether the incident has alerts, and each of them has resolved."""
 
     async def set_diagnosis(self, incident_id: str, epoch: int, diagnosis: Diagnosis) -> None:
         """Store the latest diagnosis."""
@@ -116,6 +122,9 @@ class ApprovalLedger(Protocol):
 
         Where a person has edited it, that is the approval of the edited proposal.
         """
+
+    async def withdraw(self, approval_id: str, epoch: int, reason: str) -> None:
+        """Withdraw an approved approval that no claim has taken: its target doesn't need it any more."""
 
 
 class Desk(Protocol):

@@ -10,6 +10,7 @@ from langgraph.types import interrupt
 from graph.answers import PauseAnswer
 from graph.diagnosis import Candidate
 from graph.drafting import Drafter, Refused
+from graph.health import find_fault
 from graph.incident import Ending
 from graph.interrupts import describe_pause
 from graph.journal import Journal
@@ -64,7 +65,8 @@ class Remediation:
         terms = find_terms(Change.of(proposal), self.policy).terms
         approval = await self.approvals.propose(proposal, journal.epoch, terms)
         await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
-        return {**tried, "approval_id": approval.id, "digest": approval.digest}
+        fault = await find_fault(self.drafter.observer, proposal.verification_plan.workload)
+        return {**tried, "approval_id": approval.id, "digest": approval.digest, "fault": fault or ""}
 
     async def await_approval(self, state: IncidentState) -> Update:
         """Pause until the ledger holds a decision. Whatever a resume carries is ignored.
@@ -93,11 +95,23 @@ class Remediation:
         await journal.enter("apply_fix")
         assert self.actuator is not None, "there was no proposal without an actuator"
         await self.incidents.set_status(state.incident_id, journal.epoch, "applying")
+        await self._withdraw_if_healed(state, journal.epoch)
         outcome = await self.actuator.execute(state.approval_id, state.digest, journal.epoch)
         update = await self._conclude(state, outcome)
         if outcome.kind == "refused" and "ending" not in update:
             await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
         return {"outcome": outcome, **update}
+
+    async def _withdraw_if_healed(self, state: IncidentState, epoch: int) -> None:
+        """Withdraw a fix whose workload was ill when it was proposed and is healthy now; no claim follows."""
+        approval = (await self.approvals.standing(state.approval_id)).approval
+        assert self.drafter is not None, "there was no proposal without a drafter"
+        if approval.status != "approved" or approval.proposal.purpose == "undo" or not state.fault:
+            return
+        workload = approval.proposal.verification_plan.workload
+        if await find_fault(self.drafter.observer, workload) is None:
+            reason = f"{workload} has become healthy by itself before anything was written"
+            await self.approvals.withdraw(approval.id, epoch, reason)
 
     async def _conclude(self, state: IncidentState, outcome: Outcome) -> Update:
         match outcome.kind:

@@ -68,8 +68,16 @@ def _problem(case: CaseFile) -> str:
         for alert in case.group.alerts
     }
     count = len(case.group.alerts)
-    lines = [f"{count} alert{'s' if count != 1 else ''} of rule {_code(case.incident.alertname)} fired:", ""]
-    return "\n".join(lines + [f"- {_text(text)}" for text in said])
+    rules = ", ".join(dict.fromkeys(_code(alert.name) for alert in case.group.alerts))
+    lines = [f"{count} alert{'s' if count != 1 else ''} of {rules} fired:", ""]
+    rows = [
+        (_code(one.name), _text(one.labels.get("pod", "-")), _at(one.starts_at), one.status)
+        for one in case.group.alerts
+    ]
+    told = "\n".join(lines + [f"- {_text(text)}" for text in said])
+    missing = max((entry.data.get("truncated", 0) for entry in case.timeline), default=0)
+    left_out = f"Alertmanager left out {missing} more (its `max_alerts`)." if missing else ""
+    return "\n\n".join(filter(None, [told, left_out, _table(("Alert", "Pod", "Since", "State"), rows)]))
 
 
 def _investigation(case: CaseFile) -> str:

@@ -37,6 +37,8 @@ class IncidentState(BaseModel):
     candidate: Candidate | None = None
     proposal_id: str = ""
     """The approval's id of the candidate's proposal, allotted before it is drawn up."""
+    fault: str = ""
+    """What was wrong with the workload when the proposal was made; empty if it looked healthy then, too."""
     undo: Candidate | None = None
     """How to take back the change that was applied but didn't help."""
     rounds: int = 0

@@ -51,13 +51,26 @@ def find_target(alert: Alert) -> Target | None:
     """
     if alert.namespace is None:
         return None
-    for label, kind in _LABELLED_KINDS.items():
-        if label not in _EXPORTER_LABELS and (name := alert.labels.get(label)):
-            return Target(kind=kind, namespace=alert.namespace, name=name)
+    if labelled := _labelled_target(alert):
+        return labelled
     if pod := alert.labels.get("pod"):
         return _workload_of(pod, alert.namespace)
     if service := alert.labels.get("service"):
         return Target(kind="Service", namespace=alert.namespace, name=service)
+    return None
+
+
+def find_pod(alert: Alert) -> str | None:
+    """Return the pod an alert is about; beside a workload's label, `pod` names the exporter's own."""
+    if alert.namespace is None or _labelled_target(alert):
+        return None
+    return alert.labels.get("pod")
+
+
+def _labelled_target(alert: Alert) -> Target | None:
+    for label, kind in _LABELLED_KINDS.items():
+        if label not in _EXPORTER_LABELS and (name := alert.labels.get(label)):
+            return Target(kind=kind, namespace=alert.namespace, name=name)
     return None
 
 

@@ -10,17 +10,24 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from graph.health import (
+    Finding,
+    count_restarts,
+    judge_generation,
+    judge_readiness,
+    judge_restarts,
+    judge_rollout,
+    judge_symptoms,
+)
 from graph.incident import Check, Verdict, Verification
 from graph.ports import Observer
 from graph.proposal import Proposal, VerificationPlan
-from graph.workloads import Document, count_replicas, pods_of
+from graph.workloads import Document, pods_of
 from tools.diffing import shows_change
 from tools.errors import ClusterError, ObjectNotFound
 from tools.patch import APPROVAL_PATH
 
-_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 OnLook = Callable[[Sequence[Check]], Awaitable[None]]
 
 
@@ -103,13 +110,13 @@ class Verifier:
                 tuple(Check(predicate=name, held=None, detail=detail) for name in plan.predicates),
                 restarts,
             )
-        counts = _restart_counts(pods)
+        counts = count_restarts(pods)
         judged = {
-            "observed_generation": _generation(document),
-            "rollout_complete": _rollout(document),
-            "pods_ready": _readiness(document, pods),
-            "restarts_stable": _restarts(restarts, counts),
-            "symptom_gone": _symptoms(pods),
+            "observed_generation": judge_generation(document),
+            "rollout_complete": judge_rollout(document),
+            "pods_ready": judge_readiness(document, pods),
+            "restarts_stable": judge_restarts(restarts, counts),
+            "symptom_gone": judge_symptoms(pods),
             "endpoints_present": _endpoints(endpoints),
             "in_place": _in_place(document, proposal),
         }
@@ -120,9 +127,6 @@ class Verifier:
             ),
             counts,
         )
-
-
-_Finding = tuple[bool | None, str]
 
 
 def _remember(
@@ -151,68 +155,7 @@ def _explain(verdict: Verdict, look: Look, plan: VerificationPlan) -> str:
     return f"after {plan.budget_seconds:g} s: {missed}"
 
 
-def _generation(workload: Document) -> _Finding:
-    wanted, seen = (
-        workload["metadata"].get("generation", 0),
-        workload.get("status", {}).get("observedGeneration", 0),
-    )
-    return seen >= wanted, f"the controller has seen generation {seen} of {wanted}"
-
-
-def _rollout(workload: Document) -> _Finding:
-    replicas = count_replicas(workload)
-    if replicas is None:
-        return None, f"alertmend can't tell whether a {workload.get('kind')} is rolled out"
-    return replicas.settled and replicas.desired > 0, str(replicas)
-
-
-def _readiness(workload: Document, pods: Sequence[Document]) -> _Finding:
-    replicas = count_replicas(workload)
-    ready = [pod["metadata"]["name"] for pod in pods if _is_ready(pod)]
-    desired = replicas.desired if replicas else None
-    return 0 < len(ready) == len(pods) == desired, f"{len(ready)} of {len(pods)} pods are Ready"
-
-
-def _is_ready(pod: Document) -> bool:
-    conditions = pod.get("status", {}).get("conditions") or []
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-
-
-def _statuses(pod: Document) -> list[dict[str, Any]]:
-    status = pod.get("status", {})
-    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-
-
-def _restart_counts(pods: Sequence[Document]) -> dict[str, int]:
-    return {
-        f"{pod['metadata']['uid']}/{status['name']}": status.get("restartCount", 0)
-        for pod in pods
-        for status in _statuses(pod)
-    }
-
-
-def _restarts(before: Mapping[str, int], now: Mapping[str, int]) -> _Finding:
-    risen = [name for name, count in now.items() if count > before.get(name, count)]
-    return (
-        not risen,
-        f"{len(risen)} containers restarted within the window, {sum(now.values())} times in all",
-    )
-
-
-def _symptoms(pods: Sequence[Document]) -> _Finding:
-    waiting = sorted(
-        {
-            reason
-            for pod in pods
-            for status in _statuses(pod)
-            if (reason := (status.get("state", {}).get("waiting") or {}).get("reason"))
-            and reason not in _STARTING
-        }
-    )
-    return not waiting, f"containers wait: {', '.join(waiting)}" if waiting else "no container waits"
-
-
-def _endpoints(endpoints: Sequence[Document | None]) -> _Finding:
+def _endpoints(endpoints: Sequence[Document | None]) -> Finding:
     empty = [
         item["metadata"]["name"]
         for item in endpoints
@@ -223,7 +166,7 @@ def _endpoints(endpoints: Sequence[Document | None]) -> _Finding:
     return (None, "a Service is gone") if None in endpoints else (True, "every Service has ready addresses")
 
 
-def _in_place(workload: Document, proposal: Proposal) -> _Finding:
+def _in_place(workload: Document, proposal: Proposal) -> Finding:
     """Whether the object is as approved. If somebody changed it since, nothing is proved about a fix."""
     missing = [
         change.path

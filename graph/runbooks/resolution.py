@@ -12,6 +12,7 @@ from graph.runbooks.answers import Answers, Sourced, quote
 from graph.runbooks.calls import describe_pod, get_one, list_all
 from graph.runbooks.objects import Items, Owner, Pod, Workload
 from graph.runbooks.templates import Name
+from graph.targets import find_pod as find_alerts_pod
 from graph.targets import find_target
 
 WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -46,8 +47,10 @@ def find_pod(case: Case) -> str | None:
     """Return the name of one affected pod: of a firing alert about the target, if there is one."""
     if case.target.kind == "Pod":
         return case.target.name
-    firing = (alert for alert in case.group.alerts if alert.status == "firing")
-    names = (alert.labels.get("pod", "") for alert in firing if find_target(alert) == case.target)
+    firing = [alert for alert in case.group.alerts if alert.status == "firing"]
+    # the target is what the cluster says; where the labels say something else, all of them mean it
+    meant = [alert for alert in firing if find_target(alert) == case.target] or firing
+    names = (find_alerts_pod(alert) or "" for alert in meant)
     return next((name for name in names if _is_name(name)), None)
 
 

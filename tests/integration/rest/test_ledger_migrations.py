@@ -27,6 +27,11 @@ from checkpoints.tables import Base
 from tests.databases import PostgresUnderTest
 
 T = TypeVar("T")
+_INCIDENT = """
+    INSERT INTO incidents (id, status, alertname, severity, target_key, "group", reason, advice, run_epoch,
+    thread, created_at, updated_at)
+    VALUES ('inc-1', 'open', 'a', 'b', 'c', '{}', '', '[]', 0, 1, '2026-11-24', '2026-11-24')
+"""
 NEWEST = max(path.stem[:4] for path in (MIGRATIONS / "versions").glob("*.py"))
 
 
@@ -158,19 +163,44 @@ def _store_approvals(connection: Connection) -> None:
 
 
 def _store_evidence(connection: Connection) -> None:
-    connection.execute(
-        text(
-            'INSERT INTO incidents (id, status, alertname, severity, target_key, "group", reason, advice,'
-            " run_epoch, thread, created_at, updated_at)"
-            " VALUES ('inc-1', 'open', 'a', 'b', 'c', '{}', '', '[]', 0, 1, '2026-11-24', '2026-11-24')"
-        )
-    )
+    connection.execute(text(_INCIDENT))
     connection.execute(
         text(
             "INSERT INTO evidence (incident_id, number, tool, arguments, text, is_error, at)"
             " VALUES ('inc-1', 1, 'kubectl_get', '{}', 'an answer', false, '2026-11-24')"
         )
     )
+
+
+async def test_alerts_stored_before_stand_as_they_were_last_heard(empty_url: str) -> None:
+    await on(empty_url, lambda connection: migrate(connection, "0003"))
+    await on(empty_url, _store_alerts)
+
+    await on(empty_url, migrate)
+
+    states = Base.metadata.tables["alert_states"]
+    rows = await on(empty_url, lambda connection: connection.execute(select(states)).mappings().all())
+    found = {(row["fingerprint"], row["status"], row["target_key"], row["incident_id"]) for row in rows}
+    assert found == {("a", "resolved", "c", "inc-1"), ("b", "firing", "c", "inc-1")}
+
+
+def _store_alerts(connection: Connection) -> None:
+    connection.execute(text(_INCIDENT))
+    connection.execute(
+        text("INSERT INTO webhooks (id, received_at, sha256, body) VALUES ('w', '2026-11-24', '', '')")
+    )
+    for fingerprint, starts_at, status in (
+        ("a", "2026-11-23", "firing"), ("a", "2026-11-23", "resolved"), ("b", "2026-11-22", "resolved"),
+        ("b", "2026-11-23", "firing"),
+    ):  # fmt: skip
+        connection.execute(
+            text(
+                "INSERT INTO alerts"
+                " (fingerprint, starts_at, status, webhook_id, incident_id, body, received_at)"
+                " VALUES (:fingerprint, :starts_at, :status, 'w', 'inc-1', '{}', '2026-11-24')"
+            ),
+            {"fingerprint": fingerprint, "starts_at": starts_at, "status": status},
+        )
 
 
 async def test_migrate_brings_both_kinds_of_tables_up_and_says_so(empty_url: str) -> None:

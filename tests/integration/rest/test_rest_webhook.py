@@ -1,12 +1,17 @@
 """The webhook keeps Alertmanager's contract: commit, then 202; 422 by field; 503 for a broken database."""
 
+import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from api.app import create_app
+from api.limits import Places
 from tests.integration.rest.house import SEED, House
 
 PATHS = ["/v1/webhooks/alertmanager", "/alert"]
@@ -92,6 +97,30 @@ async def test_a_body_of_a_megabyte_is_taken(house: House) -> None:
     assert answer.status_code == 202
 
 
+async def test_what_was_truncated_and_came_later_is_told_on_the_timeline(house: House) -> None:
+    first = await house.client.post("/alert", json=seed(), headers=house.as_("ingest"))
+    body = seed() | {"truncatedAlerts": 12}
+    body["alerts"] = [body["alerts"][0] | {"fingerprint": "another"}]
+
+    await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+
+    last = (await house.ledger.incidents.entries(first.json()["incident_ids"][0]))[-1]
+    assert (last.kind, last.data["truncated"]) == ("alert_attached", 12)
+
+
+async def test_a_thousand_further_alerts_of_one_workload_attach_to_its_incident(house: House) -> None:
+    first = await house.client.post("/alert", json=seed(), headers=house.as_("ingest"))
+    body = seed()
+    one = body["alerts"][0]
+    body["alerts"] = [one | {"fingerprint": f"{number:016x}"} for number in range(1000)]
+
+    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+
+    assert answer.json() == {**first.json(), "new_alerts": 1000, "known_alerts": 0}
+    entries = await house.ledger.incidents.entries(first.json()["incident_ids"][0])
+    assert [entry.seq for entry in entries] == list(range(1, 1002))
+
+
 async def test_a_thousand_alerts_of_many_workloads_are_sorted_in_a_few_seconds(house: House) -> None:
     body = seed()
     one = body["alerts"][0]
@@ -138,6 +167,42 @@ async def test_a_body_beyond_all_measure_is_not_read_to_its_end(house: House) ->
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_delivery_that_finds_no_place_is_told_to_come_again_and_nothing_is_stored(
+    house: House, tmp_path: Path
+) -> None:
+    places = Places(at_once=1, patience_seconds=0.01)
+    app = create_app(replace(house.door, places=places))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://alertmend") as client:
+        async with places.take():
+            refused = await client.post("/alert", json=seed(), headers=house.as_("ingest"))
+        before = (await house.ledger.incidents.page()).items
+        taken = await client.post("/alert", json=seed(), headers=house.as_("ingest"))
+
+    assert (refused.status_code, before) == (503, ())
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert taken.status_code == 202
+
+
+async def test_a_flood_of_deliveries_is_stored_or_told_to_come_again(house: House) -> None:
+    bodies = [
+        seed()
+        | {"alerts": [one | {"fingerprint": f"{number}-{one['fingerprint']}"} for one in seed()["alerts"]]}
+        for number in range(40)
+    ]
+
+    answers = await asyncio.gather(
+        *(house.client.post("/alert", json=body, headers=house.as_("ingest")) for body in bodies)
+    )
+
+    acknowledged = [number for number, answer in enumerate(answers) if answer.status_code == 202]
+    assert {answer.status_code for answer in answers} <= {202, 503}
+    (incident,) = (await house.ledger.incidents.page()).items
+    stored = {one.fingerprint for one in (await house.ledger.incidents.case_file(incident.id)).group.alerts}
+    assert {int(one.split("-")[0]) for one in stored} == set(acknowledged)
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_broken_database_asks_alertmanager_to_try_again(house: House, tmp_path: Path) -> None:
     await house.open_incident()
@@ -146,6 +211,7 @@ async def test_a_broken_database_asks_alertmanager_to_try_again(house: House, tm
     answer = await house.client.post("/alert", json=seed(), headers=house.as_("ingest"))
 
     assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
     assert house.woken == []
 
 

@@ -64,6 +64,18 @@ def test_an_alert_is_told_in_a_sentence(alerts: int, target: str, said: str) -> 
     assert shown.rstrip("\n").endswith(f" {said}")
 
 
+def test_an_attached_alert_says_what_is_remarkable_about_it() -> None:
+    shown = show(entry("alert_attached", alertname="A", status="firing", about="web-0", note="so"), width=100)
+
+    assert shown.rstrip("\n").endswith(" A firing web-0: so")
+
+
+def test_what_alertmanager_left_out_is_told() -> None:
+    told = entry("alert_received", alertname="A", alerts=1, receiver="r", truncated=3)
+
+    assert "3 more were left out" in show(told, width=100)
+
+
 @pytest.mark.parametrize(
     ("status", "colour"),
     [

@@ -11,7 +11,7 @@ from graph.alerts import AlertGroup
 from graph.diagnosis import CallTools, Evidence, LookAgain, ReadCall, Step, Thought
 from graph.investigation import Investigation
 from graph.policy import BUILT_IN
-from graph.ports import Case, IncidentLedger, Reader
+from graph.ports import Case, IncidentLedger, Observer, Reader
 from graph.routing import after_analysis
 from graph.state import IncidentState, RunContext
 from tests.unit.graph.proposals import WEB
@@ -40,13 +40,17 @@ class Notebook:
     async def record(self, incident_id: str, epoch: int, kind: str, data: dict[str, Any]) -> None:
         self.lines.append((kind, data))
 
+    async def have_resolved(self, incident_id: str) -> bool:
+        return False
+
     async def evidence(self, incident_id: str) -> Sequence[Evidence]:
         return ()
 
 
 def investigate(step: Step, **bounds: int) -> Investigation:
     ledger = cast("IncidentLedger", Notebook())
-    return Investigation(ledger, cast("Reader", None), Stubborn(step), BUILT_IN, **bounds)
+    observer = cast("Observer", None)
+    return Investigation(ledger, cast("Reader", None), Stubborn(step), observer, BUILT_IN, **bounds)
 
 
 async def run_until_ended(node: Investigation) -> tuple[IncidentState, int]:

@@ -8,7 +8,7 @@ import pytest
 
 from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence
-from graph.incident import CaseFile, Ending, EndStatus, Incident, Verification
+from graph.incident import CaseFile, Ending, EndStatus, Entry, Incident, Verification
 from graph.proposal import Approval, Decision
 from graph.report import render_report
 from tests.unit.graph.proposals import WEB, make_proposal
@@ -128,3 +128,14 @@ def test_text_from_the_cluster_cannot_break_out_of_its_place() -> None:
     assert not [line for line in outside if "<" in line]
     assert not [line for line in outside if line.startswith("# Resolved")]
     assert "\\[click\\]" in report
+
+
+def test_it_lists_every_alert_and_says_what_was_left_out() -> None:
+    entry = Entry(seq=1, at=NOW, kind="alert_received", data={"truncated": 5})
+    told = case().model_copy(update={"timeline": (entry,)})
+
+    report = render_report(told, Ending(status="no_action", reason="all is well"))
+
+    pods = [alert.labels["pod"] for alert in told.group.alerts]
+    assert all(pod in report for pod in pods)
+    assert "left out 5 more" in report

@@ -71,7 +71,10 @@ class PlayedCluster:
             _pod("web-x", "u-x", ready=False, phase="Failed"),
         ]
         waiting = {"waiting": {"reason": picture["waiting"]}} if picture["waiting"] else {"running": {}}
-        status = {"name": "nginx", "restartCount": picture["restarts"], "state": waiting}
+        ended = {"terminated": {"reason": "OOMKilled", "finishedAt": None}} if picture.get("crashed") else {}
+        status = {
+            "name": "nginx", "restartCount": picture["restarts"], "state": waiting, "lastState": ended,
+        }  # fmt: skip
         pods = picture["pods"] if "pods" in picture else picture["replicas"]
         own = [
             _pod(f"web-{number}", str(number), ready=number < picture["ready"], statuses=[status])

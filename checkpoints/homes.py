@@ -1,0 +1,137 @@
+"""Homes: the newest incident about each target, and whether a firing alert may open another one.
+
+A target's key comes from an alert's labels. Where a run has found out that an object of another name is
+behind it, the alerts that went before it lead the way: they belong to that incident now.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from checkpoints.chunks import in_chunks
+from checkpoints.locks import hold_incidents
+from checkpoints.tables import AlertStateRow, IncidentRow
+from graph.incident import ACTIVE
+
+_HOUR = timedelta(hours=1)
+_COLUMNS = (
+    IncidentRow.id,
+    IncidentRow.target_key,
+    IncidentRow.status,
+    IncidentRow.created_at,
+    IncidentRow.updated_at,
+)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How soon after an incident's end, and how often, the same target may get another one."""
+
+    cool_down: timedelta = timedelta(minutes=15)
+    runs_per_hour: int = 3
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """As much of an incident as is needed to choose among many."""
+
+    id: str
+    target_key: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Home:
+    """The incident about a target: the open one, else the newest. `runs` counts the target's last hour."""
+
+    incident_id: str
+    is_open: bool
+    ended_at: datetime
+    runs: int
+
+    def refuse_another(self, pace: Pace) -> str | None:
+        """Say why no other incident may be opened now that this one has ended; None if one may."""
+        if (over := self.ended_at + pace.cool_down) > datetime.now(UTC):
+            return f"the incident has just ended: no new one before {over:%Y-%m-%d %H:%M:%S} UTC"
+        if self.runs >= pace.runs_per_hour:
+            return f"the target had {self.runs} incidents within an hour: no new one for now"
+        return None
+
+
+async def find_homes(
+    session: AsyncSession, keys: Collection[str], others: Collection[str] = ()
+) -> dict[str, Home]:
+    """Return the incident of each key that has one. They and `others` are held until the transaction ends."""
+    elsewhere = await _find_elsewhere(session, keys)
+    newest = await _find_newest(session, {*keys, *elsewhere.values()})
+    ids = {
+        key: best.id for key in keys if (best := _better(newest.get(key), newest.get(elsewhere.get(key, ""))))
+    }
+    await hold_incidents(session, {*ids.values(), *others})
+    # once more: one may have ended while this transaction waited
+    found = {row.id: row for row in await _read(session, IncidentRow.id, set(ids.values()))}
+    runs = await _count_runs(session, {row.target_key for row in found.values()})
+    return {key: _home(found[incident_id], runs) for key, incident_id in ids.items()}
+
+
+def _home(row: _Sketch, runs: Mapping[str, int]) -> Home:
+    return Home(row.id, row.status in ACTIVE, row.updated_at, runs.get(row.target_key, 0))
+
+
+def _better(one: _Sketch | None, other: _Sketch | None) -> _Sketch | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda row: (row.status in ACTIVE, row.created_at, row.id))
+
+
+async def _find_elsewhere(session: AsyncSession, keys: Collection[str]) -> Mapping[str, str]:
+    """Return the keys whose alerts belong to an incident about a target of another name, with that name."""
+    found = {}
+    for some in in_chunks(keys):
+        rows = await session.execute(
+            select(AlertStateRow.target_key, IncidentRow.target_key.label("real"))
+            .join(IncidentRow, AlertStateRow.incident_id == IncidentRow.id)
+            .where(AlertStateRow.target_key.in_(some), IncidentRow.target_key != AlertStateRow.target_key)
+            .order_by(AlertStateRow.since)
+        )
+        found.update({row.target_key: row.real for row in rows})
+    return found
+
+
+async def _find_newest(session: AsyncSession, keys: Collection[str]) -> dict[str, _Sketch]:
+    newest: dict[str, _Sketch] = {}
+    for row in await _read(session, IncidentRow.target_key, keys):
+        newest[row.target_key] = _better(newest.get(row.target_key), row) or row
+    return newest
+
+
+async def _read(
+    session: AsyncSession, column: InstrumentedAttribute[str], values: Collection[str]
+) -> list[_Sketch]:
+    found: list[_Sketch] = []
+    for some in in_chunks(values):
+        query = select(*_COLUMNS).where(column.in_(some), IncidentRow.duplicate_of.is_(None))
+        found += [_Sketch(*row) for row in await session.execute(query)]
+    return found
+
+
+async def _count_runs(session: AsyncSession, keys: Collection[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for some in in_chunks(keys):
+        rows = await session.execute(
+            select(IncidentRow.target_key, func.count())
+            .where(
+                IncidentRow.target_key.in_(some),
+                IncidentRow.duplicate_of.is_(None),
+                IncidentRow.created_at > datetime.now(UTC) - _HOUR,
+            )
+            .group_by(IncidentRow.target_key)
+        )
+        counts.update((key, count) for key, count in rows)
+    return counts

@@ -1,0 +1,87 @@
+"""Names suggest a pod's owner; the chain of controllers tells."""
+
+from typing import Any, cast
+
+import pytest
+
+from graph.alerts import AlertGroup
+from graph.owners import find_owner
+from graph.ports import Observer
+from graph.targets import Target
+from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.errors import BadInput, ClusterUnreachable, ObjectNotFound, PermissionDenied
+
+
+class Chain:
+    """A cluster of objects by kind and name, each with its controller."""
+
+    def __init__(self, *links: tuple[str, str, str]) -> None:
+        self._owners = {(kind, name): owner for kind, name, owner in links}
+        self.error: Exception | None = None
+
+    async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        if (kind, name) not in self._owners:
+            raise ObjectNotFound(f"{kind} {name} not found", code=404)
+        above = self._owners[kind, name]
+        owners = (
+            [{"kind": above.split("/")[0], "name": above.split("/")[1], "controller": True}] if above else []
+        )
+        return {"kind": kind, "metadata": {"name": name, "ownerReferences": owners}}
+
+
+def about(**labels: str) -> AlertGroup:
+    body = real_body()
+    body["alerts"] = [body["alerts"][0] | {"labels": {"alertname": "A", "namespace": "shop", **labels}}]
+    return AlertGroup.model_validate(body)
+
+
+async def owner(chain: Chain, **labels: str) -> Target | None:
+    return await find_owner(cast("Observer", chain), about(**labels))
+
+
+async def test_a_pod_leads_through_its_replica_set_to_the_deployment() -> None:
+    chain = Chain(("Pod", "odd-0", "ReplicaSet/api-5c88"), ("ReplicaSet", "api-5c88", "Deployment/api"))
+
+    assert await owner(chain, pod="odd-0") == Target(kind="Deployment", namespace="shop", name="api")
+
+
+async def test_a_pod_of_a_job_leads_to_its_cron_job() -> None:
+    chain = Chain(("Pod", "nightly-x7k2p", "Job/nightly-1"), ("Job", "nightly-1", "CronJob/nightly"))
+
+    assert await owner(chain, pod="nightly-x7k2p") == Target(kind="CronJob", namespace="shop", name="nightly")
+
+
+async def test_a_pod_that_nobody_controls_stands_for_itself() -> None:
+    assert await owner(Chain(("Pod", "db-0", "")), pod="db-0") == Target(
+        kind="Pod", namespace="shop", name="db-0"
+    )
+
+
+@pytest.mark.parametrize("error", [None, PermissionDenied("no", code=403), BadInput("no name")])
+async def test_where_the_chain_cannot_be_read_the_name_is_believed(error: Exception | None) -> None:
+    chain = Chain()
+    chain.error = error
+
+    assert await owner(chain, pod="db-0") == Target(kind="StatefulSet", namespace="shop", name="db")
+
+
+async def test_a_cluster_that_does_not_answer_is_asked_again_by_the_node() -> None:
+    chain = Chain()
+    chain.error = ClusterUnreachable("no answer")
+
+    with pytest.raises(ClusterUnreachable):
+        await owner(chain, pod="db-0")
+
+
+async def test_the_exporters_own_pod_is_not_asked() -> None:
+    chain = Chain(("Pod", "ksm-0", "StatefulSet/ksm"))
+
+    assert await owner(chain, pod="ksm-0", deployment="api") == Target(
+        kind="Deployment", namespace="shop", name="api"
+    )
+
+
+async def test_an_alert_that_names_nothing_has_no_owner() -> None:
+    assert await owner(Chain()) is None
