@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import audit, timeline
+from checkpoints import audit, timeline, wakeups
 from checkpoints.approvals import expire_approval, hold_approval, read_approval, store_approval
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_stops
@@ -115,6 +115,7 @@ class Decisions:
         await session.flush()
         action: audit.Action = "rejected" if verdict == "reject" else "approved"
         await audit.append_about(session, action, row, by, quorum=row.quorum, reason=reason)
+        await wakeups.wake(session, [row.incident_id])
 
 
 def require_pending(approval: Approval, digest: str | None) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import timeline
+from checkpoints import timeline, wakeups
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_intake
 from checkpoints.storable import cut, make_storable
@@ -72,6 +72,7 @@ class Intake:
             session.add_all(delivery.incidents)
             await session.flush()  # before the rows that refer to them
             session.add_all([*delivery.entries, *delivery.alerts])
+            await wakeups.wake(session, {row.incident_id for row in delivery.alerts if row.incident_id})
         return delivery.receipt()
 
 
