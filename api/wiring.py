@@ -43,6 +43,8 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
     Raises `AuditUnusable` where the audit's key isn't the one that belongs to the database.
     """
     from api.audit_watch import watching
+    from api.clearing import clearing
+    from checkpoints.retention import Keep
     from graph.builder import build_graph
 
     async with AsyncExitStack() as stack:
@@ -51,6 +53,8 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
         await stack.enter_async_context(watching(ledger.audit))
         nodes = await open_nodes(stack, settings, ledger)
         runner = await _open_runner(stack, settings, ledger, build_graph(nodes, saver), pulse)
+        keep = Keep(settings.retention_checkpoints, settings.retention_evidence, settings.retention_webhooks)
+        await stack.enter_async_context(clearing(ledger.retention, keep))
         yield Service(ledger, runner, editor_for(nodes, ledger))
 
 

@@ -285,4 +285,5 @@ def _evidence(row: EvidenceRow) -> Evidence:
         text=row.text,
         is_error=row.is_error,
         at=row.at,
+        deleted_at=row.deleted_at,
     )

@@ -15,6 +15,7 @@ from checkpoints.database import Transaction, failures_named, is_postgres, make_
 from checkpoints.decisions import Decisions
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
+from checkpoints.retention import Retention
 from checkpoints.schema import migrate, require_current
 from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
@@ -31,6 +32,7 @@ class Ledger:
     settlements: Settlements
     stops: Stops
     audit: Audit
+    retention: Retention
 
 
 @asynccontextmanager
@@ -52,6 +54,7 @@ async def open_ledger(url: str, audit_key: Path | None = None) -> AsyncIterator[
             settlements=Settlements(transaction),
             stops=Stops(transaction),
             audit=Audit(transaction, keeper),
+            retention=Retention(transaction),
         )
 
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
     from checkpoints.postgres import SaverPool
 
+TABLES = {
+    "sqlite": ("checkpoints", "writes"),
+    "postgresql": ("checkpoints", "checkpoint_blobs", "checkpoint_writes"),
+}
+"""The savers' tables, each with a column `thread_id`."""
+
 
 @asynccontextmanager
 async def open_saver(url: str) -> AsyncIterator["BaseCheckpointSaver[str]"]:

@@ -34,7 +34,7 @@ class Base(DeclarativeBase):
 
 
 class WebhookRow(Base):
-    """One delivery as it came, and the SHA-256 of its raw bytes."""
+    """One delivery as it came, and the SHA-256 of its raw bytes. `body` is empty once its time is over."""
 
     __tablename__ = "webhooks"
 
@@ -45,7 +45,10 @@ class WebhookRow(Base):
 
 
 class IncidentRow(Base):
-    """One incident: an open problem of one target. `thread` counts its runs from the start (retries)."""
+    """One incident: an open problem of one target. `thread` counts its runs from the start (retries).
+
+    `cleared_at` is when its checkpoints were deleted, long after its end.
+    """
 
     __tablename__ = "incidents"
 
@@ -64,6 +67,7 @@ class IncidentRow(Base):
     report: Mapped[str | None] = mapped_column(Text)
     run_epoch: Mapped[int] = mapped_column(default=0)
     thread: Mapped[int] = mapped_column(default=1)
+    cleared_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -97,7 +101,7 @@ class EntryRow(Base):
 
 
 class EvidenceRow(Base):
-    """One whole answer of a read-only tool; `number` is the 3 of `E3`."""
+    """One whole answer of a read-only tool; `number` is the 3 of `E3`. At `deleted_at` its text went."""
 
     __tablename__ = "evidence"
 
@@ -109,6 +113,7 @@ class EvidenceRow(Base):
     text: Mapped[str] = mapped_column(Text)
     is_error: Mapped[bool]
     at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
 
 
 class ApprovalRow(Base):

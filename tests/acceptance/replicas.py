@@ -41,7 +41,7 @@ class Replica:
         self._say.write_text("")
         self.process = _forking.Process(target=_serve, args=self._arguments, daemon=True)
         self.process.start()
-        self.url = await await_condition(self._listens, f"a start: {self.log()}", _START_SECONDS)
+        self.url = await await_condition(self._listens, "a replica to start", _START_SECONDS)
 
     @property
     def pid(self) -> int:
@@ -71,7 +71,7 @@ class Replica:
     async def clean(self) -> None:
         """Kill it if it still runs."""
         if self.process:
-            self.send(signal.SIGKILL)
+            self.process.kill()
             await self.ended()
 
     @property
@@ -79,6 +79,8 @@ class Replica:
         return self.folder / "stdout.log"
 
     async def _listens(self) -> str | None:
+        assert self.process is not None
+        assert self.process.is_alive(), self.log()
         line = self._say.read_text()
         return line.split("listens on ")[1].split()[0] if "listens on" in line and "\n" in line else None
 
