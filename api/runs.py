@@ -39,7 +39,7 @@ class Runs:
         self._ledger = ledger
         self._control = RunControl()
         self.unfinished: set[str] = set()
-        """What was running when the runs were put down, or should have begun since; before that, what runs."""
+        """What runs; once the runs are put down, what ran then or should have begun since."""
 
     @property
     def is_draining(self) -> bool:

@@ -26,7 +26,10 @@ _POLL_SECONDS = 0.02
 
 
 async def serve(settings: Settings, pulse: "Pulse | None" = None) -> None:
-    """Serve until SIGINT or SIGTERM; `pulse` as in `open_service`. Raises `BadInput` where the service may not or can't start."""
+    """Serve until SIGINT or SIGTERM; `pulse` is as in `open_service`.
+
+    Raises `BadInput` where the service may not or can't start.
+    """
     require_tokens(settings)
     _refuse_dev_mode(settings)
     stop = asyncio.Event()

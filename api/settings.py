@@ -182,8 +182,8 @@ class Settings(BaseSettings):
     retention_evidence: Annotated[
         Duration,
         Field(
-            description="How long the tools' answers are kept after an incident's end. The report has what it "
-            "rests on; the whole answers are what fills the disk.",
+            description="How long the tools' answers are kept after an incident's end. The report has what "
+            "it rests on; the whole answers are what fills the disk.",
             json_schema_extra={"unit": "seconds"},
         ),
     ] = timedelta(days=90)

@@ -2,7 +2,8 @@
 
 procrastinate keeps it in the ledger's database, so that a wake-up is committed with the decision or the alert
 it follows from. A job is one look at an incident and the run that comes of it; its lock is the incident's id,
-so that no two replicas run one incident at a time. The ledger stays the truth: a job may be lost or come twice.
+so that no two replicas run one incident at a time. The ledger stays the truth: a job may be lost, or come
+twice.
 
 This module loads procrastinate: import it where it is used.
 """
@@ -37,8 +38,9 @@ _UNFINISHED = (Status.TODO.value, Status.DOING.value)
 
 @dataclass(frozen=True)
 class Pulse:
-    """How often a replica says that it lives, after how long a silence it counts as dead, and how often each
-    looks for what nobody has a job for.
+    """How often a replica says that it lives, and after how long a silence it counts as dead.
+
+    Each sweeps, too: it looks for what has something to do, and no job.
     """
 
     beat_seconds: float = 10.0
@@ -136,9 +138,7 @@ async def require_queue(address: URL) -> None:
     async with _connection(address) as connection:
         missing = _needed() - await _done(connection)
     if missing:
-        raise SchemaMismatch(
-            f"the queue's tables aren't up to date ({len(missing)} steps are missing): run `alertmend migrate`"
-        )
+        raise SchemaMismatch(f"the queue's tables lack {len(missing)} steps: run `alertmend migrate`")
 
 
 async def prepare_queue(address: URL) -> str:

@@ -1,7 +1,7 @@
-"""What is kept how long: checkpoints, tool answers and webhook bodies go; what happened and who decided stays.
+"""What is kept how long: checkpoints, tool answers and webhook bodies go; the record of what happened stays.
 
-Nothing is taken from an incident that may still run: one that hasn't ended, one that failed and can be retried,
-one whose execution a person has yet to settle.
+Nothing is taken from an incident that may still run: one that hasn't ended, one that failed and can be
+retried, one whose execution a person has yet to settle.
 """
 
 from collections.abc import Sequence

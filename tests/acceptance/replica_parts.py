@@ -1,4 +1,4 @@
-"""What is put into a replica's process before it starts: runs that are watched, and a mind that takes its time."""
+"""What is put into a replica's process before it starts: runs that are watched, and a slow mind."""
 
 import asyncio
 import os
@@ -68,7 +68,7 @@ def watch_runs(url: str) -> None:
                     values,
                 )
 
-    Runs._invoke = watched  # type: ignore[method-assign]  # this process is the test's own
+    Runs._invoke = watched  # type: ignore[method-assign,assignment]  # this process is the test's own
 
 
 def think_slowly(url: str) -> None:
