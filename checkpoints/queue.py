@@ -138,7 +138,7 @@ async def require_queue(address: URL) -> None:
     async with _connection(address) as connection:
         missing = _needed() - await _done(connection)
     if missing:
-        raise SchemaMismatch(f"the queue's tables lack {len(missing)} steps: run `alertmend migrate`")
+        raise SchemaMismatch(f"the queue's tables lack {len(missing)} scripts: run `alertmend migrate`")
 
 
 async def prepare_queue(address: URL) -> str:
@@ -161,7 +161,7 @@ async def prepare_queue(address: URL) -> str:
                 await connection.execute("CREATE TABLE queue_migrations (name text PRIMARY KEY)")
                 await _note(connection, missing)
             return "the queue's tables were made"
-        return f"the queue's tables took {len(missing)} steps"
+        return f"the queue's tables went on by {len(missing)} scripts"
 
 
 def _jobs(incident_ids: Collection[str]) -> list[Job]:

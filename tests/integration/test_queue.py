@@ -88,6 +88,6 @@ async def test_a_newer_procrastinate_is_one_more_migration(
         await require_queue(parse_url(url))
     told = [await prepare_queue(parse_url(url)) for _ in range(2)]
 
-    assert told == ["the queue's tables took 1 steps", "the queue's tables are up to date already"]
+    assert told == ["the queue's tables went on by 1 scripts", "the queue's tables are up to date already"]
     await require_queue(parse_url(url))
     assert await query(url, text("SELECT * FROM procrastinate_new")) == []
