@@ -8,6 +8,7 @@ from api.auth import Admin, Anyone, Caller, Viewer
 from api.door import DoorIn
 from api.examples import CALLER, FREEZE, FREEZE_BODY, FREEZES, HEALTH, KILL_SWITCH, KILL_SWITCH_BODY, POLICY
 from api.openapi import answers
+from api.problems import Stopping
 from api.schemas import FreezeBody, FreezeList, Health, KillSwitchBody
 from checkpoints.stops import Freeze, KillSwitch, WriteStanding
 
@@ -68,6 +69,8 @@ async def read_me(caller: Anyone) -> Caller:
 
 @router.get("/healthz", tags=["service"], responses=answers(200, "It works.", HEALTH, refusals=(503,)))
 async def check_health(door: DoorIn) -> Health:
-    """Tell whether the service and its database answer. Needs no token."""
+    """Tell whether the service and its database answer, and it isn't about to stop. Needs no token."""
+    if door.closing.is_set():
+        raise Stopping("the service is stopping; requests are answered until it has")
     await door.ledger.stops.kill_switch()
     return Health()

@@ -73,6 +73,10 @@ class ReportNotWritten(AlertmendError):
     """The incident is still going on: its report isn't written yet."""
 
 
+class Stopping(AlertmendError):
+    """The service was told to stop: send new requests elsewhere, or wait for the next start."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of problem: its status, the last part of its type, and its title."""
@@ -105,6 +109,7 @@ KINDS: dict[type[AlertmendError], Kind] = {
     InvalidBody: Kind(422, "invalid-input", "The input can't be used"),
     BadInput: Kind(422, "invalid-input", "The input can't be used"),
     Overloaded: Kind(503, "unavailable", "Try again later"),
+    Stopping: Kind(503, "stopping", "The service is stopping"),
     DatabaseUnavailable: Kind(503, "unavailable", "Try again later"),
     ClusterUnreachable: Kind(503, "cluster-unreachable", "The cluster doesn't answer"),
     ToolServerError: Kind(503, "tool-server-unreachable", "The MCP server doesn't answer"),

@@ -19,35 +19,44 @@ from tools.errors import BadInput
 if TYPE_CHECKING:
     import uvicorn
 
+    from checkpoints.queue import Pulse
+
 _GRACEFUL_SECONDS = 5
 _POLL_SECONDS = 0.02
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `BadInput` where the service may not or can't start."""
+async def serve(settings: Settings, pulse: "Pulse | None" = None) -> None:
+    """Serve until SIGINT or SIGTERM; `pulse` is as in `open_service`.
+
+    Raises `BadInput` where the service may not or can't start.
+    """
     require_tokens(settings)
     _refuse_dev_mode(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings) as url:
+    async with serving(settings, pulse) as url:
         print(f"alertmend listens on {url} (webhook: {url}/v1/webhooks/alertmanager)", flush=True)  # noqa: T201 -- what a person who started it waits for
         await stop.wait()
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[str]:
+async def serving(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIterator[str]:
     """Serve while the block runs; yield the base URL once requests are answered."""
     listener = _listen(settings)
     try:
-        async with open_issuer(settings) as issuer, open_service(settings) as service:
+        async with open_issuer(settings) as issuer, open_service(settings, pulse) as service:
             tokens = TokenStore(settings.tokens)
             runner = service.runner
             door = Door(service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer)
-            async with _answering(door, listener):
+            # Requests are answered while the runs are put down: what comes in is committed, and waits.
+            async with _answering(door, listener), service.working():
                 host, port = listener.getsockname()[:2]
-                yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+                try:
+                    yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+                finally:
+                    door.closing.set()  # open event streams end now; the server would wait for them
     finally:
         listener.close()
 
@@ -79,7 +88,6 @@ async def _answering(door: Door, listener: socket.socket) -> AsyncIterator[None]
             await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:
-        door.closing.set()  # open event streams end now; the server would wait for them
         server.should_exit = True
         await task
 

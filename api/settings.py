@@ -166,6 +166,28 @@ class Settings(BaseSettings):
             json_schema_extra={"unit": "incidents"},
         ),
     ] = 3
+    retention_checkpoints: Annotated[
+        Duration,
+        Field(
+            description="How long an ended incident's checkpoints are kept. Only debugging needs them then.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(days=7)
+    retention_evidence: Annotated[
+        Duration,
+        Field(
+            description="How long the tools' answers are kept after an incident's end. The report has what "
+            "it rests on; the whole answers are what fills the disk.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(days=90)
+    retention_webhooks: Annotated[
+        Duration,
+        Field(
+            description="How long webhooks are kept as they came. The alerts themselves stay.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(days=30)
 
     model: Annotated[
         str | None,

@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.settings import Settings
+from checkpoints.database import is_postgres, parse_url
 from checkpoints.homes import Pace
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
 
 if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
     from api.editing import Editor
+    from api.replica import Replica
     from api.runner import Runner
+    from api.upkeep import Upkeep
+    from checkpoints.queue import Pulse
     from graph.nodes import Nodes
     from graph.policy import Policy
     from graph.ports import Desk, Mind
+    from graph.state import IncidentState, RunContext
     from tools.executor import Executor
     from tools.kubernetes import Cluster
     from tools.mcp_config import McpConfig
@@ -25,24 +32,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: its memory, the runner that works on it, and the way to edit a proposal."""
+    """A service: its memory, what works on it once started, and the way to edit a proposal."""
 
     ledger: Ledger
-    runner: "Runner"
+    runner: "Runner | Replica"
+    upkeep: "Upkeep"
     editor: "Editor | None"
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Run incidents, and do what time brings about, until the block ends; then put the runs down."""
+        async with self.runner.started(), self.upkeep.started():
+            yield
 
 
 @asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """Open the service; its runner sweeps until the block ends.
+async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIterator[Service]:
+    """Open the service. It doesn't work yet. `pulse` is that of replicas on Postgres (None: usual).
 
     Raises `AuditUnusable` where the audit's key isn't the one that belongs to the database, and
     `PolicyUnusable` for a policy file that can't be used.
     """
     from api.audit_watch import watching
+    from api.clearing import clearing
     from api.policy_file import load_policy
-    from api.runner import Runner
     from api.upkeep import Upkeep
+    from checkpoints.retention import Keep
     from graph.builder import build_graph
 
     async with AsyncExitStack() as stack:
@@ -53,10 +68,29 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         saver = await stack.enter_async_context(open_saver(settings.database_url))
         await stack.enter_async_context(watching(ledger.audit))
         nodes = await open_nodes(stack, settings, ledger)
-        runner = await stack.enter_async_context(Runner(build_graph(nodes, saver), ledger).started())
+        runner = await _open_runner(stack, settings, ledger, build_graph(nodes, saver), pulse)
         upkeep = Upkeep(ledger, nodes.investigation.observer, runner.wake)
-        await stack.enter_async_context(upkeep.started())
-        yield Service(ledger, runner, editor_for(nodes, ledger))
+        keep = Keep(settings.retention_checkpoints, settings.retention_evidence, settings.retention_webhooks)
+        await stack.enter_async_context(clearing(ledger.retention, keep))
+        yield Service(ledger, runner, upkeep, editor_for(nodes, ledger))
+
+
+async def _open_runner(
+    stack: AsyncExitStack,
+    settings: Settings,
+    ledger: Ledger,
+    graph: "CompiledStateGraph[IncidentState, RunContext, IncidentState, IncidentState]",
+    pulse: "Pulse | None",
+) -> "Runner | Replica":
+    if not is_postgres(parse_url(settings.database_url)):
+        from api.runner import Runner
+
+        return Runner(graph, ledger)
+    from api.replica import Replica
+    from checkpoints.queue import Pulse, open_queue
+
+    queue = await stack.enter_async_context(open_queue(settings.database_url, pulse or Pulse()))
+    return Replica(graph, ledger, queue)
 
 
 def editor_for(nodes: "Nodes", ledger: Ledger) -> "Editor | None":

@@ -68,8 +68,10 @@ async def _examine_postgres(address: URL) -> Condition:
     tables, mismatch = await _compare(address)
     if tables == "current":
         try:
+            from checkpoints.queue import require_queue
+
             async with open_saver(address.render_as_string(hide_password=False)):
-                pass
+                await require_queue(address)
         except SchemaMismatch as error:
             tables, mismatch = "older", str(error)
     return Condition(f"{address.host or 'a local socket'}, database {address.database}", tables, mismatch)

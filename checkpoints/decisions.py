@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import audit
+from checkpoints import audit, wakeups
 from checkpoints.approvals import (
     Verdict,
     expire_approval,
@@ -106,6 +106,7 @@ class Decisions:
                     await give_approval(session, row, by=by, reason=reason)
                 else:
                     await _reject(session, row, by, reason)
+                await wakeups.wake(session, [row.incident_id])
                 return await read_approval(session, row), True
         raise late
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import audit, timeline
+from checkpoints import audit, timeline, wakeups
 from checkpoints.approvals import approvals_of, supersede_approvals
 from checkpoints.attachments import attached_alerts, have_all_resolved
 from checkpoints.database import Transaction
@@ -189,6 +189,7 @@ class Incidents:
             row.thread += int(afresh)
             await timeline.append(session, incident_id, "decided", {"by": by, "verdict": "retry"})
             await audit.append(session, "retry", actor=by, incident_id=incident_id, afresh=afresh)
+            await wakeups.wake(session, [incident_id])
 
     async def find(self, incident_id: str) -> Incident:
         """Return one incident or raise `IncidentNotFound`."""
@@ -313,4 +314,5 @@ def _evidence(row: EvidenceRow) -> Evidence:
         text=row.text,
         is_error=row.is_error,
         at=row.at,
+        deleted_at=row.deleted_at,
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import timeline
+from checkpoints import timeline, wakeups
 from checkpoints.chunks import in_chunks
 from checkpoints.database import Transaction
 from checkpoints.homes import Home, Pace, find_homes
@@ -79,6 +79,7 @@ class Intake:
             session.add_all([*delivery.begun, *delivery.alerts, *delivery.states.values()])
             await session.flush()
             await timeline.append_all(session, "alert_attached", delivery.attached)
+            await wakeups.wake(session, {row.incident_id for row in delivery.alerts if row.incident_id})
         return delivery.receipt()
 
 

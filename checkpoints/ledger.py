@@ -18,6 +18,7 @@ from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
 from checkpoints.recurrence import Recurrence
 from checkpoints.reminders import Reminders
+from checkpoints.retention import Retention
 from checkpoints.schema import migrate, require_current
 from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
@@ -41,6 +42,7 @@ class Ledger:
     reminders: Reminders
     recurrence: Recurrence
     audit: Audit
+    retention: Retention
     policy: Policy
 
 
@@ -69,6 +71,7 @@ async def open_ledger(
             reminders=Reminders(transaction),
             recurrence=Recurrence(transaction, pace),
             audit=Audit(transaction, keeper),
+            retention=Retention(transaction),
             policy=policy,
         )
 

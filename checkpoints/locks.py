@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkpoints.tables import ApprovalRow, IncidentRow
 
 MIGRATION = 7_210_001
-_INTAKE, _STOPS, _AUDIT, _BUDGETS = 7_210_002, 7_210_003, 7_210_004, 7_210_006
+_INTAKE, _STOPS, _AUDIT, _RETENTION, _BUDGETS = range(7_210_002, 7_210_007)
 _Use = Literal["set", "obey"]
 
 
@@ -59,6 +59,13 @@ async def hold_budgets(session: AsyncSession) -> None:
 async def hold_audit(session: AsyncSession) -> None:
     """Let nobody else append to the audit until this transaction ends."""
     await _advise(session, "pg_advisory_xact_lock", _AUDIT)
+
+
+async def try_retention(session: AsyncSession) -> bool:
+    """Keep other replicas from clearing up until this transaction ends; False if one of them is at it."""
+    if not _is_postgres(session):
+        return True
+    return bool(await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _RETENTION}))
 
 
 async def _take(session: AsyncSession, incidents: Select[str]) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import timeline
+from checkpoints import timeline, wakeups
 from checkpoints.database import Transaction
 from checkpoints.homes import Home, Pace, find_homes
 from checkpoints.locks import hold_intake
@@ -39,7 +39,9 @@ class Recurrence:
             before = {state.incident_id for states in left.values() for state in states if state.incident_id}
             homes = await find_homes(session, left, before)
             found = [await self._move(session, states, homes.get(key)) for key, states in left.items()]
-            return [incident_id for incident_id in found if incident_id]
+            opened = [incident_id for incident_id in found if incident_id]
+            await wakeups.wake(session, opened)
+            return opened
 
     async def _find_left(self, session: AsyncSession) -> Mapping[str, Sequence[AlertStateRow]]:
         """Return by target what fires and belongs to an incident that has ended long enough ago."""

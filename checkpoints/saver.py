@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
     from checkpoints.postgres import SaverPool
 
+TABLES = {
+    "sqlite": ("checkpoints", "writes"),
+    "postgresql": ("checkpoints", "checkpoint_blobs", "checkpoint_writes"),
+}
+"""The savers' tables, each with a column `thread_id`."""
+
 
 @asynccontextmanager
 async def open_saver(url: str) -> AsyncIterator["BaseCheckpointSaver[str]"]:
@@ -72,12 +78,11 @@ async def _open_sqlite(address: URL) -> AsyncIterator["AsyncSqliteSaver"]:
 async def _open_postgres(
     address: URL, *, patient: bool = False
 ) -> AsyncIterator[tuple["SaverPool", "AsyncPostgresSaver"]]:
-    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-
+    from checkpoints.fence import FencedSaver
     from checkpoints.postgres import SAVER_CONNECTIONS, SaverPool
 
     async with SaverPool(address, patient=patient) as pool:
-        saver = AsyncPostgresSaver(pool, serde=_serializer())
+        saver = FencedSaver(pool, serde=_serializer())
         # Its own lock lets one run at a time into the database; each has a connection of the pool to itself.
         saver.lock = cast("asyncio.Lock", asyncio.Semaphore(SAVER_CONNECTIONS))
         yield pool, saver

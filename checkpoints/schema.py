@@ -1,4 +1,4 @@
-"""The tables' revisions: Alembic brings the ledger's tables up and down, LangGraph's saver has its own.
+"""The tables' revisions: Alembic has the ledger's; LangGraph's saver and the queue have their own.
 
 A service on SQLite migrates its file at the start. On Postgres several processes may share the database, so
 that `alertmend migrate` does it, once, under a lock, and a service refuses to start beside other tables.
@@ -32,9 +32,9 @@ class SchemaTooNew(SchemaMismatch):
 
 
 async def migrate_database(url: str, tell: Tell) -> None:
-    """Bring the ledger's tables and the saver's up to date; `tell` each step. Safe when two do it at once.
+    """Bring the tables of the ledger, the saver and the queue up to date; `tell` each step.
 
-    Raises `SchemaMismatch` if a newer alertmend has migrated this database.
+    Safe when two do it at once. Raises `SchemaMismatch` if a newer alertmend has migrated this database.
     """
     from checkpoints.saver import prepare_saver
 
@@ -46,6 +46,10 @@ async def migrate_database(url: str, tell: Tell) -> None:
             await stack.enter_async_context(hold_migration(address, tell))
         tell(await _migrate_ledger(address))
         tell(await prepare_saver(address))
+        if is_postgres(address):
+            from checkpoints.queue import prepare_queue
+
+            tell(await prepare_queue(address))
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import audit
+from checkpoints import audit, wakeups
 from checkpoints.approvals import expire_approval, hold_approval, note_decision, read_approval
 from checkpoints.database import Transaction
 from checkpoints.decisions import AlreadyDecided, ApprovalGone
@@ -43,6 +43,7 @@ class Settlements:
                 row.status, row.outcome = "revoked", f"{by} revoked it: {reason}"
                 await note_decision(session, row, by, "revoke", reason)
                 await audit.append_about(session, "revoked", row, by, reason=reason)
+                await wakeups.wake(session, [row.incident_id])
                 return await read_approval(session, row), True
         raise late
 
@@ -73,6 +74,7 @@ class Settlements:
             incident.status, incident.reason, incident.advice = "applying", "", []
             incident.updated_at = datetime.now(UTC)
             await session.flush()
+            await wakeups.wake(session, [row.incident_id])
             return await read_approval(session, row), True
 
 

@@ -34,7 +34,7 @@ class Base(DeclarativeBase):
 
 
 class WebhookRow(Base):
-    """One delivery as it came, and the SHA-256 of its raw bytes."""
+    """One delivery as it came, and the SHA-256 of its raw bytes. `body` is empty once its time is over."""
 
     __tablename__ = "webhooks"
 
@@ -48,6 +48,7 @@ class IncidentRow(Base):
     """One incident: an open problem of one target. `thread` counts its runs from the start (retries).
 
     `duplicate_of` names the incident that had the same target already: this one's alerts were moved there.
+    `cleared_at` is when its checkpoints were deleted, long after its end.
     """
 
     __tablename__ = "incidents"
@@ -68,6 +69,7 @@ class IncidentRow(Base):
     run_epoch: Mapped[int] = mapped_column(default=0)
     thread: Mapped[int] = mapped_column(default=1)
     duplicate_of: Mapped[str | None] = mapped_column(String(32))
+    cleared_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -117,7 +119,7 @@ class EntryRow(Base):
 
 
 class EvidenceRow(Base):
-    """One whole answer of a read-only tool; `number` is the 3 of `E3`."""
+    """One whole answer of a read-only tool; `number` is the 3 of `E3`. At `deleted_at` its text went."""
 
     __tablename__ = "evidence"
 
@@ -129,6 +131,7 @@ class EvidenceRow(Base):
     text: Mapped[str] = mapped_column(Text)
     is_error: Mapped[bool]
     at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
 
 
 class ApprovalRow(Base):

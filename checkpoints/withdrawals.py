@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import timeline
+from checkpoints import timeline, wakeups
 from checkpoints.approvals import hold_approval, read_approval, withdraw_approval
 from checkpoints.attachments import all_resolved, have_all_resolved
 from checkpoints.database import Transaction
@@ -51,6 +51,7 @@ class Withdrawals:
             if row.status not in _STANDING or not await have_all_resolved(session, row.incident_id):
                 return False
             await withdraw_approval(session, row, reason)
+            await wakeups.wake(session, [row.incident_id])
             return True
 
     async def explain(self, approval: Approval, reason: str) -> None:

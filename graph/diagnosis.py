@@ -28,7 +28,10 @@ class ReadCall(_Frozen):
 
 
 class Evidence(_Frozen):
-    """What a read-only call answered. `id` counts per incident (`E1`, …); `text` is the whole answer."""
+    """What a read-only call answered. `id` counts per incident (`E1`, …); `text` is the whole answer.
+
+    `deleted_at` says when the text was deleted, because it had been kept long enough; it is empty since.
+    """
 
     id: str
     tool: str
@@ -37,6 +40,7 @@ class Evidence(_Frozen):
     is_error: bool
     at: datetime
     server: str = OWN_SERVER
+    deleted_at: datetime | None = None
 
     @property
     def source(self) -> str:

@@ -71,5 +71,5 @@ async def diagnosing(folder: Path, **model: Any) -> AsyncIterator[Diagnosis]:
             dev_mode=False,
             **model,
         )
-        async with open_service(settings) as service:
+        async with open_service(settings) as service, service.working():
             yield Diagnosis(service, sandbox)

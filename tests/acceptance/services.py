@@ -12,7 +12,7 @@ import httpx
 
 from api.tokens import TokenStore
 
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0
 _POLL_SECONDS = 0.1
 ENDS = (
     "resolved", "unresolved", "no_action", "handed_over", "rejected", "expired", "withdrawn", "failed",

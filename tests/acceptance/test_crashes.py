@@ -26,11 +26,19 @@ async def sandbox(before: list[Trick], after: list[Trick]) -> AsyncIterator[Sand
 
 
 @pytest.fixture
+def window() -> str:
+    """Return how many seconds a fix must hold."""
+    return "2"
+
+
+@pytest.fixture
 async def service(
-    sandbox: SandboxCluster, tmp_path: Path, database_url: str
+    sandbox: SandboxCluster, tmp_path: Path, database_url: str, window: str
 ) -> AsyncIterator[ServiceProcess]:
     kubeconfigs = sandbox.write_kubeconfigs(tmp_path)
-    service = ServiceProcess(tmp_path, *kubeconfigs, ALERTMEND_DATABASE_URL=database_url)
+    service = ServiceProcess(
+        tmp_path, *kubeconfigs, ALERTMEND_DATABASE_URL=database_url, ALERTMEND_VERIFY_WINDOW=window
+    )
     await service.start()
     yield service
     if service.process:
@@ -133,6 +141,53 @@ async def test_a_service_killed_while_it_verifies_verifies_again(
 
     assert incident["verdict"] == "verified"
     assert len(sandbox.writes) == 1
+
+
+@pytest.mark.parametrize("window", ["8"])
+async def test_a_service_stopped_while_it_verifies_puts_that_down_and_verifies_at_the_next_start(
+    service: ServiceProcess, sandbox: SandboxCluster
+) -> None:
+    incident_id = await service.post_alert(real_body())
+    await service.decide(await service.pending_approval(incident_id), "approve")
+    await service.wait_for(incident_id, "verifying")
+
+    code = await service.stop()
+    await service.start()
+    incident = await service.wait_for(incident_id, "resolved")
+
+    assert code == 0
+    assert "Traceback" not in service.log()
+    assert incident["verdict"] == "verified"
+    assert len(sandbox.writes) == 1
+
+
+async def test_a_service_that_is_stopping_says_so_and_still_takes_alerts(
+    service: ServiceProcess, after: list[Trick]
+) -> None:
+    held, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> JSONResponse | None:
+        held.set()
+        await goes_on.wait()
+        return JSONResponse({"kind": "Status", "code": 503}, status_code=503)
+
+    after.append(hold)
+    incident_id = await service.post_alert(real_body())
+    await service.decide(await service.pending_approval(incident_id), "approve")
+    await asyncio.wait_for(held.wait(), 30)
+
+    assert service.process is not None
+    service.process.terminate()
+    health = [await service.request("GET", "/healthz")]
+    while health[-1].status_code == 200:
+        health.append(await service.request("GET", "/healthz"))
+    late = await service.request("POST", "/alert", "ingest", json=real_body())
+    goes_on.set()
+    await service.ended()
+
+    assert health[-1].status_code == 503
+    assert health[-1].json()["type"] == "urn:alertmend:problem:stopping"
+    assert (late.status_code, late.json()["incident_ids"]) == (202, [incident_id])
 
 
 async def test_a_stopped_service_ends_cleanly_with_a_run_paused(service: ServiceProcess) -> None:

@@ -210,7 +210,7 @@ async def test_migrate_brings_both_kinds_of_tables_up_and_says_so(empty_url: str
     await migrate_database(empty_url, told.append)
 
     assert told[0] == f"the tables went from nothing to revision {NEWEST}"
-    assert told[2] == f"the tables are at revision {NEWEST} already"
+    assert told[len(told) // 2] == f"the tables are at revision {NEWEST} already"
     assert {"incidents", "checkpoints"} < await on(empty_url, tables)
 
 

@@ -38,7 +38,7 @@ def test_every_setting_is_documented_with_its_default(cls: type[BaseSettings]) -
         assert field.description, f"{name} doesn't say why it exists"
         default = field.default
         if isinstance(default, timedelta):
-            default = f"{default.total_seconds():g}"
+            default = f"{default.total_seconds():.0f}"
         if field.default_factory is None and default is not None:
             assert documented[environment_name(name)][0] == f"`{default}`"
 
