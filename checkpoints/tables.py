@@ -6,7 +6,19 @@ The checkpoint says where a run stands; these say what is so. Every instant is s
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+    true,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -125,7 +137,7 @@ class EvidenceRow(Base):
 
     incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
-    server: Mapped[str] = mapped_column(String(128))
+    server: Mapped[str] = mapped_column(String(128), server_default="alertmend")
     tool: Mapped[str] = mapped_column(String(128))
     arguments: Mapped[dict[str, Any]]
     text: Mapped[str] = mapped_column(Text)
@@ -146,19 +158,19 @@ class ApprovalRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     proposal: Mapped[dict[str, Any]]
     quorum: Mapped[int]
-    requested_by: Mapped[str] = mapped_column(String(255), default="")
-    own_approval: Mapped[bool] = mapped_column(default=True)
+    requested_by: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
+    own_approval: Mapped[bool] = mapped_column(default=True, server_default=true())
     rule: Mapped[str | None] = mapped_column(String(64))
     approvers: Mapped[list[Any] | None]
     created_at: Mapped[datetime]
     decide_by: Mapped[datetime]
-    execute_within_seconds: Mapped[float]
+    execute_within_seconds: Mapped[float] = mapped_column(server_default="1800")
     execute_by: Mapped[datetime | None]
     claim_epoch: Mapped[int | None]
     claimed_at: Mapped[datetime | None] = mapped_column(index=True)
     superseded_by: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str] = mapped_column(Text, default="")
-    reminders: Mapped[int] = mapped_column(default=0)
+    reminders: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __table_args__ = (Index("ix_approvals_created", "created_at", "id"),)
 

@@ -1,12 +1,14 @@
 """Checkpoints grow with the steps of a run and no faster: whole answers lie in the evidence, once."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from api.runs import Runs
+from checkpoints.homes import Pace
 from checkpoints.ledger import open_ledger
 from checkpoints.saver import open_saver
 from graph.alerts import AlertGroup
@@ -64,7 +66,8 @@ class Talkative:
 async def run(url: str, calls: int) -> int:
     """Run an incident with so many calls and return the bytes of its checkpoints."""
     nobody: Any = None
-    async with open_ledger(url) as ledger, open_saver(url) as saver:
+    pace = Pace(timedelta(0), runs_per_hour=3)
+    async with open_ledger(url, pace=pace) as ledger, open_saver(url) as saver:
         nodes = Nodes(
             Investigation(
                 ledger.incidents, Talkative(), Curious(calls), EmptyCluster(), most_steps=calls + 1

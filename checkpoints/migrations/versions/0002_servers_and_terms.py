@@ -11,30 +11,25 @@ branch_labels = None
 depends_on = None
 
 # By table: the column's name and type, and what it is in the rows that are there already.
-_ADDED: dict[str, tuple[tuple[str, sa.types.TypeEngine[Any], str], ...]] = {
-    "evidence": (("server", sa.String(length=128), "'alertmend'"),),
+_ADDED: dict[str, tuple[tuple[str, sa.types.TypeEngine[Any], Any], ...]] = {
+    "evidence": (("server", sa.String(length=128), sa.text("'alertmend'")),),
     "approvals": (
-        ("requested_by", sa.String(length=255), "''"),
-        ("own_approval", sa.Boolean(), "true"),
-        ("execute_within_seconds", sa.Double(), "1800"),
+        ("requested_by", sa.String(length=255), sa.text("''")),
+        ("own_approval", sa.Boolean(), sa.true()),
+        ("execute_within_seconds", sa.Double(), sa.text("1800")),
     ),
 }
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply. Plain columns, so that SQLite needn't make a table anew that other tables' rows refer to."""
     for table, columns in _ADDED.items():
-        with op.batch_alter_table(table) as batch:
-            for name, kind, value in columns:
-                batch.add_column(sa.Column(name, kind, nullable=False, server_default=sa.text(value)))
-        with op.batch_alter_table(table) as batch:
-            for name, kind, _ in columns:
-                batch.alter_column(name, existing_type=kind, server_default=None)
+        for name, kind, value in columns:
+            op.add_column(table, sa.Column(name, kind, nullable=False, server_default=value))
 
 
 def downgrade() -> None:
     """Take back."""
     for table, columns in _ADDED.items():
-        with op.batch_alter_table(table) as batch:
-            for name, _, _ in columns:
-                batch.drop_column(name)
+        for name, _, _ in columns:
+            op.drop_column(table, name)
