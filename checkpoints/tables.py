@@ -6,7 +6,18 @@ The checkpoint says where a run stands; these say what is so. Every instant is s
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -158,7 +169,7 @@ class ApprovalRow(Base):
     claimed_at: Mapped[datetime | None] = mapped_column(index=True)
     superseded_by: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str] = mapped_column(Text, default="")
-    reminders: Mapped[int] = mapped_column(default=0)
+    reminders: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     __table_args__ = (Index("ix_approvals_created", "created_at", "id"),)
 

@@ -39,20 +39,17 @@ def upgrade() -> None:
     for column in ("status", "target_key", "incident_id"):
         op.create_index(op.f(f"ix_alert_states_{column}"), "alert_states", [column])
     op.execute(_LATEST)
-    with op.batch_alter_table("incidents") as batch:
-        batch.add_column(sa.Column("duplicate_of", sa.String(length=32), nullable=True))
-    with op.batch_alter_table("approvals") as batch:
-        batch.add_column(sa.Column("reminders", sa.Integer(), nullable=False, server_default=sa.text("0")))
-    with op.batch_alter_table("approvals") as batch:
-        batch.alter_column("reminders", existing_type=sa.Integer(), server_default=None)
+    # plain columns, so that SQLite needn't make tables anew that other tables' rows refer to
+    op.add_column("incidents", sa.Column("duplicate_of", sa.String(length=32), nullable=True))
+    op.add_column(
+        "approvals", sa.Column("reminders", sa.Integer(), nullable=False, server_default=sa.text("0"))
+    )
 
 
 def downgrade() -> None:
     """Take back."""
-    with op.batch_alter_table("approvals") as batch:
-        batch.drop_column("reminders")
-    with op.batch_alter_table("incidents") as batch:
-        batch.drop_column("duplicate_of")
+    op.drop_column("approvals", "reminders")
+    op.drop_column("incidents", "duplicate_of")
     for column in ("status", "target_key", "incident_id"):
         op.drop_index(op.f(f"ix_alert_states_{column}"), table_name="alert_states")
     op.drop_table("alert_states")
