@@ -36,9 +36,8 @@ async def service(
     sandbox: SandboxCluster, tmp_path: Path, database_url: str, window: str
 ) -> AsyncIterator[ServiceProcess]:
     kubeconfigs = sandbox.write_kubeconfigs(tmp_path)
-    service = ServiceProcess(
-        tmp_path, *kubeconfigs, ALERTMEND_DATABASE_URL=database_url, ALERTMEND_VERIFY_WINDOW=window
-    )
+    policy = f"name: quick\nverification: {{window: {window}s, budget: 60s}}\n"
+    service = ServiceProcess(tmp_path, *kubeconfigs, policy, ALERTMEND_DATABASE_URL=database_url)
     await service.start()
     yield service
     if service.process:

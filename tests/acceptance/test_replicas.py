@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +47,11 @@ async def sandbox(before: list[Trick]) -> AsyncIterator[SandboxCluster]:
 async def replicas(sandbox: SandboxCluster, tmp_path: Path, url: str) -> AsyncIterator[Replicas]:
     """Return replicas that watch the sandbox; none is started yet."""
     reader, writer = sandbox.write_kubeconfigs(tmp_path)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("name: quick\nverification: {window: 6s, budget: 60s}\n")
     async with replicated(
-        tmp_path, watch_runs, kubeconfig=reader, write_kubeconfig=writer, database_url=url,
-        verify_window=timedelta(seconds=6), verify_budget=timedelta(seconds=60),
-    ) as replicas:  # fmt: skip
+        tmp_path, watch_runs, kubeconfig=reader, write_kubeconfig=writer, database_url=url, policy=policy
+    ) as replicas:
         yield replicas
 
 
