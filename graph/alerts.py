@@ -7,7 +7,7 @@ Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`. Fields th
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 _CONFIG = ConfigDict(
@@ -15,6 +15,14 @@ _CONFIG = ConfigDict(
 )
 Labels = dict[str, str]
 _HEARTBEATS = frozenset({"Watchdog", "DeadMansSwitch", "InfoInhibitor"})
+
+
+def _cut_to_milliseconds(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+# Alertmanager's API shows milliseconds of what its webhook tells to the nanosecond; both must be one alert.
+Instant = Annotated[AwareDatetime, AfterValidator(_cut_to_milliseconds)]
 
 
 class Alert(BaseModel):
@@ -25,7 +33,7 @@ class Alert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: Labels
     annotations: Labels = {}
-    starts_at: AwareDatetime
+    starts_at: Instant
     ends_at: AwareDatetime | None = None
     generator_url: Annotated[str, Field(alias="generatorURL")] = ""
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]

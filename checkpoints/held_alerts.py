@@ -1,0 +1,50 @@
+"""What the ledger holds about alerts, to be compared with what Alertmanager lists."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import aliased
+
+from checkpoints.database import Transaction
+from checkpoints.intake import in_chunks
+from checkpoints.tables import AlertRow, IncidentRow
+from graph.alerts import Alert
+from graph.incident import ACTIVE
+
+
+class HeldAlerts:
+    """Reads the alerts that were taken in."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def latest(self, fingerprints: Collection[str]) -> Mapping[str, datetime]:
+        """Return when each of these alerts last began, by fingerprint; unknown ones are left out."""
+        found: dict[str, datetime] = {}
+        async with self._transaction() as session:
+            for some in in_chunks(set(fingerprints)):
+                rows = await session.execute(
+                    select(AlertRow.fingerprint, func.max(AlertRow.starts_at))
+                    .where(AlertRow.fingerprint.in_(some))
+                    .group_by(AlertRow.fingerprint)
+                )
+                found.update((fingerprint, began) for fingerprint, began in rows)
+        return found
+
+    async def unresolved(self) -> Sequence[Alert]:
+        """Return the firing alerts of open incidents of whose end nothing has come in since."""
+        later = aliased(AlertRow)
+        resolved = exists().where(
+            later.fingerprint == AlertRow.fingerprint,
+            later.status == "resolved",
+            later.received_at >= AlertRow.received_at,
+        )
+        async with self._transaction() as session:
+            rows = await session.scalars(
+                select(AlertRow.body)
+                .join(IncidentRow, IncidentRow.id == AlertRow.incident_id)
+                .where(AlertRow.status == "firing", IncidentRow.status.in_(ACTIVE), ~resolved)
+                .order_by(AlertRow.received_at)
+            )
+            return [Alert.model_validate(body) for body in rows]
