@@ -7,7 +7,7 @@ Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`. Fields th
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 _CONFIG = ConfigDict(
@@ -17,12 +17,20 @@ Labels = dict[str, str]
 _HEARTBEATS = frozenset({"Watchdog", "DeadMansSwitch", "InfoInhibitor"})
 
 
+def _refuse_numbers(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("must be an instant as text, such as 2026-11-23T07:25:54.169Z")  # noqa: TRY004 -- pydantic
+    return value
+
+
 def _cut_to_milliseconds(instant: datetime) -> datetime:
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
+# As RFC 3339 writes it: pydantic would take a number for seconds, or for milliseconds where it is large.
+Instant = Annotated[AwareDatetime, BeforeValidator(_refuse_numbers)]
 # Alertmanager's API shows milliseconds of what its webhook tells to the nanosecond; both must be one alert.
-Instant = Annotated[AwareDatetime, AfterValidator(_cut_to_milliseconds)]
+_Beginning = Annotated[Instant, AfterValidator(_cut_to_milliseconds)]
 
 
 class Alert(BaseModel):
@@ -33,8 +41,8 @@ class Alert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: Labels
     annotations: Labels = {}
-    starts_at: Instant
-    ends_at: AwareDatetime | None = None
+    starts_at: _Beginning
+    ends_at: Instant | None = None
     generator_url: Annotated[str, Field(alias="generatorURL")] = ""
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
 

@@ -29,9 +29,9 @@ class Ward:
 
     def __init__(self, folder: Path, sandbox: SandboxCluster, database_url: str, **environment: str) -> None:
         self._url = database_url
-        kubeconfigs = sandbox.write_kubeconfigs(folder)
+        reader, writer = sandbox.write_kubeconfigs(folder)
         self.service = ServiceProcess(
-            folder, *kubeconfigs, ALERTMEND_DATABASE_URL=database_url, ALERTMEND_PORT=str(free_port()),
+            folder, reader, writer, ALERTMEND_DATABASE_URL=database_url, ALERTMEND_PORT=str(free_port()),
             **environment,
         )  # fmt: skip
         self.token = self.service.tokens["ingest"]
