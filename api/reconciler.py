@@ -1,6 +1,6 @@
 """Compares the ledger with what Alertmanager lists, and takes in what was never delivered.
 
-Deliveries get lost: by a 401, by `max_alerts`, in an outage that outlasts Alertmanager's retries. What is
+Deliveries get lost: by `max_alerts`, by a wrong token, or where Alertmanager restarts in an outage. What is
 missing is taken in as if it had been delivered, so doing so twice, or in several replicas, is harmless.
 """
 
