@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import aliased
 
+from checkpoints.chunks import in_chunks
 from checkpoints.database import Transaction
-from checkpoints.intake import in_chunks
 from checkpoints.tables import AlertRow, IncidentRow
 from graph.alerts import Alert
 from graph.incident import ACTIVE
@@ -23,7 +23,7 @@ class HeldAlerts:
         """Return when each of these alerts last began, by fingerprint; unknown ones are left out."""
         found: dict[str, datetime] = {}
         async with self._transaction() as session:
-            for some in in_chunks(set(fingerprints)):
+            for some in in_chunks(fingerprints):
                 rows = await session.execute(
                     select(AlertRow.fingerprint, func.max(AlertRow.starts_at))
                     .where(AlertRow.fingerprint.in_(some))
