@@ -7,7 +7,7 @@ Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`. Fields th
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 from pydantic.alias_generators import to_camel
 
 _CONFIG = ConfigDict(
@@ -74,7 +74,7 @@ class AlertGroup(BaseModel):
 
     version: Literal["4"]
     group_key: str
-    truncated_alerts: int = 0
+    truncated_alerts: StrictInt = 0
     status: Literal["firing", "resolved"]
     receiver: str
     group_labels: Labels = {}

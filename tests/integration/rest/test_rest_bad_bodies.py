@@ -66,3 +66,13 @@ async def test_a_number_is_no_instant_of_an_alert(house: House, name: str) -> No
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"/alerts/0/{name}"
+
+
+@pytest.mark.parametrize("count", ["3", True, 1.5, None])
+async def test_how_many_alerts_were_cut_off_is_a_whole_number(house: House, count: object) -> None:
+    body = seed() | {"truncatedAlerts": count}
+
+    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/truncatedAlerts"
