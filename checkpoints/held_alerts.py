@@ -3,12 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, func, select
 
 from checkpoints.chunks import in_chunks
 from checkpoints.database import Transaction
-from checkpoints.tables import AlertRow, IncidentRow
+from checkpoints.tables import AlertRow, AlertStateRow, IncidentRow
 from graph.alerts import Alert
 from graph.incident import ACTIVE
 
@@ -33,18 +32,18 @@ class HeldAlerts:
         return found
 
     async def unresolved(self) -> Sequence[Alert]:
-        """Return the firing alerts of open incidents of whose end nothing has come in since."""
-        later = aliased(AlertRow)
-        resolved = exists().where(
-            later.fingerprint == AlertRow.fingerprint,
-            later.status == "resolved",
-            later.received_at >= AlertRow.received_at,
+        """Return the alerts of open incidents that fire by the last word about them."""
+        last_word = and_(
+            AlertRow.fingerprint == AlertStateRow.fingerprint,
+            AlertRow.starts_at == AlertStateRow.starts_at,
+            AlertRow.status == AlertStateRow.status,
         )
         async with self._transaction() as session:
             rows = await session.scalars(
                 select(AlertRow.body)
-                .join(IncidentRow, IncidentRow.id == AlertRow.incident_id)
-                .where(AlertRow.status == "firing", IncidentRow.status.in_(ACTIVE), ~resolved)
+                .join(AlertStateRow, last_word)
+                .join(IncidentRow, IncidentRow.id == AlertStateRow.incident_id)
+                .where(AlertStateRow.status == "firing", IncidentRow.status.in_(ACTIVE))
                 .order_by(AlertRow.received_at)
             )
             return [Alert.model_validate(body) for body in rows]

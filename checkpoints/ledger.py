@@ -13,8 +13,8 @@ from checkpoints.audit import Audit
 from checkpoints.audit_files import Keeper
 from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
 from checkpoints.decisions import Decisions
-from checkpoints.homes import Pace
 from checkpoints.held_alerts import HeldAlerts
+from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
 from checkpoints.recurrence import Recurrence
