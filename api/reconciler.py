@@ -37,9 +37,11 @@ async def open_reconciler(
     """
     from tools.alertmanager import Alertmanager
 
-    urls, credential, ca = settings.alertmanager_url or (), read_credential(settings), settings.alertmanager_ca
-    terms = Terms(settings.alertmanager_receiver, settings.alertmanager_patience, settings.alertmanager_interval)
-    async with Alertmanager.opened(urls, credential, ca) as alertmanagers:
+    terms = Terms(
+        settings.alertmanager_receiver, settings.alertmanager_patience, settings.alertmanager_interval
+    )
+    urls, ca = settings.alertmanager_url or (), settings.alertmanager_ca
+    async with Alertmanager.opened(urls, read_credential(settings), ca) as alertmanagers:
         yield Reconciler(alertmanagers, ledger, wake, terms)
 
 
@@ -55,9 +57,7 @@ def read_credential(settings: Settings) -> "Credential":
 
 @dataclass(frozen=True)
 class Terms:
-    """Whose alerts are taken in (None: those for any receiver), how long nothing is done about any, and how
-    long to wait between two looks.
-    """
+    """Whose alerts are taken in (None: for any receiver), after which time, and how often to look."""
 
     receiver: str | None
     patience: timedelta

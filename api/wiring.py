@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from api.editing import Editor
+    from api.reconciler import Reconciler
     from api.replica import Replica
     from api.runner import Runner
-    from api.reconciler import Reconciler
     from api.upkeep import Upkeep
     from checkpoints.queue import Pulse
     from graph.nodes import Nodes

@@ -72,7 +72,7 @@ async def watching(
     ]
     woken: list[str] = []
     now = [NOW]
-    terms = Terms(receiver, PATIENCE)
+    terms = Terms(receiver, PATIENCE, timedelta(minutes=1))
     reconciler = Reconciler(alertmanagers, ledger, woken.append, terms, clock=lambda: now[0])
     try:
         yield Watch(reconciler, ledger, woken, now, url)
