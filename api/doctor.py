@@ -10,6 +10,7 @@ from importlib import import_module
 
 from pydantic import SecretStr
 
+from api.doctor_alertmanager import ALERTMANAGER, MEND_ALERTMANAGER, check_alertmanager
 from api.doctor_check import Check, Examination, bounded, failed, skipped
 from api.doctor_database import DATABASE, MEND_DATABASE, check_database
 from api.doctor_model import MEND_MODEL, MODEL, MODEL_SECONDS, check_model
@@ -51,6 +52,7 @@ async def examine() -> Examination:
         check_writer(settings),
         check_servers(settings),
         _alone(bounded(MODEL, check_model(settings), MEND_MODEL, seconds=MODEL_SECONDS + _CLOSING_SECONDS)),
+        _alone(bounded(ALERTMANAGER, check_alertmanager(settings), MEND_ALERTMANAGER)),
         _alone(bounded(DEV_MODE, check_dev_mode(settings), MEND_SETTINGS)),
     )
     found = [check_settings(settings), *(check for group in groups for check in group)]

@@ -181,8 +181,10 @@ async def _answer_invalid_request(_request: Request, error: Exception) -> JSONRe
     )
 
 
-async def _answer_http_exception(_request: Request, error: Exception) -> JSONResponse:
+async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that isn't even text
+        return await _answer_alertmend_error(request, InvalidBody(f"{error.detail}; nothing was done", []))
     title = HTTPStatus(error.status_code).phrase
     problem = Problem(type="about:blank", title=title, status=error.status_code, detail=str(error.detail))
     return _answer(problem, dict(error.headers or {}))

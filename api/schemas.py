@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
     StringConstraints,
     ValidationInfo,
     field_validator,
@@ -16,6 +16,7 @@ from pydantic import (
 from checkpoints.audit import AuditEntry
 from checkpoints.settlements import Finding
 from checkpoints.stops import Freeze
+from graph.alerts import Instant
 from graph.diagnosis import Evidence, Grounding
 from graph.incident import Incident
 from graph.proposal import (
@@ -191,15 +192,15 @@ class ResolutionBody(_Taken):
 class KillSwitchBody(_Taken):
     """How the kill switch shall stand."""
 
-    engaged: Annotated[bool, Field(description="True stops every write to the cluster.")]
+    engaged: Annotated[StrictBool, Field(description="True stops every write to the cluster.")]
     reason: Reason
 
 
 class FreezeBody(_Taken):
     """A window in which nothing is written."""
 
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Instant
+    ends_at: Instant
     reason: Reason
 
     @field_validator("ends_at")

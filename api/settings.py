@@ -51,6 +51,21 @@ def _require_issuer(url: str) -> str:
     return url
 
 
+def _read_urls(value: object) -> object:
+    """Read URLs with commas between."""
+    return [url.strip() for url in value.split(",")] if isinstance(value, str) else value
+
+
+def _require_alertmanagers(urls: tuple[str, ...]) -> tuple[str, ...]:
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("must be without user and password: those have settings of their own")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be Alertmanager's URL, such as http://alertmanager.monitoring:9093")
+    return urls
+
+
 def _read_roles(value: object) -> object:
     """Read `group=role,group=role`, or a JSON object for groups with a comma in their names."""
     if not isinstance(value, str):
@@ -244,6 +259,52 @@ class Settings(BaseSettings):
             "execute approved patches. Unset: our own server does both."
         ),
     ] = None
+    alertmanager_url: Annotated[
+        Annotated[tuple[str, ...], AfterValidator(_require_alertmanagers)] | None,
+        NoDecode,
+        BeforeValidator(_read_urls),
+        Field(
+            description="Every Alertmanager that delivers here, with commas between: it is asked for alerts "
+            "that were never delivered. Unset: what gets lost stays lost.",
+        ),
+    ] = None
+    alertmanager_receiver: Annotated[
+        str | None,
+        Field(
+            description="The receiver in Alertmanager's configuration that delivers here. Unset: alerts for "
+            "any receiver are taken in."
+        ),
+    ] = None
+    alertmanager_user: Annotated[
+        str | None,
+        Field(description="The user of basic authentication. Unset: the secret is a bearer token."),
+    ] = None
+    alertmanager_secret: Annotated[
+        SecretStr | None, Field(description="The bearer token, or the user's password.")
+    ] = None
+    alertmanager_secret_file: Annotated[
+        Path | None,
+        Field(description="A file that holds it instead, read anew each time: tokens are rotated."),
+    ] = None
+    alertmanager_ca: Annotated[
+        Path | None,
+        Field(description="The CA certificates (PEM) that Alertmanager is trusted by. Unset: the system's."),
+    ] = None
+    alertmanager_interval: Annotated[
+        Duration,
+        Field(
+            description="How long to wait between two looks at what Alertmanager lists.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(seconds=60)
+    alertmanager_patience: Annotated[
+        Duration,
+        Field(
+            description="How long an alert may fire undelivered before it is taken in, and how long it must "
+            "be absent to count as resolved. Alertmanager's own waiting and a restart of it take minutes.",
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = timedelta(minutes=5)
     dev_mode: Annotated[
         bool,
         Field(

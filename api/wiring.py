@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from api.editing import Editor
+    from api.reconciler import Reconciler
     from api.replica import Replica
     from api.runner import Runner
     from api.upkeep import Upkeep
@@ -37,12 +38,13 @@ class Service:
     ledger: Ledger
     runner: "Runner | Replica"
     upkeep: "Upkeep"
+    reconciler: "Reconciler"
     editor: "Editor | None"
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Run incidents, and do what time brings about, until the block ends; then put the runs down."""
-        async with self.runner.started(), self.upkeep.started():
+        async with self.runner.started(), self.upkeep.started(), self.reconciler.started():
             yield
 
 
@@ -56,6 +58,7 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
     from api.audit_watch import watching
     from api.clearing import clearing
     from api.policy_file import load_policy
+    from api.reconciler import open_reconciler
     from api.upkeep import Upkeep
     from checkpoints.retention import Keep
     from graph.builder import build_graph
@@ -72,7 +75,8 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
         upkeep = Upkeep(ledger, nodes.investigation.observer, runner.wake)
         keep = Keep(settings.retention_checkpoints, settings.retention_evidence, settings.retention_webhooks)
         await stack.enter_async_context(clearing(ledger.retention, keep))
-        yield Service(ledger, runner, upkeep, editor_for(nodes, ledger))
+        reconciler = await stack.enter_async_context(open_reconciler(settings, ledger, runner.wake))
+        yield Service(ledger, runner, upkeep, reconciler, editor_for(nodes, ledger))
 
 
 async def _open_runner(

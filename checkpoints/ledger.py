@@ -13,6 +13,7 @@ from checkpoints.audit import Audit
 from checkpoints.audit_files import Keeper
 from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
 from checkpoints.decisions import Decisions
+from checkpoints.held_alerts import HeldAlerts
 from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
@@ -33,6 +34,7 @@ class Ledger:
     """What the graph, the executor and the service share."""
 
     intake: Intake
+    held_alerts: HeldAlerts
     incidents: Incidents
     approvals: Approvals
     decisions: Decisions
@@ -62,6 +64,7 @@ async def open_ledger(
         await Audit(transaction, keeper).open()
         yield Ledger(
             intake=Intake(transaction, pace),
+            held_alerts=HeldAlerts(transaction),
             incidents=Incidents(transaction),
             approvals=Approvals(transaction, policy),
             decisions=Decisions(transaction, policy),

@@ -7,7 +7,7 @@ Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`. Fields th
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 from pydantic.alias_generators import to_camel
 
 _CONFIG = ConfigDict(
@@ -15,6 +15,22 @@ _CONFIG = ConfigDict(
 )
 Labels = dict[str, str]
 _HEARTBEATS = frozenset({"Watchdog", "DeadMansSwitch", "InfoInhibitor"})
+
+
+def _refuse_numbers(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("must be an instant as text, such as 2026-11-23T07:25:54.169Z")  # noqa: TRY004 -- pydantic
+    return value
+
+
+def _cut_to_milliseconds(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+# As RFC 3339 writes it: pydantic would take a number for seconds, or for milliseconds where it is large.
+Instant = Annotated[AwareDatetime, BeforeValidator(_refuse_numbers)]
+# Alertmanager's API shows milliseconds of what its webhook tells to the nanosecond; both must be one alert.
+_Beginning = Annotated[Instant, AfterValidator(_cut_to_milliseconds)]
 
 
 class Alert(BaseModel):
@@ -25,8 +41,8 @@ class Alert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: Labels
     annotations: Labels = {}
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime | None = None
+    starts_at: _Beginning
+    ends_at: Instant | None = None
     generator_url: Annotated[str, Field(alias="generatorURL")] = ""
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -58,7 +74,7 @@ class AlertGroup(BaseModel):
 
     version: Literal["4"]
     group_key: str
-    truncated_alerts: int = 0
+    truncated_alerts: StrictInt = 0
     status: Literal["firing", "resolved"]
     receiver: str
     group_labels: Labels = {}

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.doctor_check import Check
+from api.doctor_alertmanager import check_alertmanager
+from api.doctor_check import Check, bounded
 from api.doctor_database import check_database
 from api.doctor_model import check_model
 from api.doctor_reader import check_reader
@@ -23,6 +24,7 @@ from api.doctor_servers import check_servers
 from api.doctor_writer import check_writer
 from api.settings import Settings
 from checkpoints.database import DatabaseUnavailable
+from tests.alertmanagers import RealAlertmanager
 from tests.databases import PostgresUnderTest
 from tests.integration.clusters import ClusterUnderTest, await_condition
 from tests.integration.model_server import Answer, ScriptedModel, calls, refuses, says, status
@@ -441,3 +443,37 @@ async def test_a_postgres_that_is_read_only_has_failed(postgres: PostgresUnderTe
 
         with pytest.raises(DatabaseUnavailable, match="may only read"):
             await check_database(settings)
+
+
+async def test_the_real_alertmanager_is_found_with_our_receiver(tmp_path: Path) -> None:
+    alertmanager = RealAlertmanager(tmp_path)
+    alertmanager.deliver_to("http://127.0.0.1:9/", "am_nobody")
+    await alertmanager.start()
+    try:
+        settings = Settings(alertmanager_url=(alertmanager.url,), alertmanager_receiver="alertmend")
+        found = await check_alertmanager(settings)
+        strange = await check_alertmanager(settings.model_copy(update={"alertmanager_receiver": "pagers"}))
+        any_receiver = await check_alertmanager(settings.model_copy(update={"alertmanager_receiver": None}))
+    finally:
+        await alertmanager.stop()
+
+    assert (found.status, found.found[: len(alertmanager.url)]) == ("ok", alertmanager.url)
+    assert (strange.status, any_receiver.status) == ("failed", "warning")
+    assert "has no receiver pagers" in strange.found
+    assert "alertmend" in strange.mend
+
+
+async def test_an_alertmanager_that_does_not_answer_has_failed() -> None:
+    settings = Settings(alertmanager_url=("http://127.0.0.1:9",))
+
+    found = await bounded("Alertmanager", check_alertmanager(settings), "Mend it.")
+
+    assert found.status == "failed"
+    assert "http://127.0.0.1:9/api/v2/receivers" in found.found
+
+
+async def test_without_an_alertmanager_nothing_is_asked() -> None:
+    found = await check_alertmanager(Settings())
+
+    assert found.status == "ok"
+    assert "none is set" in found.found
