@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 TEST_PROCESSES ?= 4
 
-.PHONY: install demo serve studio test check lint lock clean
+.PHONY: install demo serve studio test mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
@@ -27,6 +27,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+mutations: $(VENV)/.dev ## Take the gate's conditions away, one at a time: tests must turn red
+	$(BIN)/python -m tests.attack.mutations $(ARGS)
 
 check: lint test ## Everything a change must pass
 
