@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 4
 SEED ?= 1
 BODIES ?= 100000
 
-.PHONY: install demo serve studio test fuzz check lint lock clean
+.PHONY: install demo serve studio test fuzz mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
@@ -33,6 +33,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+mutations: $(VENV)/.dev ## Take the gate's conditions away, one at a time: tests must turn red
+	$(BIN)/python -m tests.attack.mutations $(ARGS)
 
 check: lint test ## Everything a change must pass
 

@@ -1,5 +1,6 @@
 """The HTTP app: every route of `/v1`, the webhook, and the errors as problems."""
 
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -9,7 +10,8 @@ from api import approval_routes, audit_routes, control_routes, incident_routes, 
 from api.door import Door
 from api.limits import BodyLimit
 from api.openapi import install_description
-from api.problems import install_handlers
+from api.problems import answer_error, install_handlers
+from api.sites import SiteGuard
 
 _TAGS = [
     {"name": "alerts", "description": "Where Alertmanager delivers."},
@@ -21,8 +23,8 @@ _TAGS = [
 ]
 
 
-def create_app(door: Door) -> FastAPI:
-    """Return the app that serves this door. It opens nothing and closes nothing."""
+def create_app(door: Door, names: Collection[str] = ()) -> FastAPI:
+    """Return the app that serves this door, by `names` beside its addresses. It opens and closes nothing."""
     app = FastAPI(
         title="alertmend",
         summary="Turns a Kubernetes alert into an approved, verified fix.",
@@ -35,6 +37,7 @@ def create_app(door: Door) -> FastAPI:
     )
     app.state.door = door
     app.add_middleware(BodyLimit)
+    app.add_middleware(SiteGuard, names=names, refuse=answer_error)
     install_handlers(app)
     for module in (webhook, incident_routes, approval_routes, control_routes, audit_routes):
         app.include_router(module.router)

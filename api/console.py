@@ -19,6 +19,7 @@ from api.schemas import ApprovalView
 from graph.incident import Entry, Incident
 from graph.targets import Target
 from tools.diffing import FieldChange
+from tools.plain_text import make_plain
 from tools.toolbox import OWN_SERVER
 
 _ANSWER_LINES = 6
@@ -45,8 +46,7 @@ _ENDING_STYLES = {"resolved": "bold green", "failed": "bold red", "unresolved": 
 
 def plain(value: object, style: str = "") -> Text:
     """Return a value as text that can do nothing to the terminal."""
-    shown = "".join(char if char.isprintable() or char in "\n\t" else "�" for char in str(value))
-    return Text(shown, style=style)
+    return Text(make_plain(str(value)), style=style)
 
 
 def render_entry(entry: Entry) -> RenderableType:

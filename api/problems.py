@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from api.auth import Forbidden, IssuerUnavailable, Unauthenticated
 from api.limits import Overloaded
 from api.schemas import ApprovalView
+from api.sites import ForeignPage, UnknownHost
 from api.tokens import TokenFileUnusable
 from checkpoints.approvals import ApprovalNotFound
 from checkpoints.audit_files import AuditUnusable
@@ -94,6 +95,8 @@ class Kind:
 # The first class that fits counts, so a subclass stands before its parent.
 KINDS: dict[type[AlertmendError], Kind] = {
     Unauthenticated: Kind(401, "unauthenticated", "No valid token"),
+    UnknownHost: Kind(400, "unknown-host", "Not the name of this service"),
+    ForeignPage: Kind(403, "foreign-page", "Not from another site"),
     Forbidden: Kind(403, "forbidden", "The role doesn't allow this"),
     ApprovalNotFound: Kind(404, "approval-not-found", "No such approval"),
     IncidentNotFound: Kind(404, "incident-not-found", "No such incident"),
@@ -138,8 +141,8 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_unexpected)
 
 
-async def _answer_alertmend_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, AlertmendError)
+def answer_error(error: AlertmendError) -> JSONResponse:
+    """Return the answer to an error, whoever found it."""
     kind = find_kind(error)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error, exc_info=error)
@@ -169,6 +172,11 @@ def _headers(error: AlertmendError) -> dict[str, str]:
     if find_kind(error).status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"Retry-After": _RETRY_SECONDS}
     return {}
+
+
+async def _answer_alertmend_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AlertmendError)
+    return answer_error(error)
 
 
 async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:

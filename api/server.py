@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -50,8 +50,9 @@ async def serving(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIter
             tokens = TokenStore(settings.tokens)
             runner = service.runner
             door = Door(service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer)
+            names = (settings.host, *settings.allowed_hosts)
             # Requests are answered while the runs are put down: what comes in is committed, and waits.
-            async with _answering(door, listener), service.working():
+            async with _answering(door, listener, names), service.working():
                 host, port = listener.getsockname()[:2]
                 try:
                     yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -80,8 +81,8 @@ def _refuse_dev_mode(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _answering(door: Door, listener: socket.socket) -> AsyncIterator[None]:
-    server = _new_server(door)
+async def _answering(door: Door, listener: socket.socket, names: Sequence[str]) -> AsyncIterator[None]:
+    server = _new_server(door, names)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn offers nothing to await
@@ -92,11 +93,11 @@ async def _answering(door: Door, listener: socket.socket) -> AsyncIterator[None]
         await task
 
 
-def _new_server(door: Door) -> "uvicorn.Server":
+def _new_server(door: Door, names: Sequence[str]) -> "uvicorn.Server":
     import uvicorn
 
     config = uvicorn.Config(
-        create_app(door),
+        create_app(door, names),
         lifespan="off",
         log_config=None,
         access_log=False,

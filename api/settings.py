@@ -83,6 +83,12 @@ def _read_roles(value: object) -> object:
     return roles
 
 
+def _read_names(value: object) -> object:
+    """Read `name,name`."""
+    return [part.strip().lower() for part in value.split(",")] if isinstance(value, str) else value
+
+
+HostName = Annotated[str, Field(pattern=r"^[a-z0-9._-]+$")]
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_positive)]
 
 
@@ -136,6 +142,16 @@ class Settings(BaseSettings):
     port: Annotated[
         int, Field(ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
     ] = 10000
+    allowed_hosts: Annotated[
+        tuple[HostName, ...],
+        NoDecode,
+        BeforeValidator(_read_names),
+        Field(
+            description="The names, without port, by which the service is called, `name,name`, beside "
+            "`localhost`, its addresses and `ALERTMEND_HOST`. Another name is refused: a web page could have "
+            "made it lead here (DNS rebinding)."
+        ),
+    ] = ()
     oidc_issuer: Annotated[
         Annotated[str, AfterValidator(_require_issuer)] | None,
         Field(description="The OpenID Connect issuer whose JWTs are let in beside our own tokens."),

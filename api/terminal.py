@@ -9,6 +9,7 @@ import typer
 
 from api.client import Client, NotAuthenticated, ServiceUnreachable
 from tools.errors import AlertmendError
+from tools.plain_text import make_plain
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -57,7 +58,7 @@ def print_rendered(renderable: "RenderableType") -> None:
 
 def fail(error: AlertmendError) -> int:
     """Say on stderr what happened and what to do, in one line; return the exit code."""
-    line = " ".join(str(error).split())
+    line = make_plain(" ".join(str(error).split()))
     sys.stderr.write(f"alertmend: {line}\n")
     return _UNREACHABLE if isinstance(error, ServiceUnreachable | NotAuthenticated) else _REFUSED
 

@@ -37,6 +37,8 @@ SERVICE = "alertmend"
 # What a person looked at stands whole in these; the others name its digest.
 _SHOWING: frozenset[Action] = frozenset({"proposed", "approved", "rejected", "edited"})
 _SHOWN = ("summary", "purpose", "risk", "target", "target_uid", "tool", "server")
+# What execution adds to an approval, which it doesn't take back.
+_EXECUTING: tuple[Action, ...] = ("claimed", "intent")
 _COLUMNS = tuple(getattr(AuditRow, field.name) for field in fields(Link))
 _KEEPER, _HEAD = "audit_keeper", "audit_head"
 _PAGE = 500
@@ -117,6 +119,20 @@ async def append_about(
     await append(
         session, action, actor=actor, incident_id=row.incident_id, approval_id=row.id, **document, **facts
     )
+
+
+async def holds_approval(session: AsyncSession, row: ApprovalRow) -> bool:
+    """Whether the latest word on the approval is a sealed yes to exactly what it binds now.
+
+    Whoever can write to the database alone can set a row to approved, but not seal that somebody said so.
+    """
+    keeper: Keeper = session.info[_KEEPER]
+    query = select(*_COLUMNS).where(AuditRow.approval_id == row.id, AuditRow.action.not_in(_EXECUTING))
+    found = (await session.execute(query.order_by(AuditRow.seq.desc()).limit(1))).first()
+    if found is None or not (link := Link(*found)).is_sealed(keeper.key):
+        return False
+    said = (link.action, link.incident_id, *map(json.loads(link.document).get, ("status", "digest")))
+    return said == ("approved", row.incident_id, "approved", row.digest)
 
 
 async def remember(session: AsyncSession) -> None:

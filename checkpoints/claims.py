@@ -29,7 +29,7 @@ async def claim_approval(
     await hold_stops(session, "obey")
     await hold_budgets(session)
     proposal = Proposal.model_validate(row.proposal)
-    if proposal.digest != row.digest:
+    if (proposal.id, proposal.incident_id, proposal.digest) != (row.id, row.incident_id, row.digest):
         raise ClaimRefused(f"the stored proposal of approval {row.id} doesn't match its digest any more")
     sent_generation = await _find_sent(session, row)
     if (
@@ -39,6 +39,8 @@ async def claim_approval(
     ):
         return await _supersede(session, row, proposal, policy)
     await _claim(session, row, digest, epoch, policy)
+    if not await audit.holds_approval(session, row):
+        raise ClaimRefused(f"the audit doesn't know of approval {row.id} as it stands: somebody altered it")
     return Grant(
         approval_id=row.id,
         arguments=proposal.arguments,

@@ -5,6 +5,7 @@ It is a wake-up and a display, never an authority: whatever a resume carries is 
 
 from typing import Any
 
+from graph.markdown import escape, fence
 from graph.ports import Standing
 
 
@@ -13,7 +14,9 @@ def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
     approval = standing.approval
     proposal = approval.proposal
     arguments = proposal.arguments.as_json()
-    text = describe_proposal(standing) + (f"\n\nYour answer was not taken: {refusal}" if refusal else "")
+    text = describe_proposal(standing) + (
+        f"\n\nYour answer was not taken: {escape(refusal)}" if refusal else ""
+    )
     return {
         "action_requests": [
             {"name": proposal.tool, "args": arguments, "arguments": arguments, "description": text}
@@ -41,8 +44,8 @@ def describe_proposal(standing: Standing) -> str:
     """Return the proposal as Markdown: what changes, where, why, and what keeps it waiting."""
     proposal = standing.approval.proposal
     diff = "\n".join(str(change) for change in proposal.diff)
-    held = f"\n\nHeld: {standing.stopped_by}." if standing.stopped_by else ""
+    held = f"\n\nHeld: {escape(standing.stopped_by)}." if standing.stopped_by else ""
     return (
-        f"**{proposal.summary}**\n\nTarget: {proposal.target}. Risk: {proposal.risk}. "
-        f"{proposal.basis}\n\n```\n{diff}\n```{held}"
+        f"**{escape(proposal.summary)}**\n\nTarget: {escape(str(proposal.target))}. Risk: {proposal.risk}. "
+        f"{escape(proposal.basis)}\n\n{fence(diff)}{held}"
     )

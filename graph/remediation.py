@@ -18,11 +18,16 @@ from graph.policy import BUILT_IN, Change, Policy, find_terms
 from graph.ports import Actuator, ApprovalLedger, Desk, IncidentLedger
 from graph.proposal import Approval
 from graph.state import IncidentState, RunContext
+from tools.errors import AlertmendError
 from tools.executor import Outcome
 from tools.patch import APPROVAL_ANNOTATION
 
 Update = dict[str, Any]
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class ForeignApproval(AlertmendError):
+    """The run's state names an approval of another incident: somebody has forged it. Nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ class Remediation:
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("apply_fix")
         assert self.actuator is not None, "there was no proposal without an actuator"
+        await self._require_own(state)
         await self.incidents.set_status(state.incident_id, journal.epoch, "applying")
         await self._withdraw_if_healed(state, journal.epoch)
         outcome = await self.actuator.execute(state.approval_id, state.digest, journal.epoch)
@@ -101,6 +107,12 @@ class Remediation:
         if outcome.kind == "refused" and "ending" not in update:
             await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
         return {"outcome": outcome, **update}
+
+    async def _require_own(self, state: IncidentState) -> None:
+        """Raise `ForeignApproval` where the state names another incident's approval: epochs don't tell."""
+        standing = await self.approvals.standing(state.approval_id)
+        if standing.approval.proposal.incident_id != state.incident_id:
+            raise ForeignApproval(f"approval {state.approval_id} was given for another incident")
 
     async def _withdraw_if_healed(self, state: IncidentState, epoch: int) -> None:
         """Withdraw a fix whose workload was ill when it was proposed and is healthy now; no claim follows."""

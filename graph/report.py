@@ -5,13 +5,12 @@ in code spans and fences that it can't break out of.
 """
 
 import json
-import re
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from graph.diagnosis import Evidence
 from graph.incident import CaseFile, Ending
+from graph.markdown import code, escape, fence, table
 from graph.proposal import Approval
 
 _OUTCOMES = {
@@ -41,7 +40,7 @@ def render_report(case: CaseFile, ending: Ending) -> str:
     )
     told = [(title, body) for title, body in sections if body]
     chapters = [f"## {number}. {title}\n\n{body}" for number, (title, body) in enumerate(told, 1)]
-    return "\n\n".join([f"# Incident report: {_text(case.incident.alertname)}", *chapters]) + "\n"
+    return "\n\n".join([f"# Incident report: {escape(case.incident.alertname)}", *chapters]) + "\n"
 
 
 def _overview(case: CaseFile, ending: Ending) -> str:
@@ -59,7 +58,7 @@ def _overview(case: CaseFile, ending: Ending) -> str:
         ("Outcome", _outcome(case, ending)),
         ("Verdict", incident.verdict or "none: no change was applied"),
     ]
-    return _table(("Item", "Detail"), [(item, _text(detail)) for item, detail in rows])
+    return table(("Item", "Detail"), [(item, escape(detail)) for item, detail in rows])
 
 
 def _problem(case: CaseFile) -> str:
@@ -68,16 +67,16 @@ def _problem(case: CaseFile) -> str:
         for alert in case.group.alerts
     }
     count = len(case.group.alerts)
-    rules = ", ".join(dict.fromkeys(_code(alert.name) for alert in case.group.alerts))
+    rules = ", ".join(dict.fromkeys(code(alert.name) for alert in case.group.alerts))
     lines = [f"{count} alert{'s' if count != 1 else ''} of {rules} fired:", ""]
     rows = [
-        (_code(one.name), _text(one.labels.get("pod", "-")), _at(one.starts_at), one.status)
+        (code(one.name), escape(one.labels.get("pod", "-")), _at(one.starts_at), one.status)
         for one in case.group.alerts
     ]
-    told = "\n".join(lines + [f"- {_text(text)}" for text in said])
+    told = "\n".join(lines + [f"- {escape(text)}" for text in said])
     missing = max((entry.data.get("truncated", 0) for entry in case.timeline), default=0)
     left_out = f"Alertmanager left out {missing} more (its `max_alerts`)." if missing else ""
-    return "\n\n".join(filter(None, [told, left_out, _table(("Alert", "Pod", "Since", "State"), rows)]))
+    return "\n\n".join(filter(None, [told, left_out, table(("Alert", "Pod", "Since", "State"), rows)]))
 
 
 def _investigation(case: CaseFile) -> str:
@@ -86,7 +85,7 @@ def _investigation(case: CaseFile) -> str:
     rows = [
         (
             piece.id,
-            _code(f"{piece.source} {json.dumps(piece.arguments, ensure_ascii=False)}"),
+            code(f"{piece.source} {json.dumps(piece.arguments, ensure_ascii=False)}"),
             f"{'error' if piece.is_error else 'ok'}, {len(piece.text)} characters",
             _at(piece.at),
         )
@@ -94,12 +93,12 @@ def _investigation(case: CaseFile) -> str:
     ]
     cited = case.incident.diagnosis.evidence if case.incident.diagnosis else ()
     shown = [_excerpt(piece) for piece in case.evidence if piece.id in cited and _is_prose(piece.text)]
-    return "\n\n".join([_table(("Id", "Call", "Answer", "When"), rows), *shown])
+    return "\n\n".join([table(("Id", "Call", "Answer", "When"), rows), *shown])
 
 
 def _excerpt(piece: Evidence) -> str:
     cut = "\n…" if len(piece.text) > _EXCERPT_CHARACTERS else ""
-    return f"What {piece.id} says:\n\n{_fence(piece.text[:_EXCERPT_CHARACTERS] + cut)}"
+    return f"What {piece.id} says:\n\n{fence(piece.text[:_EXCERPT_CHARACTERS] + cut)}"
 
 
 def _is_prose(text: str) -> bool:
@@ -112,10 +111,10 @@ def _root_cause(case: CaseFile) -> str:
     if diagnosis is None:
         return "No root cause was established."
     cited = "".join(f" [{name}]" for name in sorted(diagnosis.evidence, key=lambda name: int(name[1:])))
-    where = _text(", ".join(str(target) for target in diagnosis.root_causes) or "none named")
+    where = escape(", ".join(str(target) for target in diagnosis.root_causes) or "none named")
     caveat = " These are its words, not facts from the cluster." if diagnosis.source == "model" else ""
     return (
-        f"**{_text(diagnosis.summary)}**{cited}\n\n{_text(diagnosis.cause)}\n\n"
+        f"**{escape(diagnosis.summary)}**{cited}\n\n{escape(diagnosis.cause)}\n\n"
         f"Found by a {diagnosis.source}, confidence {diagnosis.confidence}; objects: {where}.{caveat}"
     )
 
@@ -136,21 +135,21 @@ def _solution(case: CaseFile) -> str:
 def _show_approval(number: int, approval: Approval) -> str:
     proposal = approval.proposal
     decisions = [
-        (_text(decision.by), decision.verdict, _text(decision.reason or "-"), _at(decision.at))
+        (escape(decision.by), decision.verdict, escape(decision.reason or "-"), _at(decision.at))
         for decision in approval.decisions
     ]
-    decided = _table(("Who", "Decision", "Reason", "When"), decisions) if decisions else "Nobody decided."
+    decided = table(("Who", "Decision", "Reason", "When"), decisions) if decisions else "Nobody decided."
     diff = "\n".join(str(change) for change in proposal.diff)
     standing = approval.status in {"applied", "executing", "unknown"}
-    undo = f"\n\nTo take it back: {_code(proposal.undo_plan.summary)}" if standing else ""
-    status = f"{approval.status}" + (f" ({_text(approval.outcome)})" if approval.outcome else "")
+    undo = f"\n\nTo take it back: {code(proposal.undo_plan.summary)}" if standing else ""
+    status = f"{approval.status}" + (f" ({escape(approval.outcome)})" if approval.outcome else "")
     return (
-        f"### Proposal {number}: {_text(proposal.summary)}\n\n"
-        f"- Approval {_code(approval.id)}, digest {_code(approval.digest)}\n"
+        f"### Proposal {number}: {escape(proposal.summary)}\n\n"
+        f"- Approval {code(approval.id)}, digest {code(approval.digest)}\n"
         f"- Status: {status}\n"
-        f"- Target: {_text(str(proposal.target))}, risk {proposal.risk}\n"
-        f"- Where the value comes from: {_text(proposal.basis)} ({proposal.grounding})\n\n"
-        f"{_fence(proposal.arguments.as_command(), 'bash')}\n\n{_fence(diff)}\n\n{decided}{undo}"
+        f"- Target: {escape(str(proposal.target))}, risk {proposal.risk}\n"
+        f"- Where the value comes from: {escape(proposal.basis)} ({proposal.grounding})\n\n"
+        f"{fence(proposal.arguments.as_command(), 'bash')}\n\n{fence(diff)}\n\n{decided}{undo}"
     )
 
 
@@ -159,10 +158,10 @@ def _verification(case: CaseFile) -> str:
     if done is None:
         return "Nothing was applied, so there was nothing to verify."
     words = {True: "held", False: "failed", None: "couldn't be read"}
-    rows = [(_code(check.predicate), words[check.held], _text(check.detail)) for check in done.checks]
+    rows = [(code(check.predicate), words[check.held], escape(check.detail)) for check in done.checks]
     return (
-        f"Verdict: **{done.verdict}**: {_text(done.reason)}\n\n"
-        f"{_table(('Check', 'At the last look', 'Detail'), rows)}\n\n"
+        f"Verdict: **{done.verdict}**: {escape(done.reason)}\n\n"
+        f"{table(('Check', 'At the last look', 'Detail'), rows)}\n\n"
         f"{done.looks} looks from {_at(done.started_at)} to {_at(done.ended_at)}; "
         f"stable for {done.stable_seconds:g} s at the end."
     )
@@ -172,13 +171,13 @@ def _prevention(case: CaseFile) -> str:
     diagnosis = case.incident.diagnosis
     if diagnosis is None or not diagnosis.prevention:
         return ""
-    return "\n".join(f"- {_text(item)}" for item in diagnosis.prevention)
+    return "\n".join(f"- {escape(item)}" for item in diagnosis.prevention)
 
 
 def _summary(case: CaseFile, ending: Ending) -> str:
-    lines = [f"{_outcome(case, ending)}: {_text(ending.reason)}"]
+    lines = [f"{_outcome(case, ending)}: {escape(ending.reason)}"]
     if ending.advice:
-        lines += ["", "What to do now:", "", *(f"- {_text(item)}" for item in ending.advice)]
+        lines += ["", "What to do now:", "", *(f"- {escape(item)}" for item in ending.advice)]
     return "\n".join(lines)
 
 
@@ -190,38 +189,6 @@ def _outcome(case: CaseFile, ending: Ending) -> str:
 
 def _closed_at(case: CaseFile) -> datetime:
     return case.timeline[-1].at if case.timeline else case.incident.updated_at
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; its cells are Markdown already."""
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-
-
-def _cell(markdown: str) -> str:
-    return markdown.replace("|", "\\|")
-
-
-def _text(text: str) -> str:
-    """Return text on one line, with nothing in it that Markdown or HTML would act on."""
-    flat = " ".join(str(text).split())
-    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", flat)
-
-
-def _code(text: str) -> str:
-    flat = " ".join(text.split())
-    ticks = "`" * (_longest_run(flat) + 1)
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{ticks}{pad}{flat}{pad}{ticks}"
-
-
-def _fence(text: str, language: str = "") -> str:
-    ticks = "`" * max(3, _longest_run(text) + 1)
-    return f"{ticks}{language}\n{text}\n{ticks}"
-
-
-def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall(r"`+", text)), default=0)
 
 
 def _at(moment: Any) -> str:

@@ -22,6 +22,8 @@ _NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _NOT_CARRIED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 # Servers in JavaScript round what is larger.
 _LARGEST_NUMBER = 2**53 - 1
+# No workload is nested half as deep, and JSON's readers and writers give up somewhere above.
+_MOST_DEPTH = 32
 
 
 class PatchArguments(BaseModel):
@@ -44,7 +46,9 @@ class PatchArguments(BaseModel):
     @classmethod
     def _require_carried(cls, data: Any) -> Any:
         """Refuse what a tool server would send on changed: approved is what was written here."""
-        for leaf in _leaves(data):
+        for leaf, depth in _leaves(data):
+            if depth > _MOST_DEPTH:
+                raise ValueError(f"patchData is nested more than {_MOST_DEPTH} deep")
             if isinstance(leaf, str) and _NOT_CARRIED.search(leaf):
                 raise ValueError("patchData holds a control character or a line separator: leave it out")
             if isinstance(leaf, float) and not math.isfinite(leaf):
@@ -112,18 +116,18 @@ class PatchArguments(BaseModel):
         return self.model_copy(update={"patch_data": merged})
 
 
-def _leaves(data: Any) -> Iterator[Any]:
-    """Yield every key and every value that is no container, however deep."""
-    pending = [data]
+def _leaves(data: Any) -> Iterator[tuple[Any, int]]:
+    """Yield every key and every value that holds nothing, however deep, with its depth."""
+    pending = [(data, 0)]
     while pending:
-        one = pending.pop()
+        one, depth = pending.pop()
         if isinstance(one, dict):
-            yield from one
-            pending += one.values()
-        elif isinstance(one, list):
-            pending += one
+            yield from ((key, depth) for key in one)
+            pending += ((value, depth + 1) for value in one.values())
+        elif isinstance(one, list) and one:
+            pending += ((value, depth + 1) for value in one)
         else:
-            yield one
+            yield one, depth
 
 
 def merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from graph.policy.conditions import matches_any
 from graph.policy.document import Policy
 from graph.policy.fields import covers
 from graph.policy.floor import PROTECTED_NAMESPACES, WORKLOAD_KINDS, WorkloadKind, is_openable
+from graph.proposal import canonical_json
 from tools.diffing import FieldChange
 from tools.errors import UnknownKind
 from tools.kinds import find_kind
@@ -16,6 +17,7 @@ from tools.patch import APPROVAL_PATH, PatchArguments
 _GITOPS_KEYS = re.compile(
     r"^(argocd\.argoproj\.io/|kustomize\.toolkit\.fluxcd\.io/|helm\.toolkit\.fluxcd\.io/|fluxcd\.io/)"
 )
+_MOST_CHARACTERS = 50_000
 _FIXED_TAG = re.compile(r"^[^@]+:(?!latest$)[^:/]+$|@sha256:[0-9a-f]{64}$")
 
 
@@ -27,7 +29,9 @@ def refuse_call(call: PatchArguments, policy: Policy) -> str | None:
     if kind is None or not policy.patch.get(kind):
         open_ones = ", ".join(one for one in WORKLOAD_KINDS if policy.patch.get(one)) or "nothing"
         return f"a {call.resource_type} may not be changed, only {open_ones}"
-    return None
+    if len(canonical_json(call.patch_data)) > _MOST_CHARACTERS:
+        return f"the patch has more than {_MOST_CHARACTERS} characters: nobody could tell what it does"
+    return _refuse_identity(call)
 
 
 def refuse_change(
@@ -63,6 +67,17 @@ def workload_kind(resource_type: str) -> WorkloadKind | None:
     except UnknownKind:
         return None
     return next((one for one in WORKLOAD_KINDS if one == kind), None)
+
+
+def _refuse_identity(call: PatchArguments) -> str | None:
+    """Refuse a patch that names another object than its target: an API server passes over some of that."""
+    if isinstance(call.patch_data, list):
+        return None
+    kind, metadata = find_kind(call.resource_type), call.patch_data.get("metadata")
+    own = {"kind": kind.kind, "apiVersion": kind.api_version, "name": call.name, "namespace": call.namespace}
+    named = {**call.patch_data, **(metadata if isinstance(metadata, dict) else {})}
+    other = next((field for field in own if named.get(field, own[field]) != own[field]), None)
+    return f"the patch has a {other} of its own, {str(named[other])[:80]!r}: leave it out" if other else None
 
 
 def _refuse_field(change: FieldChange, fields: Iterable[str]) -> str | None:

@@ -125,5 +125,5 @@ async def open_house(folder: Path, database_url: str = "", policy: Policy = BUIL
         door = Door(ledger=ledger, wake=woken.append, retry=retry, tokens=store)
         app = create_app(door)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://alertmend") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield House(app, door, ledger, client, store, tokens, woken, retried)

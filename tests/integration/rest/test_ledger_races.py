@@ -1,6 +1,7 @@
 """Decisions that arrive at once: one truth comes out, whoever was first."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,61 @@ async def test_a_quorum_at_once_counts_each_approver_once(house: House) -> None:
     approval = await house.ledger.approvals.find(proposal.id)
     assert sorted(codes) == [200, 200, 201, 201]
     assert (approval.status, len(approval.decisions)) == ("approved", 2)
+
+
+async def test_an_edit_and_an_approval_at_once_have_one_winner(house: House) -> None:
+    for _ in range(10):
+        proposal = await house.propose()
+
+        code, edited = await asyncio.gather(
+            decide(house, proposal, "alice", "approve"),
+            house.edit(proposal, by="bob"),
+            return_exceptions=True,
+        )
+
+        approval = await house.ledger.approvals.find(proposal.id)
+        if isinstance(edited, Proposal):
+            assert (code, approval.status, approval.superseded_by) == (409, "superseded", edited.id)
+            assert (await house.ledger.approvals.find(edited.id)).decisions == ()
+        else:
+            assert isinstance(edited, AlreadyDecided)
+            assert (code, approval.status) == (201, "approved")
+
+
+async def test_a_decision_and_its_expiry_at_once_have_one_winner(house: House) -> None:
+    for number in range(10):
+        proposal = await house.propose(decide_within=timedelta(milliseconds=number))
+
+        code, expired = await asyncio.gather(
+            decide(house, proposal, "alice", "approve"), house.ledger.approvals.expire()
+        )
+
+        approval = await house.ledger.approvals.find(proposal.id)
+        if code == 201:
+            assert (approval.status, expired) == ("approved", [])
+            assert approval.decisions[0].at < approval.decide_by
+        else:
+            assert (code, approval.status, approval.decisions) == (410, "expired", ())
+
+
+async def test_a_claim_and_the_expiry_at_once_have_one_winner(house: House) -> None:
+    for number in range(10):
+        proposal = await house.propose(execute_within=timedelta(milliseconds=10 * number))
+        await approve(house.ledger, proposal, "alice")
+        epoch = await house.ledger.incidents.begin_run(proposal.incident_id)
+
+        claimed, _ = await asyncio.gather(
+            house.ledger.approvals.claim(proposal.id, proposal.digest, epoch),
+            house.ledger.approvals.expire(),
+            return_exceptions=True,
+        )
+
+        status = (await house.ledger.approvals.find(proposal.id)).status
+        if isinstance(claimed, Grant):
+            assert status == "executing"
+        else:
+            assert isinstance(claimed, ClaimRefused)
+            assert status in {"expired", "approved"}
 
 
 async def test_a_kill_switch_at_once_with_an_approval_leaves_nothing_claimable(house: House) -> None:
