@@ -205,6 +205,13 @@ class Settings(BaseSettings):
             "execute approved patches. Unset: our own server does both."
         ),
     ] = None
+    registries: Annotated[
+        str | None,
+        Field(
+            description="The container registries that are asked whether a proposed image exists: "
+            "`host[:port]`, with commas between. Unset: none is asked, since image names are tenants' text."
+        ),
+    ] = None
     dev_mode: Annotated[
         bool,
         Field(

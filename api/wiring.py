@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tools.executor import Executor
     from tools.kubernetes import Cluster
     from tools.mcp_config import McpConfig
+    from tools.registry import RegistryReader
     from tools.toolbox import Toolbox
 
 
@@ -84,7 +85,9 @@ async def open_nodes(
     toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers))
     executor = await _open_executor(stack, settings, ledger, servers)
     policy = ledger.policy
-    drafter = Drafter(observer, executor, policy) if executor else None
+    drafter = (
+        Drafter(observer, executor, ledger.incidents, policy, _registry(settings)) if executor else None
+    )
     mind = await _open_mind(stack, settings, toolbox, policy)
     return Nodes(
         investigation=Investigation(ledger.incidents, toolbox, mind, policy),
@@ -102,6 +105,13 @@ def _toolbox(settings: Settings, observer: "Cluster", servers: "McpConfig") -> "
     own = kubernetes_tools("reader", settings.kubeconfig, context)
     # without a model nobody would ask them
     return Toolbox(own, servers.open_readers(settings.kubeconfig) if settings.model else {})
+
+
+def _registry(settings: Settings) -> "RegistryReader | None":
+    from tools.registry import RegistryReader
+    from tools.registry_door import Registries
+
+    return RegistryReader(Registries.read(settings.registries)) if settings.registries else None
 
 
 async def _open_executor(

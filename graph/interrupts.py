@@ -6,6 +6,7 @@ It is a wake-up and a display, never an authority: whatever a resume carries is 
 from typing import Any
 
 from graph.ports import Standing
+from graph.proposal import Proposal
 
 
 def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
@@ -44,5 +45,14 @@ def describe_proposal(standing: Standing) -> str:
     held = f"\n\nHeld: {standing.stopped_by}." if standing.stopped_by else ""
     return (
         f"**{proposal.summary}**\n\nTarget: {proposal.target}. Risk: {proposal.risk}. "
-        f"{proposal.basis}\n\n```\n{diff}\n```{held}"
+        f"{proposal.basis}\n\n```\n{diff}\n```{_describe_traces(proposal)}{held}"
     )
+
+
+def _describe_traces(proposal: Proposal) -> str:
+    """Return where each value comes from; a guess is called one first of all."""
+    if not proposal.traces:
+        return ""
+    head = "**A guess: not every value stands in the evidence.**\n\n" if proposal.grounding == "guess" else ""
+    lines = "\n".join(str(trace) for trace in proposal.traces)
+    return f"\n\n{head}Where the values come from:\n\n```\n{lines}\n```"

@@ -19,6 +19,7 @@ from tools.chat_model import Question, Reply
 from tools.errors import AlertmendError
 from tools.executor import Outcome, Preview
 from tools.patch import PatchArguments
+from tools.registry import Lookup
 from tools.tool_session import ToolResult
 from tools.toolbox import ToolOffer
 
@@ -145,6 +146,13 @@ class Observer(Protocol):
         self, kind: str, namespace: str | None, *, label_selector: str | None = None
     ) -> list[dict[str, Any]]:
         """Return the objects that match. Raises `ClusterError`."""
+
+
+class ImageRegistry(Protocol):
+    """Container registries, asked without a credential, and only those that are listed."""
+
+    async def look_up(self, host: str, repository: str, reference: str) -> Lookup:
+        """Return whether a tag or digest exists; what couldn't be found out is `unknown`. Raises nothing."""
 
 
 class Actuator(Protocol):
