@@ -196,7 +196,8 @@ class Settings(BaseSettings):
         ),
     ] = timedelta(minutes=5)
     language: Annotated[
-        Literal["en", "zh-CN"], Field(description="The language in which the model is asked and answers.")
+        Literal["en", "zh-CN"],
+        Field(description="The language of reports, and the one in which the model is asked and answers."),
     ] = "en"
     mcp_config: Annotated[
         Path | None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from api.runner import Runner
     from graph.nodes import Nodes
     from graph.policy import Policy
-    from graph.ports import Desk, Mind
+    from graph.ports import Desk, Mind, ReportAuthor
     from tools.executor import Executor
     from tools.kubernetes import Cluster
     from tools.mcp_config import McpConfig
@@ -88,11 +88,13 @@ async def open_nodes(
     drafter = (
         Drafter(observer, executor, ledger.incidents, policy, _registry(settings)) if executor else None
     )
-    mind = await _open_mind(stack, settings, toolbox, policy)
+    mind, author = await _open_minds(stack, settings, toolbox, policy)
     return Nodes(
         investigation=Investigation(ledger.incidents, toolbox, mind, policy),
         remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, policy, desk=desk),
-        conclusion=Conclusion(ledger.incidents, ledger.approvals, Verifier(observer)),
+        conclusion=Conclusion(
+            ledger.incidents, ledger.approvals, Verifier(observer), author, settings.language
+        ),
     )
 
 
@@ -131,15 +133,16 @@ async def _open_executor(
     return Executor(cluster, writer, ledger.approvals, refuse_object)
 
 
-async def _open_mind(
+async def _open_minds(
     stack: AsyncExitStack, settings: Settings, toolbox: "Toolbox", policy: "Policy"
-) -> "Mind":
+) -> "tuple[Mind, ReportAuthor | None]":
+    """Return who diagnoses, and who adds to reports, if anybody."""
     from graph.runbooks.mind import RunbookMind
 
     runbooks = RunbookMind()
     if settings.model is None:
-        return runbooks
-    from graph.model import Bounds, ModelMind
+        return runbooks, None
+    from graph.model import Author, Bounds, ModelMind
     from tools.chat_model import ChatModel
 
     model = await stack.enter_async_context(
@@ -156,4 +159,5 @@ async def _open_mind(
         most_seconds=settings.model_budget.total_seconds(),
         answer_seconds=2 * settings.model_timeout.total_seconds(),
     )
-    return ModelMind(model, toolbox, runbooks, bounds, settings.language, policy)
+    mind = ModelMind(model, toolbox, runbooks, bounds, settings.language, policy)
+    return mind, Author(model, bounds, settings.language)
