@@ -3,6 +3,7 @@
 The agent's own candidates and a person's edits go this way alike.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from graph.diagnosis import Candidate, Trace
@@ -93,7 +94,8 @@ class Drafter:
         if candidate.purpose == "undo" and candidate.grounding != "person":
             return restored(values)
         known = await self.incidents.case_file(incident_id)
-        traces = find_traces(values, known.evidence, known.group)
+        # off the loop: other incidents go on while much evidence is searched
+        traces = await asyncio.to_thread(find_traces, values, known.evidence, known.group)
         try:
             return await check_images(self.registry, traces) if self.registry else traces
         except ImageAbsent as error:

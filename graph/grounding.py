@@ -7,6 +7,7 @@ missing is no source for it. A removed field is traced where an older revision d
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from graph.alerts import AlertGroup
 from graph.diagnosis import Evidence, Grounding, Origin, Trace
@@ -20,6 +21,8 @@ _RANKS: tuple[Origin, ...] = ("revision", "object", "event", "log", "text", "ale
 _RAISED: dict[Risk, Risk] = {"low": "medium", "medium": "high", "high": "high"}
 _NOWHERE = "a guess: it stands nowhere in the evidence"
 _SHOWN = 5
+# what is older counts for nothing: a search without bounds would hold everything up
+_MOST_CHARACTERS = 2_000_000
 
 
 def find_traces(
@@ -63,7 +66,9 @@ class _Known:
     """The evidence, each piece read once, the latest first. Errors say nothing about values."""
 
     def __init__(self, evidence: Sequence[Evidence], alert: AlertGroup | None) -> None:
-        self._pieces = [piece for piece in reversed(evidence) if not piece.is_error]
+        usable = [piece for piece in reversed(evidence) if not piece.is_error]
+        sizes = accumulate(len(piece.text) for piece in usable)
+        self._pieces = [piece for piece, size in zip(usable, sizes, strict=True) if size <= _MOST_CHARACTERS]
         self._documents: dict[str, tuple[Document, ...]] = {}
         self._alert = alert
 
@@ -78,7 +83,7 @@ class _Known:
 
     def _sightings(self, value: NewValue) -> Iterator[tuple[str, Sighting]]:
         for piece in self._pieces:
-            for sighting in sightings_in(piece, value, self._read):
+            for sighting in sightings_in(piece, value, self._read(piece)):
                 yield piece.id, sighting
         for alert in self._alert.alerts if self._alert else ():
             for name, text in {**alert.annotations, **alert.labels}.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 from graph.ports import Standing
 from graph.proposal import Proposal
+from graph.report.markdown import fence
 
 
 def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
@@ -41,11 +42,11 @@ def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
 def describe_proposal(standing: Standing) -> str:
     """Return the proposal as Markdown: what changes, where, why, and what keeps it waiting."""
     proposal = standing.approval.proposal
-    diff = "\n".join(str(change) for change in proposal.diff)
+    diff = fence("\n".join(str(change) for change in proposal.diff))
     held = f"\n\nHeld: {standing.stopped_by}." if standing.stopped_by else ""
     return (
         f"**{proposal.summary}**\n\nTarget: {proposal.target}. Risk: {proposal.risk}. "
-        f"{proposal.basis}\n\n```\n{diff}\n```{_describe_traces(proposal)}{held}"
+        f"{proposal.basis}\n\n{diff}{_describe_traces(proposal)}{held}"
     )
 
 
@@ -55,4 +56,4 @@ def _describe_traces(proposal: Proposal) -> str:
         return ""
     head = "**A guess: not every value stands in the evidence.**\n\n" if proposal.grounding == "guess" else ""
     lines = "\n".join(str(trace) for trace in proposal.traces)
-    return f"\n\n{head}Where the values come from:\n\n```\n{lines}\n```"
+    return f"\n\n{head}Where the values come from:\n\n{fence(lines)}"

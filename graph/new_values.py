@@ -4,7 +4,7 @@ A list item with a name is addressed by it, as in `containers[web].image`; the n
 value. An item that is nothing but a name, as in imagePullSecrets, is one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,29 +84,37 @@ def dropped_fields(patch: dict[str, Any] | list[dict[str, Any]], after: dict[str
     return tuple(dict.fromkeys(lost))
 
 
-def flatten(steps: tuple[str, ...], value: Any, *, names: bool = False) -> Iterator[NewValue]:
-    """Yield the scalars of a JSON value; null is a removal. `names` yields names of list items, too."""
+def flatten(
+    steps: tuple[str, ...], value: Any, *, names: bool = False, keep: Callable[[Any], bool] = lambda _: True
+) -> Iterator[NewValue]:
+    """Yield the scalars of a JSON value; null is a removal.
+
+    `names` yields names of list items, too; `keep` says which scalars are wanted at all.
+    """
     if isinstance(value, dict):
         for key, item in value.items():
             if not key.startswith("$"):
-                yield from flatten((*steps, key), item, names=names)
+                yield from flatten((*steps, key), item, names=names, keep=keep)
     elif isinstance(value, list):
         for item in value:
-            yield from _flatten_item(steps, item, names=names)
-    else:
+            yield from _flatten_item(steps, item, names=names, keep=keep)
+    elif keep(value):
         yield NewValue(steps, value, removed=value is None)
 
 
-def _flatten_item(steps: tuple[str, ...], item: Any, *, names: bool) -> Iterator[NewValue]:
+def _flatten_item(
+    steps: tuple[str, ...], item: Any, *, names: bool, keep: Callable[[Any], bool]
+) -> Iterator[NewValue]:
     if not isinstance(item, dict) or not isinstance(name := item.get("name"), str) or len(item) == 1:
-        yield from flatten(steps, item, names=names)
+        yield from flatten(steps, item, names=names, keep=keep)
         return
     inside = (*steps, f"[{name}]")
     if item.get("$patch") == "delete":
         yield NewValue(inside, None, removed=True)
-    if names:
+    if names and keep(name):
         yield NewValue((*inside, "name"), name)
-    yield from flatten(inside, {key: each for key, each in item.items() if key != "name"}, names=names)
+    rest = {key: each for key, each in item.items() if key != "name"}
+    yield from flatten(inside, rest, names=names, keep=keep)
 
 
 def _changed(change: FieldChange) -> Iterator[NewValue]:

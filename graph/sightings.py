@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from graph.diagnosis import Evidence, Origin
@@ -33,7 +32,7 @@ class Sighting:
     @classmethod
     def on_line(cls, line: str, value: NewValue, origin: Origin, where: str = "") -> "Sighting | None":
         """Return the sighting of a value on a line of text, or None if the line doesn't vouch for it."""
-        spelled = _spell(value.value)
+        spelled = spell(value.value)
         if not spelled.strip() or spelled not in line or _MISSING.search(line):
             return None
         if not _word(spelled).search(line) or not (is_distinct(value) or _speaks_of(line, value, spelled)):
@@ -63,23 +62,18 @@ class Document:
         """What a value in it is worth."""
         return "event" if self.kind == "Event" else "revision" if self.kind in _REVISIONS else "object"
 
-    @cached_property
-    def leaves(self) -> tuple[NewValue, ...]:
-        """All scalars in it."""
-        return tuple(flatten((), self.content, names=True))
-
     def lacks(self, value: NewValue) -> bool:
         """Whether it has the same container, or whatever named item it is, without this field."""
         named = next((place for place, step in enumerate(value.steps) if step.startswith("[")), None)
         around = value.steps[: named + 1] if named is not None and named + 1 < len(value.steps) else ("spec",)
-        there = [leaf.steps for leaf in self.leaves]
-        return any(steps[: len(around)] == around for steps in there) and not any(
-            steps[: len(value.steps)] == value.steps for steps in there
-        )
+        return _has(self.content, around) and not _has(self.content, value.steps)
 
     def sightings(self, value: NewValue) -> Iterator[Sighting]:
         """Yield the fields that hold a value, and the lines of its texts."""
-        for leaf in self.leaves:
+        spelled = spell(value.value)
+        if value.field == "key":
+            yield from self._keys(spelled)
+        for leaf in flatten((), self.content, names=True, keep=lambda one: spelled in spell(one)):
             if _holds(leaf, value):
                 same_place = leaf.keys == value.keys
                 origin = self.origin if same_place or self.origin == "event" else "object"
@@ -90,14 +84,18 @@ class Document:
                     if found := Sighting.on_line(line, value, origin, f"{self.name}, {leaf.path}: "):
                         yield found
 
+    def _keys(self, spelled: str) -> Iterator[Sighting]:
+        """Yield where a key of a ConfigMap has this name."""
+        for part in ("data", "binaryData"):
+            held = self.content.get(part)
+            if isinstance(held, dict) and spelled in held:
+                yield Sighting("object", f"{self.name}, {part}.{spelled}"[:_PLACE_CHARACTERS])
 
-def sightings_in(
-    piece: Evidence, value: NewValue, read: Callable[[Evidence], tuple[Document, ...]]
-) -> Iterator[Sighting]:
-    """Yield where a piece of evidence holds a value."""
-    if value.value is None or _spell(value.value) not in piece.text:
+
+def sightings_in(piece: Evidence, value: NewValue, documents: Sequence[Document]) -> Iterator[Sighting]:
+    """Yield where a piece of evidence, which is these documents or else text, holds a value."""
+    if value.value is None or spell(value.value) not in piece.text:
         return
-    documents = read(piece)
     for document in documents:
         yield from document.sightings(value)
     if not documents:
@@ -142,16 +140,27 @@ def _word(spelled: str) -> re.Pattern[str]:
     return whole_word(spelled)
 
 
-def _spell(value: Any) -> str:
+def _has(content: Any, steps: tuple[str, ...]) -> bool:
+    for step in steps:
+        if isinstance(content, list):
+            items = (one for one in content if isinstance(one, dict) and f"[{one.get('name')}]" == step)
+            content = next(items, None)
+        else:
+            content = content.get(step) if isinstance(content, dict) else None
+        if content is None:
+            return False
+    return True
+
+
+def spell(value: Any) -> str:
+    """Return a scalar as evidence spells it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _holds(leaf: NewValue, value: NewValue) -> bool:
     if isinstance(leaf.value, bool) != isinstance(value.value, bool):
         return False
-    if value.field == "key" and leaf.keys[-2:-1] in {("data",), ("binaryData",)}:
-        return bool(leaf.field == value.value)
-    if _spell(leaf.value) != _spell(value.value):
+    if spell(leaf.value) != spell(value.value):
         return False
     return _is_akin(leaf, value) or (is_distinct(value) and not _is_reference(value.field))
 

@@ -298,3 +298,10 @@ async def test_what_runbooks_take_from_recorded_evidence_is_traced_and_an_estima
     found = find_traces(proposed_values(step.candidate.call.patch_data), recorded.evidence, recorded.group)
 
     assert {trace.origin for trace in found} == {origin}, [str(trace) for trace in found]
+
+
+def test_what_is_older_than_two_million_characters_counts_for_nothing() -> None:
+    recent = "x" * 2_000_000
+
+    assert stands(IMAGE_PATCH, f"image: {IMAGE}", recent[:-100])
+    assert not stands(IMAGE_PATCH, f"image: {IMAGE}", recent)
