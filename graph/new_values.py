@@ -125,7 +125,7 @@ def _changed(change: FieldChange) -> Iterator[NewValue]:
     before = [] if change.added else list(flatten(steps, change.before))
     after = change.after
     if steps[-1].startswith("[") and isinstance(after, dict):  # a list item as a whole
-        after = {key: each for key, each in after.items() if key != "name"} or after
+        after = {key: each for key, each in after.items() if key != "name"} or after.get("name")
     for value in flatten(steps, after):
         if value in before:
             before.remove(value)
@@ -159,4 +159,5 @@ def _is_position(part: str) -> bool:
 
 
 def _is_ours(value: NewValue, set_here: set[tuple[str, ...]], copied: tuple[tuple[str, ...], ...]) -> bool:
-    return value.keys in set_here or any(value.keys[: len(keys)] == keys for keys in copied)
+    beside = any(keys[: len(value.keys)] == value.keys for keys in set_here)
+    return beside or any(value.keys[: len(keys)] == keys for keys in copied)

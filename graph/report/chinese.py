@@ -73,7 +73,7 @@ WORDS: dict[str, str] = {
     "to_do": "现在需要做的：",
     "unchecked_impact": "用户是否受到影响，以及影响了多久。",
     "unchecked_others": "其他工作负载是否存在同样的故障。",
-    "unchecked_alert": "告警此后是否已经恢复：最后一次收到时的状态为 {statuses}。",
+    "unchecked_alert": "告警在事件开始之后是否已经恢复：当时的状态为 {statuses}。",
     "unchecked_predicate": "{predicate}：无法读取（{detail}）。",
     "unchecked_guess": "{path} 的值 {value} 是否正确：这是猜测。",
     "unchecked_image": "镜像仓库中是否存在 {value}：没有查询。",

@@ -75,7 +75,7 @@ WORDS: dict[str, str] = {
     "to_do": "What to do now:",
     "unchecked_impact": "Whether users noticed the fault, and for how long.",
     "unchecked_others": "Whether other workloads have the same fault.",
-    "unchecked_alert": "Whether the alert has cleared since: {statuses} when it was last received.",
+    "unchecked_alert": "Whether the alert has cleared since the incident began; it was {statuses} then.",
     "unchecked_predicate": "{predicate}: it couldn't be read ({detail}).",
     "unchecked_guess": "Whether {value} is right for {path}: it is a guess.",
     "unchecked_image": "Whether the registry has {value}: it wasn't asked.",

@@ -237,6 +237,14 @@ def test_what_only_the_server_sets_is_nobodys_guess_but_its_own_spelling_of_ours
     }
 
 
+def test_a_variable_without_a_value_is_a_new_value_too() -> None:
+    diff = (FieldChange(path=f"{AT}.env[C]", after={"name": "C"}, added=True),)
+
+    found = find_traces(changed_values(diff, container(env=[{"name": "C", "value": ""}])), [])
+
+    assert [(trace.path, trace.value, trace.origin) for trace in found] == [(f"{AT}.env[C]", "C", "none")]
+
+
 def test_what_a_patch_copies_from_elsewhere_in_the_object_must_be_traced_too() -> None:
     copying = [
         {"op": "copy", "from": "/metadata/annotations/x", "path": "/spec/template/spec/containers/0/image"}
