@@ -73,7 +73,7 @@ class _Report:
         names = dict.fromkeys(pod for alert in self._case.group.alerts if (pod := alert.labels.get("pod")))
         shown = [text(name) for name in list(names)[:_MOST_INSTANCES]]
         more = len(names) - len(shown)
-        return "<br>".join([*shown, *([self._words("more", count=more)] if more else [])])
+        return ", ".join([*shown, *([self._words("more", count=more)] if more else [])])
 
     def _problem(self) -> str:
         words, alerts = self._words, self._case.group.alerts

@@ -325,4 +325,5 @@ def _flatten(tokens: list[Token]) -> list[Token]:
 
 
 def _kept(token: Token) -> str:
-    return token.content if token.type.startswith("html") else token.tag
+    assert not token.type.startswith("html"), token.content
+    return token.tag
