@@ -56,6 +56,7 @@ WORDS: dict[str, str] = {
     "approve": "批准", "reject": "拒绝", "edit": "修改", "revoke": "撤销批准", "resolve": "人工裁定",
     "nothing_to_verify": "没有应用任何改动，因此无需验证。",
     "verdict_line": "结论：**{verdict}**。{reason}",
+    "held_for": "所有检查项连续 {seconds} 秒全部满足。", "summary_line": "**{outcome}。**{reason}",
     "check": "检查项", "last_look": "最后一次检查", "held": "满足", "missed": "不满足",
     "unread": "无法读取",
     "looks": "从 {start} 到 {end} 共检查 {looks} 次；最后连续稳定 {seconds} 秒。",

@@ -56,6 +56,8 @@ WORDS: dict[str, str] = {
     "approve": "approved", "reject": "rejected", "edit": "edited", "revoke": "revoked", "resolve": "settled",
     "nothing_to_verify": "Nothing was applied, so there was nothing to verify.",
     "verdict_line": "Verdict: **{verdict}**. {reason}",
+    "held_for": "Every check held for {seconds} s without a break.",
+    "summary_line": "**{outcome}.** {reason}",
     "check": "Check", "last_look": "At the last look", "held": "held", "missed": "failed",
     "unread": "couldn't be read",
     "looks": "{looks} looks from {start} to {end}; stable for {seconds} s at the end.",

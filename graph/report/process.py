@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from graph.diagnosis import Evidence
-from graph.incident import CaseFile, Check
+from graph.incident import CaseFile, Check, Verification
 from graph.new_values import flatten
 from graph.proposal import Approval
 from graph.report.commands import as_command
@@ -161,7 +161,7 @@ def show_verification(case: CaseFile, words: Words) -> str:
     states = {True: words("held"), False: words("missed"), None: words("unread")}
     rows = [(words(check.predicate), states[check.held], text(check.detail)) for check in done.checks]
     parts = [
-        words("verdict_line", verdict=words(done.verdict), reason=sentence(done.reason)),
+        words("verdict_line", verdict=words(done.verdict), reason=explain(done, words)),
         table((words("check"), words("last_look"), words("detail")), rows) if rows else "",
         words(
             "looks", looks=done.looks, start=at(done.started_at), end=at(done.ended_at),
@@ -170,6 +170,13 @@ def show_verification(case: CaseFile, words: Words) -> str:
         _show_course(case, words),
     ]  # fmt: skip
     return "\n\n".join(filter(None, parts))
+
+
+def explain(done: Verification, words: Words) -> str:
+    """Return why the verdict is what it is."""
+    if done.verdict == "verified":
+        return words("held_for", seconds=f"{done.stable_seconds:g}")
+    return sentence(done.reason)
 
 
 def _show_course(case: CaseFile, words: Words) -> str:

@@ -7,7 +7,7 @@ from graph.incident import MODEL_SAYS, CaseFile, Ending
 from graph.languages import Language
 from graph.proposal import Approval
 from graph.report.markdown import at, bullets, code, table, text
-from graph.report.process import show_diagnosis, show_repair, show_verification
+from graph.report.process import explain, show_diagnosis, show_repair, show_verification
 from graph.report.prose import Prose
 from graph.report.records import show_evidence, show_timeline, show_unchecked
 from graph.report.voices import quote_mind
@@ -159,7 +159,10 @@ class _Report:
 
     def _summary(self) -> str:
         words, ending = self._words, self._ending
-        parts = [f"**{self._outcome()}.** {self._quote(ending.reason)}".rstrip()]
+        done = self._incident.verification
+        is_verdict = done is not None and ending.reason == done.reason
+        reason = explain(done, words) if done and is_verdict else self._quote(ending.reason)
+        parts = [words("summary_line", outcome=self._outcome(), reason=reason)]
         if ending.advice:
             parts += [words("to_do"), bullets(self._quote(item) for item in ending.advice)]
         parts.append(self._added(self._prose.summary))
