@@ -110,7 +110,10 @@ class Door:
     def __init__(self, registries: Registries) -> None:
         self._registries = registries
         self._client = httpx.AsyncClient(
-            verify=ssl.create_default_context(), trust_env=False, follow_redirects=False, timeout=5
+            verify=ssl.create_default_context(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=None,  # noqa: S113 -- whoever visits bounds the visit as a whole
         )
 
     async def __aenter__(self) -> Self:

@@ -30,7 +30,7 @@ async def registry(tmp_path: Path) -> AsyncIterator[str]:
         yield place
 
 
-def reader(*places: str, seconds: float = 10) -> RegistryReader:
+def reader(*places: str, seconds: float = 60) -> RegistryReader:
     return RegistryReader(Registries.read(",".join(places)), seconds)
 
 
@@ -82,7 +82,7 @@ async def refuse(_: Asked, write: Write) -> None:
     await write(respond(404, b"<html>no</html>"))
 
 
-async def look(behave: Any, *also: str, seconds: float = 10) -> tuple[Lookup, list[Asked]]:
+async def look(behave: Any, *also: str, seconds: float = 60) -> tuple[Lookup, list[Asked]]:
     """Ask a server that behaves like this, and return what it learned, too."""
     async with HostileServer(behave).running() as server:
         place = f"127.0.0.1:{server.port}"
