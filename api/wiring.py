@@ -85,9 +85,7 @@ async def open_nodes(
     toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers))
     executor = await _open_executor(stack, settings, ledger, servers)
     policy = ledger.policy
-    drafter = (
-        Drafter(observer, executor, ledger.incidents, policy, _registry(settings)) if executor else None
-    )
+    drafter = Drafter(observer, executor, ledger.incidents, policy, _registry(settings)) if executor else None
     mind, author = await _open_minds(stack, settings, toolbox, policy)
     return Nodes(
         investigation=Investigation(ledger.incidents, toolbox, mind, policy),

@@ -7,7 +7,6 @@ from typing import Any
 from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence, Trace
 from graph.incident import CaseFile, Check, Entry, EntryKind, Incident, Verification
-from graph.planning import Windows
 from graph.proposal import Approval, Decision, Proposal
 from graph.targets import Target
 from tests.unit.graph.proposals import make_proposal
@@ -108,7 +107,7 @@ def approval(one: Proposal | None = None, **changes: Any) -> Approval:
     one = one or proposal()
     said = Decision(by="alice", verdict="approve", reason="the tag has a dash too many", at=at(60))
     facts: dict[str, Any] = {
-        "proposal": one, "status": "applied", "digest": one.digest, "quorum": 1, "decisions": (said,),
+        "proposal": one, "status": "applied", "digest": "5b0f" * 16, "quorum": 1, "decisions": (said,),
         "created_at": at(10), "decide_by": at(14_400), "execute_by": at(1_860), "superseded_by": None,
         "outcome": "the object carries this approval's annotation",
     }  # fmt: skip
@@ -119,7 +118,7 @@ def verification(**changes: Any) -> Verification:
     """Return what the cluster showed after the change."""
     facts: dict[str, Any] = {
         "verdict": "verified",
-        "reason": f"every check held for {Windows().stable_seconds:g} s without a break",
+        "reason": "every check held for 60 s without a break",
         "checks": checks(ready=3),
         "started_at": at(62), "ended_at": at(130), "stable_seconds": 60, "looks": 34,
     }  # fmt: skip

@@ -119,7 +119,7 @@ async def test_a_value_that_the_evidence_holds_keeps_what_the_mind_declared() ->
 async def test_a_value_that_no_evidence_holds_is_a_guess_whatever_the_mind_declared() -> None:
     proposal = await draft(candidate(image="nginx:1.26"), "image: nginx:1.25")
 
-    assert (proposal.grounding, proposal.risk) == ("guess", "medium")
+    assert (proposal.grounding, proposal.risk) == ("guess", "high")
     assert "nowhere" in proposal.traces[0].place
 
 
@@ -171,7 +171,7 @@ async def test_an_image_that_its_registry_cant_speak_for_is_a_guess_even_if_it_i
 
     proposal = await draft(candidate(image="nginx:1.25"), "image: nginx:1.25", registry=registry)
 
-    assert (proposal.grounding, proposal.risk) == ("guess", "medium")
+    assert (proposal.grounding, proposal.risk) == ("guess", "high")
     assert "it didn't answer" in proposal.traces[0].place
 
 

@@ -91,7 +91,7 @@ def test_a_verified_fix_is_reported_as_resolved_with_who_approved_what() -> None
 
     assert "Resolved: the fix was applied and verified" in report
     assert "| alice | approved | the tag has a dash too many | 2025-06-04 09:38:53 UTC |" in report
-    assert report_cases.proposal().digest in report
+    assert report_cases.approval().digest in report
     assert "kubectl patch deployment nginx-deployment -n default --type strategic" in report
 
 
