@@ -68,6 +68,7 @@ def render_proposal(approval: ApprovalView) -> RenderableType:
         ("target", approval.target),
         ("risk", approval.risk),
         ("value from", f"{approval.basis} ({approval.grounding.replace('_', ' ')})"),
+        *(("a guess" if trace.is_guess else "traced", trace) for trace in approval.traces),
         ("call", f"{approval.tool} {_json(approval.arguments.as_json())}"),
         ("same as", approval.command),
         ("verified by", _plan(approval)),

@@ -118,6 +118,15 @@ APPROVAL: dict[str, Any] = {
     "risk": "low",
     "grounding": "last_good_revision",
     "basis": "nginx:1.25 ran in revision 1 of this Deployment",
+    "traces": [
+        {
+            "path": _IMAGE,
+            "value": "nginx:1.25",
+            "origin": "revision",
+            "evidence": "E3",
+            "place": f"ReplicaSet/nginx-deployment-5c989f4f99, {_IMAGE}",
+        }
+    ],
     "verification_plan": {
         "workload": _TARGET,
         "predicates": ["observed_generation", "rollout_complete", "pods_ready", "symptom_gone"],

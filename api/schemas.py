@@ -17,7 +17,7 @@ from checkpoints.audit import AuditEntry
 from checkpoints.settlements import Finding
 from checkpoints.stops import Freeze
 from graph.alerts import Instant
-from graph.diagnosis import Evidence, Grounding
+from graph.diagnosis import Evidence, Grounding, Trace
 from graph.incident import Incident
 from graph.proposal import (
     Approval,
@@ -63,8 +63,11 @@ class ApprovalView(_Given):
     diff: tuple[FieldChange, ...]
     digest: Digest
     risk: Risk
-    grounding: Annotated[Grounding, Field(description="Where the new value comes from.")]
+    grounding: Annotated[
+        Grounding, Field(description="Where the new values come from; `guess` if any has no trace.")
+    ]
     basis: Annotated[str, Field(description="The same in words.")]
+    traces: Annotated[tuple[Trace, ...], Field(description="Each new value, and what holds it.")] = ()
     verification_plan: VerificationPlan
     undo_plan: UndoPlan
     policy_version: str

@@ -266,7 +266,8 @@ class Settings(BaseSettings):
         ),
     ] = timedelta(minutes=5)
     language: Annotated[
-        Literal["en", "zh-CN"], Field(description="The language in which the model is asked and answers.")
+        Literal["en", "zh-CN"],
+        Field(description="The language of reports, and the one in which the model is asked and answers."),
     ] = "en"
     mcp_config: Annotated[
         Path | None,
@@ -321,6 +322,13 @@ class Settings(BaseSettings):
             json_schema_extra={"unit": "seconds"},
         ),
     ] = timedelta(minutes=5)
+    registries: Annotated[
+        str | None,
+        Field(
+            description="The container registries that are asked whether a proposed image exists: "
+            "`host[:port]`, with commas between. Unset: none is asked, since image names are tenants' text."
+        ),
+    ] = None
     dev_mode: Annotated[
         bool,
         Field(

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from checkpoints.queue import Pulse
     from graph.nodes import Nodes
     from graph.policy import Policy
-    from graph.ports import Desk, Mind
+    from graph.ports import Desk, Mind, ReportAuthor
     from graph.state import IncidentState, RunContext
     from tools.executor import Executor
     from tools.kubernetes import Cluster
     from tools.mcp_config import McpConfig
+    from tools.registry import RegistryReader
     from tools.toolbox import Toolbox
 
 
@@ -127,12 +128,14 @@ async def open_nodes(
     toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers))
     executor = await _open_executor(stack, settings, ledger, servers)
     policy = ledger.policy
-    drafter = Drafter(observer, executor, policy) if executor else None
-    mind = await _open_mind(stack, settings, toolbox, policy)
+    drafter = Drafter(observer, executor, ledger.incidents, policy, _registry(settings)) if executor else None
+    mind, author = await _open_minds(stack, settings, toolbox, policy)
     return Nodes(
         investigation=Investigation(ledger.incidents, toolbox, mind, observer, policy),
         remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, policy, desk=desk),
-        conclusion=Conclusion(ledger.incidents, ledger.approvals, Verifier(observer)),
+        conclusion=Conclusion(
+            ledger.incidents, ledger.approvals, Verifier(observer), author, settings.language
+        ),
     )
 
 
@@ -145,6 +148,13 @@ def _toolbox(settings: Settings, observer: "Cluster", servers: "McpConfig") -> "
     own = kubernetes_tools("reader", settings.kubeconfig, context)
     # without a model nobody would ask them
     return Toolbox(own, servers.open_readers(settings.kubeconfig) if settings.model else {})
+
+
+def _registry(settings: Settings) -> "RegistryReader | None":
+    from tools.registry import RegistryReader
+    from tools.registry_door import Registries
+
+    return RegistryReader(Registries.read(settings.registries)) if settings.registries else None
 
 
 async def _open_executor(
@@ -164,15 +174,16 @@ async def _open_executor(
     return Executor(cluster, writer, ledger.approvals, refuse_object)
 
 
-async def _open_mind(
+async def _open_minds(
     stack: AsyncExitStack, settings: Settings, toolbox: "Toolbox", policy: "Policy"
-) -> "Mind":
+) -> "tuple[Mind, ReportAuthor | None]":
+    """Return who diagnoses, and who adds to reports, if anybody."""
     from graph.runbooks.mind import RunbookMind
 
     runbooks = RunbookMind()
     if settings.model is None:
-        return runbooks
-    from graph.model import Bounds, ModelMind
+        return runbooks, None
+    from graph.model import Author, Bounds, ModelMind
     from tools.chat_model import ChatModel
 
     model = await stack.enter_async_context(
@@ -189,4 +200,5 @@ async def _open_mind(
         most_seconds=settings.model_budget.total_seconds(),
         answer_seconds=2 * settings.model_timeout.total_seconds(),
     )
-    return ModelMind(model, toolbox, runbooks, bounds, settings.language, policy)
+    mind = ModelMind(model, toolbox, runbooks, bounds, settings.language, policy)
+    return mind, Author(model, bounds, settings.language)

@@ -7,8 +7,9 @@ from langgraph.runtime import Runtime
 
 from graph.incident import Ending, Verification
 from graph.journal import Journal
+from graph.languages import Language
 from graph.planning import undo_candidate
-from graph.ports import ApprovalLedger, IncidentLedger
+from graph.ports import ApprovalLedger, Contribution, IncidentLedger, ReportAuthor
 from graph.proposal import Proposal
 from graph.report import render_report
 from graph.state import IncidentState, RunContext
@@ -24,6 +25,9 @@ class Conclusion:
     incidents: IncidentLedger
     approvals: ApprovalLedger
     verifier: Verifier
+    author: ReportAuthor | None = None
+    """Adds to reports; None where there is no model."""
+    language: Language = "en"
 
     async def verify_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Verify the applied change against the cluster."""
@@ -39,14 +43,19 @@ class Conclusion:
         return {"verdict": verification.verdict, **update}
 
     async def generate_report(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
-        """Write the report from the ledger's facts, and end the incident."""
+        """Write the report from the ledger's facts, and end the incident; a model may add to it."""
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("generate_report")
         ending = state.ending
         assert ending is not None, "routing leads here with an ending only"
-        report = render_report(await self.incidents.case_file(state.incident_id), ending)
+        case = await self.incidents.case_file(state.incident_id)
+        added = Contribution(state.memory)
+        if self.author:
+            added = await self.author.contribute(case, ending, state.memory)
+            await journal.contributed(added)
+        report = render_report(case, ending, self.language, added.prose)
         await self.incidents.finish(state.incident_id, journal.epoch, ending, report)
-        return {"report": report}
+        return {"report": report, "memory": added.memory}
 
     async def _weigh(self, state: IncidentState, proposal: Proposal, verification: Verification) -> Update:
         """Return what the verdict means for the run."""

@@ -1,5 +1,6 @@
 """What an investigation knows and what it may decide next."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,9 @@ from tools.toolbox import OWN_SERVER
 Confidence = Literal["high", "medium", "low"]
 Grounding = Literal["last_good_revision", "sibling", "same_object", "evidence", "person", "estimate", "guess"]
 Source = Literal["runbook", "model"]
+Origin = Literal["revision", "object", "event", "log", "text", "alert", "before", "server", "none"]
+"""Where a value was found. `before`: the object had it before a change that is taken back; `server`: the API
+server sets it by itself, nobody chose it; `none`: nowhere, so it is a guess."""
 
 
 class _Frozen(BaseModel):
@@ -46,6 +50,29 @@ class Evidence(_Frozen):
     def source(self) -> str:
         """Who answered: the tool, with its server where that isn't our own."""
         return self.tool if self.server == OWN_SERVER else f"{self.server}/{self.tool}"
+
+
+class Trace(_Frozen):
+    """Where one new value of a patch comes from. `value` None: the field is removed.
+
+    `evidence` is the id of the piece that holds it (`alert`: the alert itself), `place` what it was found in.
+    """
+
+    path: str
+    value: Any
+    origin: Origin
+    evidence: str = ""
+    place: str = ""
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether nothing that is known holds the value."""
+        return self.origin == "none"
+
+    def __str__(self) -> str:
+        what = "removed" if self.value is None else json.dumps(self.value, ensure_ascii=False)
+        source = f" [{self.evidence}]" if self.evidence else ""
+        return f"{self.path}: {what} ← {self.place}{source}"
 
 
 class Diagnosis(_Frozen):

@@ -3,13 +3,17 @@
 The agent's own candidates and a person's edits go this way alike.
 """
 
+import asyncio
 from dataclasses import dataclass
 
-from graph.diagnosis import Candidate
+from graph.diagnosis import Candidate, Trace
+from graph.grounding import find_traces, restored, weigh
 from graph.identifiers import new_id
+from graph.image_check import ImageAbsent, check_images
+from graph.new_values import changed_values, dropped_fields
 from graph.planning import plan_restoration, plan_undo, plan_verification
 from graph.policy import BUILT_IN, Change, Policy, assess_risk, refuse_call, refuse_change
-from graph.ports import Actuator, Observer
+from graph.ports import Actuator, ImageRegistry, IncidentLedger, Observer
 from graph.proposal import Proposal
 from graph.targets import Target
 from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
@@ -22,11 +26,16 @@ class Refused(AlertmendError):
 
 @dataclass(frozen=True)
 class Drafter:
-    """Draws proposals up. It needs the executor's preview: a dry-run takes the right to patch."""
+    """Draws proposals up. It needs the executor's preview: a dry-run takes the right to patch.
+
+    `registry` None: nobody asks whether a proposed image exists.
+    """
 
     observer: Observer
     actuator: Actuator
+    incidents: IncidentLedger
     policy: Policy = BUILT_IN
+    registry: ImageRegistry | None = None
 
     async def draft(
         self, candidate: Candidate, *, incident_id: str, summary: str, approval_id: str = ""
@@ -34,6 +43,8 @@ class Drafter:
         """Return the proposal for a candidate. Raises `Refused`; `ClusterUnreachable` may be tried again."""
         approval_id = approval_id or new_id("apr")
         preview = await self._preview(candidate, approval_id)
+        traces = await self._trace(candidate, preview, incident_id)
+        grounding, risk = weigh(candidate.grounding, candidate.risk, traces)
         target = Target(kind=preview.kind, namespace=preview.arguments.namespace, name=preview.arguments.name)
         if candidate.purpose == "undo":
             plan = plan_restoration(target, self.policy.verification)
@@ -49,9 +60,10 @@ class Drafter:
             target_uid=preview.uid,
             diff=preview.diff,
             summary=summary,
-            grounding=candidate.grounding,
+            grounding=grounding,
             basis=candidate.basis,
-            risk=candidate.risk,
+            traces=traces,
+            risk=risk,
             verification_plan=plan,
             undo_plan=plan_undo(preview),
             policy_version=self.policy.version,
@@ -69,6 +81,22 @@ class Drafter:
             raise Refused(f"the API server refuses the patch: {error}") from error
         if preview.is_void:
             raise Refused("the patch would change nothing")
+        if dropped := dropped_fields(candidate.call.patch_data, preview.after):
+            fields = ", ".join(dropped)
+            raise Refused(f"the API server would drop {fields}: no such field is kept for a {preview.kind}")
         if refusal := refuse_change(preview.kind, preview.before, preview.diff, self.policy):
             raise Refused(f"the policy refuses the patch: {refusal}")
         return preview
+
+    async def _trace(self, candidate: Candidate, preview: Preview, incident_id: str) -> tuple[Trace, ...]:
+        """Return where the new values come from. Raises `Refused` for an image that doesn't exist."""
+        values = changed_values(preview.diff, candidate.call.patch_data)
+        if candidate.purpose == "undo" and candidate.grounding != "person":
+            return restored(values)
+        known = await self.incidents.case_file(incident_id)
+        # off the loop: other incidents go on while much evidence is searched
+        traces = await asyncio.to_thread(find_traces, values, known.evidence, known.group)
+        try:
+            return await check_images(self.registry, traces) if self.registry else traces
+        except ImageAbsent as error:
+            raise Refused(str(error)) from error

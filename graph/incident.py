@@ -28,6 +28,10 @@ EntryKind = Literal[
 ]  # fmt: skip
 
 
+MODEL_SAYS = "the model says: "
+"""How the reason of an end begins that a model gave: what it says is no fact."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 

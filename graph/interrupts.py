@@ -5,8 +5,9 @@ It is a wake-up and a display, never an authority: whatever a resume carries is 
 
 from typing import Any
 
-from graph.markdown import escape, fence
+from graph.markdown import fence, text
 from graph.ports import Standing
+from graph.proposal import Proposal
 
 
 def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
@@ -14,12 +15,12 @@ def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
     approval = standing.approval
     proposal = approval.proposal
     arguments = proposal.arguments.as_json()
-    text = describe_proposal(standing) + (
-        f"\n\nYour answer was not taken: {escape(refusal)}" if refusal else ""
+    description = describe_proposal(standing) + (
+        f"\n\nYour answer was not taken: {text(refusal)}" if refusal else ""
     )
     return {
         "action_requests": [
-            {"name": proposal.tool, "args": arguments, "arguments": arguments, "description": text}
+            {"name": proposal.tool, "args": arguments, "arguments": arguments, "description": description}
         ],
         "review_configs": [
             {"action_name": proposal.tool, "allowed_decisions": ["approve", "edit", "reject"]}
@@ -31,7 +32,7 @@ def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
             "allow_respond": True,
             "allow_ignore": True,
         },
-        "description": text,
+        "description": description,
         "x_approval": {
             "id": approval.id,
             "digest": approval.digest,
@@ -43,9 +44,18 @@ def describe_pause(standing: Standing, refusal: str = "") -> dict[str, Any]:
 def describe_proposal(standing: Standing) -> str:
     """Return the proposal as Markdown: what changes, where, why, and what keeps it waiting."""
     proposal = standing.approval.proposal
-    diff = "\n".join(str(change) for change in proposal.diff)
-    held = f"\n\nHeld: {escape(standing.stopped_by)}." if standing.stopped_by else ""
+    diff = fence("\n".join(str(change) for change in proposal.diff))
+    held = f"\n\nHeld: {text(standing.stopped_by)}." if standing.stopped_by else ""
     return (
-        f"**{escape(proposal.summary)}**\n\nTarget: {escape(str(proposal.target))}. Risk: {proposal.risk}. "
-        f"{escape(proposal.basis)}\n\n{fence(diff)}{held}"
+        f"**{text(proposal.summary)}**\n\nTarget: {text(proposal.target)}. Risk: {proposal.risk}. "
+        f"{text(proposal.basis)}\n\n{diff}{_describe_traces(proposal)}{held}"
     )
+
+
+def _describe_traces(proposal: Proposal) -> str:
+    """Return where each value comes from; a guess is called one first of all."""
+    if not proposal.traces:
+        return ""
+    head = "**A guess: not every value stands in the evidence.**\n\n" if proposal.grounding == "guess" else ""
+    lines = "\n".join(str(trace) for trace in proposal.traces)
+    return f"\n\n{head}Where the values come from:\n\n{fence(lines)}"

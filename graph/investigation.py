@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall, Thought
 from graph.health import find_fault
 from graph.identifiers import new_id
-from graph.incident import Ending
+from graph.incident import MODEL_SAYS, Ending
 from graph.journal import Journal
 from graph.owners import find_owner
 from graph.policy import BUILT_IN, Policy, refuse_read
@@ -92,7 +92,7 @@ class Investigation:
             return {**update, "candidate": state.undo, "undo": None, "proposal_id": new_id("apr")}
         ending = _end(state, step)
         if thought.source == "model":  # what it says is no fact
-            ending = ending.model_copy(update={"reason": f"the model says: {ending.reason}"})
+            ending = ending.model_copy(update={"reason": f"{MODEL_SAYS}{ending.reason}"})
         return {**update, "ending": ending}
 
     async def run_tool(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 
 from graph.diagnosis import Evidence, ReadCall, Thought
 from graph.incident import Check
-from graph.ports import IncidentLedger
+from graph.ports import Contribution, IncidentLedger
 from graph.state import IncidentState, RunContext
 
 _EXCERPT_CHARACTERS = 600
@@ -74,6 +74,19 @@ class Journal:
         """Note what verification saw, each time the picture changed."""
         data = {"checks": [check.model_dump() for check in checks]}
         await self.incidents.record(self.incident_id, self.epoch, "checked", data)
+
+    async def contributed(self, added: Contribution) -> None:
+        """Note what a model added to the report; nothing where it wasn't asked."""
+        if not added.note:
+            return
+        data = {
+            "reason": added.note,
+            "decision": "write_report",
+            "source": "model",
+            "model": added.memory.model_dump(exclude_defaults=True),
+            "prompt": added.prompt,
+        }
+        await self.incidents.record(self.incident_id, self.epoch, "reasoned", data)
 
     async def failed(self, reason: str) -> None:
         """Note what didn't work; the run goes on."""

@@ -14,11 +14,13 @@ from graph.answers import PauseAnswer
 from graph.diagnosis import Diagnosis, Evidence, Memory, ReadCall, Thought
 from graph.incident import CaseFile, Ending, EntryKind, IncidentStatus, Verification
 from graph.proposal import Approval, Proposal, Terms
+from graph.report.prose import Prose
 from graph.targets import Target
 from tools.chat_model import Question, Reply
 from tools.errors import AlertmendError
 from tools.executor import Outcome, Preview
 from tools.patch import PatchArguments
+from tools.registry import Lookup
 from tools.tool_session import ToolResult
 from tools.toolbox import ToolOffer
 
@@ -50,6 +52,26 @@ class Case:
     tried: tuple[PatchArguments, ...]
     looks: int = 0
     memory: Memory = field(default_factory=Memory)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a model adds to a report (None: nothing), what its memory is then, and how it went.
+
+    `note` is empty where it wasn't asked; `prompt` is the version of what it was told.
+    """
+
+    memory: Memory
+    prose: Prose | None = None
+    note: str = ""
+    prompt: str = ""
+
+
+class ReportAuthor(Protocol):
+    """Adds to the report of an incident."""
+
+    async def contribute(self, case: CaseFile, ending: Ending, memory: Memory) -> Contribution:
+        """Return what there is to add. It writes nothing and raises nothing; asking twice is harmless."""
 
 
 class Mind(Protocol):
@@ -154,6 +176,13 @@ class Observer(Protocol):
         self, kind: str, namespace: str | None, *, label_selector: str | None = None
     ) -> list[dict[str, Any]]:
         """Return the objects that match. Raises `ClusterError`."""
+
+
+class ImageRegistry(Protocol):
+    """Container registries, asked without a credential, and only those that are listed."""
+
+    async def look_up(self, host: str, repository: str, reference: str) -> Lookup:
+        """Return whether a tag or digest exists; what couldn't be found out is `unknown`. Raises nothing."""
 
 
 class Actuator(Protocol):

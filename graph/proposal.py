@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from graph.diagnosis import Grounding
+from graph.diagnosis import Grounding, Trace
 from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.executor import ExecutingServer
@@ -69,6 +69,8 @@ class Proposal(_Frozen):
     summary: str
     grounding: Grounding
     basis: str
+    traces: tuple[Trace, ...] = ()
+    """Where each new value comes from; `grounding` is `guess` if any of them is one."""
     risk: Risk
     verification_plan: VerificationPlan
     undo_plan: UndoPlan
@@ -77,9 +79,8 @@ class Proposal(_Frozen):
     @property
     def digest(self) -> str:
         """SHA-256, in hex, over the canonical JSON of everything that the approval binds."""
-        bound = self.model_dump(
-            mode="json", exclude={"id", "incident_id", "summary", "grounding", "basis", "risk"}, by_alias=True
-        )
+        unbound = {"id", "incident_id", "summary", "grounding", "basis", "traces", "risk"}
+        bound = self.model_dump(mode="json", exclude=unbound, by_alias=True)
         return hashlib.sha256(canonical_json(bound).encode()).hexdigest()
 
     def is_same_change(self, other: "Proposal") -> bool:

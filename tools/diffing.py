@@ -53,6 +53,11 @@ def shows_change(document: Mapping[str, Any], change: FieldChange) -> bool:
     return not change.removed and bool(value == change.after)
 
 
+def split_path(path: str) -> tuple[str, ...]:
+    """Return the steps to a field: keys as they are, the names of list items in brackets."""
+    return tuple(f"[{item}]" if item else quoted or key for quoted, item, key in _STEP.findall(path))
+
+
 def _stable(document: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in document.items() if key != "status"}
     metadata = document.get("metadata", {})

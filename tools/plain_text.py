@@ -7,6 +7,5 @@ def make_plain(text: str) -> str:
     Escape sequences, NULs, zero-width characters and changes of the writing direction; line breaks and tabs
     stay.
     """
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else "�" for char in text.replace("\r\n", "\n")
-    )
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in lines)

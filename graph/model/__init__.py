@@ -1,6 +1,7 @@
-"""The mind that asks a language model, within bounds; the runbooks stand behind it."""
+"""The mind that asks a language model, within bounds; the runbooks stand behind it. It may write, too."""
 
+from graph.languages import Language
+from graph.model.author import Author
 from graph.model.mind import Bounds, ModelMind
-from graph.model.prompts import Language
 
-__all__ = ["Bounds", "Language", "ModelMind"]
+__all__ = ["Author", "Bounds", "Language", "ModelMind"]

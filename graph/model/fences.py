@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graph.diagnosis import Evidence
-from graph.model.prompts import TEXTS, Language
+from graph.languages import Language
+from graph.model.prompts import TEXTS
 from graph.ports import Case
 from tools.redaction import redact, redact_text
 
@@ -33,7 +34,7 @@ def describe_case(case: Case, language: Language) -> str:
         words["target"],
         fence(str(case.target), "target", language, _HEAD_CHARACTERS),
         words["evidence"] if case.evidence else words["no_evidence"],
-        *_show_evidence(case.evidence, language),
+        *show_evidence(case.evidence, language),
     ]
     if case.setbacks:
         said = "\n".join(f"- {setback[:_SETBACK_CHARACTERS]}" for setback in case.setbacks)
@@ -75,8 +76,8 @@ def _strip(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _show_evidence(evidence: Sequence[Evidence], language: Language) -> Iterator[str]:
-    """Yield every piece, oldest first."""
+def show_evidence(evidence: Sequence[Evidence], language: Language) -> Iterator[str]:
+    """Yield every piece between its markers, oldest first, as much of each as there is room for."""
     shares = _share_out(evidence)
     for piece in evidence:
         state = "error" if piece.is_error else "ok"

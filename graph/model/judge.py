@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graph.diagnosis import CallTools, Candidate, Diagnosis, HandOver, ProposePatch, ReadCall, Step
+from graph.grounding import ALERT, describe_traces, find_traces, weigh
 from graph.model.answers import MOST_CALLS, Answer, AskedCall, validate
 from graph.model.documents import Unusable
-from graph.model.grounding import find_ground
+from graph.new_values import proposed_values
 from graph.policy import Policy, refuse_call, refuse_read
 from graph.ports import Case
 from graph.targets import Target
@@ -82,15 +83,22 @@ class Judge:
             raise Unusable(str(error)) from error
         call = call.model_copy(update={"resource_type": kind.lower()})
         self._require_proposable(call)
-        ground = find_ground(call.patch_data, self.case.evidence)
+        traces = find_traces(proposed_values(call.patch_data), self.case.evidence, self.case.group)
+        grounding, risk = weigh("evidence", "medium", traces)
+        holders = tuple(trace.evidence for trace in traces if trace.evidence not in {"", ALERT})
         patched = Target(kind=kind, namespace=call.namespace, name=call.name)
-        diagnosis = self._diagnose(answer, patched, ground.evidence)
-        if ground.grounding == "guess":
+        diagnosis = self._diagnose(answer, patched, holders)
+        if grounding == "guess":
             diagnosis = diagnosis.model_copy(update={"confidence": "low"})
         return ProposePatch(
             reason=answer.reason,
             diagnosis=diagnosis,
-            candidate=Candidate(call=call, grounding=ground.grounding, basis=ground.basis, risk=ground.risk),
+            candidate=Candidate(
+                call=call,
+                grounding=grounding,
+                basis=f"{describe_traces(traces)} The model chose it.",
+                risk=risk,
+            ),
         )
 
     def _require_proposable(self, call: PatchArguments) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from time import monotonic
 
 from graph.diagnosis import HandOver, Memory, Step, Thought
+from graph.languages import Language
 from graph.model.answers import ANSWER_SCHEMA, DECIDING, HAND_OVER, NOTHING_WRONG
 from graph.model.documents import Unusable
 from graph.model.fences import describe_case, sanitise
 from graph.model.judge import Judge
 from graph.model.offers import as_function, choose_offers, list_signatures
-from graph.model.prompts import PROMPT_VERSION, TEXTS, Language
+from graph.model.prompts import PROMPT_VERSION, TEXTS
 from graph.model.replies import echo, read_reply
 from graph.policy import BUILT_IN, Policy
 from graph.ports import Case, ChatModel, Mind, Reader

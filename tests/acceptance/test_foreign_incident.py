@@ -51,6 +51,7 @@ async def test_a_model_reads_through_npm_and_npm_writes_what_was_approved(
         calls("kubectl_describe", resourceType="pod", name=pod, namespace="default", context=""),
         calls("kubectl_rollout", **where, subCommand="status"),
         calls("kubectl_patch", **where, patchType="strategic", patchData=image),
+        calls("write_report"),
     ]
 
     async with (
@@ -87,7 +88,7 @@ async def test_a_model_reads_through_npm_and_npm_writes_what_was_approved(
     ]
     assert "nginx:1.25-" in found[0]["text"]
     assert "npm/kubectl_describe" in report
-    assert len(model.requests) == 3
+    assert len(model.requests) == 4
     for public in (report, log, str(found), str(incident), str([one.body for one in model.requests])):
         assert ENVIRONMENT_SECRET not in public
 

@@ -73,7 +73,7 @@ async def test_an_edited_proposal_needs_its_own_approval_and_is_what_runs(
 
     assert edited.status_code == 201, edited.text
     assert (second["status"], second["requested_by"], second["grounding"]) == (
-        "pending", "test-approver", "person",
+        "pending", "test-approver", "guess",
     )  # fmt: skip
     assert second["digest"] != first["digest"]
     assert writes_before_the_yes == []

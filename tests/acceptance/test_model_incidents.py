@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from graph.report.chinese import WORDS
 from tests.acceptance.services import ENDS
 from tests.acceptance.workloads import Watch, body_for, break_image, pods, read, watching
 from tests.integration.clusters import ClusterUnderTest
-from tests.integration.model_server import Answer, ScriptedModel, says
+from tests.integration.model_server import Answer, ScriptedModel, calls, says
 
 ANSWERS = Path(__file__).parents[1] / "data" / "model"
 KEY = "sk-scripted-4711-0815"
@@ -61,7 +62,10 @@ async def test_the_real_answers_lead_to_a_verified_fix_and_verification_is_not_t
 ) -> None:
     name = cluster.unique("modelled")
     await break_image(cluster, name)
-    script = await real_answers(cluster, name, "1-describe", "2-patch", "3-get", "4-resolved")
+    told_before = await real_answers(cluster, name, "1-describe", "2-patch")
+    sentences = [f"{name} 的镜像标签 nginx:1.25- 多了一个短横线 [E1]。", "零停机 [E9]。"]
+    added = calls("write_report", summary=sentences)
+    script = [*told_before, added]
 
     async with modelled(cluster, tmp_path, script) as (watch, model):
         incident_id = await watch.service.post_alert(body_for(name))
@@ -80,8 +84,11 @@ async def test_the_real_answers_lead_to_a_verified_fix_and_verification_is_not_t
     assert (incident["status"], incident["verdict"]) == ("resolved", "verified")
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.25"
     assert live["metadata"]["annotations"]["alertmend.io/approval"] == approval["id"]
-    assert len(model.requests) == 2
-    assert [entry["decision"] for entry in told] == ["call_tools", "propose_patch"]
+    assert len(model.requests) == 3
+    assert [entry["decision"] for entry in told] == ["call_tools", "propose_patch", "write_report"]
+    assert WORDS["ended_resolved"] in report
+    assert "多了一个短横线" in report
+    assert "零停机" not in report
     assert {entry["source"] for entry in told} == {"model"}
     assert "镜像标签" in report
     for public in (report, str(told), str(incident), watch.service.log()):
@@ -108,7 +115,7 @@ async def test_after_a_rejection_the_model_s_resolved_is_not_believed(
     assert (incident["status"], incident["verdict"]) == ("rejected", None)
     assert live["metadata"]["generation"] == generation
     assert "alertmend.io/approval" not in str(live["metadata"])
-    assert "The cluster was not changed." in report
+    assert "集群未被改动。" in report
     assert len(model.requests) == 4
     assert "as tested" in str(model.requests[2].body), "the model is told why its proposal was rejected"
     assert not any(entry["decision"] == "nothing_wrong" for entry in told)

@@ -138,7 +138,7 @@ async def open_stage(front: Front, database_url: str, mind: Mind | None = None) 
         toolbox = await stack.enter_async_context(Toolbox(_session(reader, "reader"), {}))
         session = await stack.enter_async_context(_session(writer, "writer"))
         executor = Executor(writer, session, ledger.approvals, refuse_object, pause_seconds=0.01)
-        drafter = Drafter(reader, executor, POLICY)
+        drafter = Drafter(reader, executor, ledger.incidents, POLICY)
         nodes = Nodes(
             Investigation(ledger.incidents, toolbox, mind or RunbookMind(), reader, POLICY),
             Remediation(ledger.incidents, ledger.approvals, drafter, executor, POLICY),

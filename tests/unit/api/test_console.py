@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from api import examples
-from api.console import render_approvals, render_entry, render_incidents
+from api.console import render_approvals, render_entry, render_incidents, render_proposal
 from api.schemas import ApprovalView
 from graph.incident import Entry, EntryKind, Incident
 
@@ -90,3 +90,13 @@ def test_an_ending_is_green_only_if_resolved(status: str, colour: str) -> None:
 def test_what_was_not_applied_is_not_green() -> None:
     assert GREEN in show(entry("applied", outcome="applied", detail=""), colour=True)
     assert GREEN not in show(entry("applied", outcome="unknown", detail=""), colour=True)
+
+
+def test_a_proposal_shows_where_each_value_comes_from_and_calls_a_guess_one() -> None:
+    guess = APPROVAL.traces[0].model_copy(update={"origin": "none", "evidence": "", "place": "a guess"})
+    guessed = APPROVAL.model_copy(update={"traces": (guess,), "grounding": "guess"})
+
+    assert "traced" in show(render_proposal(APPROVAL), width=200)
+    assert "ReplicaSet/nginx-deployment-5c989f4f99" in show(render_proposal(APPROVAL), width=200)
+    assert "(guess)" in show(render_proposal(guessed), width=200)
+    assert "← a guess" in show(render_proposal(guessed), width=200)

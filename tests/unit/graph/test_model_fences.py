@@ -7,8 +7,9 @@ import string
 import pytest
 
 from graph.diagnosis import Evidence
+from graph.languages import Language
 from graph.model.fences import describe_case, fence
-from graph.model.prompts import TEXTS, Language
+from graph.model.prompts import TEXTS
 from graph.targets import Target
 from tests.unit.graph.model_cases import LIST, case, piece
 

@@ -1,0 +1,199 @@
+"""How an incident was handled: what was read, what was proposed and decided, and what the cluster showed."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis import Evidence
+from graph.incident import CaseFile, Check, Verification
+from graph.markdown import at, bullets, code, fence, sentence, table, text
+from graph.new_values import flatten
+from graph.proposal import Approval
+from graph.report.commands import as_command
+from graph.report.voices import quote_mind
+from graph.report.words import Words
+from graph.sightings import documents_of
+from tools.diffing import FieldChange
+from tools.redaction import redact_text
+
+_MOST_LINES = 6
+_LINE_CHARACTERS = 300
+_MOST_LOOKS = 20
+_TELLING = re.compile(
+    r"fail|error|back-?off|kill|refused|denied|not found|unhealthy|timed? ?out|forbidden|exceeded|invalid"
+    r"|no such|cannot|can't|couldn't|unable|panic|fatal|exception|insufficient|didn't match|warning",
+    re.IGNORECASE,
+)
+_SPOKEN = frozenset({"message", "reason"})
+
+
+def show_diagnosis(case: CaseFile, words: Words) -> str:
+    """Return the calls that the diagnosis rests on, with what stands out in their answers."""
+    if not case.evidence:
+        return words("asked_nothing")
+    reasons = _reasons(case)
+    cited = _cited(case)
+    shown = [piece for piece in case.evidence if piece.id in cited] or list(case.evidence[:1])
+    steps = [_show_step(number, piece, reasons, words) for number, piece in enumerate(shown, 1)]
+    if rest := len(case.evidence) - len(shown):
+        steps.append(words("other_calls", count=rest))
+    return "\n\n".join(steps)
+
+
+def _cited(case: CaseFile) -> set[str]:
+    diagnosed = case.incident.diagnosis.evidence if case.incident.diagnosis else ()
+    traced = (trace.evidence for approval in case.approvals for trace in approval.proposal.traces)
+    return {*diagnosed, *traced}
+
+
+def _reasons(case: CaseFile) -> dict[str, str]:
+    """Return why each call was made: its line in the timeline stands right before its answer's."""
+    reasons, last = dict[str, str](), ""
+    for entry in case.timeline:
+        if entry.kind == "tool_called":
+            last = str(entry.data.get("reason", ""))
+        elif entry.kind == "tool_answered":
+            reasons[str(entry.data.get("evidence", ""))] = last
+    return reasons
+
+
+def _show_step(number: int, piece: Evidence, reasons: dict[str, str], words: Words) -> str:
+    reason = sentence(reasons.get(piece.id, "") or piece.tool)
+    lines = list(dict.fromkeys(_telling_lines(piece)))[:_MOST_LINES]
+    found = f"\n\n{words('stands_out')}\n\n{fence(chr(10).join(lines))}" if lines else ""
+    return f"**{number}.** {reason} [{piece.id}]\n\n{fence(as_command(piece), 'bash')}{found}"
+
+
+def _telling_lines(piece: Evidence) -> Iterator[str]:
+    documents = documents_of(piece)
+    said = (
+        leaf.value
+        for document in documents
+        for leaf in flatten((), document.content)
+        if leaf.field in _SPOKEN and isinstance(leaf.value, str)
+    )
+    for line in said if documents else redact_text(piece.text).splitlines():
+        if _TELLING.search(line):
+            yield " ".join(redact_text(line).split())[:_LINE_CHARACTERS]
+
+
+def show_repair(case: CaseFile, words: Words) -> str:
+    """Return every proposal with its diff, where its values come from, and each decision."""
+    if not case.approvals:
+        return words("no_change")
+    return "\n\n".join(
+        _show_approval(number, one, case, words) for number, one in enumerate(case.approvals, 1)
+    )
+
+
+def _show_approval(number: int, approval: Approval, case: CaseFile, words: Words) -> str:
+    proposal = approval.proposal
+    title = words(
+        "undo_proposal" if proposal.purpose == "undo" else "proposal",
+        number=number, summary=quote_mind(proposal.summary, case, words),
+    )  # fmt: skip
+    status = words(f"approval_{approval.status}") + (
+        f" ({text(approval.outcome)})" if approval.outcome else ""
+    )
+    facts = [
+        words("approval", id=code(approval.id), digest=code(approval.digest)),
+        words("status_line", status=status),
+        words("target_line", target=text(proposal.target), risk=words(proposal.risk)),
+        words("basis_line", basis=text(proposal.basis), grounding=_grounding(approval, words)),
+        *([words("guess_line")] if proposal.grounding == "guess" else []),
+    ]
+    parts = [
+        f"#### {title}",
+        bullets(facts),
+        fence(proposal.arguments.as_command(), "bash"),
+        _show_diff(proposal.diff, words),
+        _show_traces(approval, words),
+        _show_decisions(approval, words),
+    ]
+    if approval.status in {"applied", "executing", "unknown"}:
+        parts.append(words("undo_line", undo=code(proposal.undo_plan.summary)))
+    return "\n\n".join(filter(None, parts))
+
+
+def _grounding(approval: Approval, words: Words) -> str:
+    grounding = approval.proposal.grounding
+    return words("evidence_value" if grounding == "evidence" else grounding)
+
+
+def _show_diff(diff: tuple[FieldChange, ...], words: Words) -> str:
+    rows = [
+        (
+            code(change.path),
+            words("absent") if change.added else code(_json(change.before)),
+            words("removed") if change.removed else code(_json(change.after)),
+        )
+        for change in diff
+    ]
+    return table((words("field"), words("before"), words("after")), rows)
+
+
+def _show_traces(approval: Approval, words: Words) -> str:
+    rows = [
+        (
+            code(trace.path),
+            words("removed") if trace.value is None else code(_json(trace.value)),
+            text(trace.place) + (f" [{trace.evidence}]" if trace.evidence else ""),
+        )
+        for trace in approval.proposal.traces
+    ]
+    return table((words("field"), words("new_value"), words("comes_from")), rows) if rows else ""
+
+
+def _show_decisions(approval: Approval, words: Words) -> str:
+    if not approval.decisions:
+        return words("nobody")
+    rows = [
+        (text(one.by), words(one.verdict), text(one.reason or "-"), at(one.at)) for one in approval.decisions
+    ]
+    return table((words("who"), words("decision"), words("reason"), words("when")), rows)
+
+
+def show_verification(case: CaseFile, words: Words) -> str:
+    """Return the verdict with each predicate, and how they came to hold."""
+    done = case.incident.verification
+    if done is None:
+        return words("nothing_to_verify")
+    states = {True: words("held"), False: words("missed"), None: words("unread")}
+    rows = [(words(check.predicate), states[check.held], text(check.detail)) for check in done.checks]
+    parts = [
+        words("verdict_line", verdict=words(done.verdict), reason=explain(done, words)),
+        table((words("check"), words("last_look"), words("detail")), rows) if rows else "",
+        words(
+            "looks", looks=done.looks, start=at(done.started_at), end=at(done.ended_at),
+            seconds=f"{done.stable_seconds:g}",
+        ),
+        _show_course(case, words),
+    ]  # fmt: skip
+    return "\n\n".join(filter(None, parts))
+
+
+def explain(done: Verification, words: Words) -> str:
+    """Return why the verdict is what it is."""
+    if done.verdict == "verified":
+        return words("held_for", seconds=f"{done.stable_seconds:g}")
+    return sentence(done.reason)
+
+
+def _show_course(case: CaseFile, words: Words) -> str:
+    looks = [entry for entry in case.timeline if entry.kind == "checked"][-_MOST_LOOKS:]
+    rows = [
+        (at(entry.at), _missing([Check.model_validate(one) for one in entry.data.get("checks", [])], words))
+        for entry in looks
+    ]
+    if not rows:
+        return ""
+    return f"{words('course')}\n\n{table((words('when'), words('still_missing')), rows)}"
+
+
+def _missing(checks: list[Check], words: Words) -> str:
+    missing = [f"{words(check.predicate)}: {text(check.detail)}" for check in checks if not check.held]
+    return "; ".join(missing) or words("all_held")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,137 @@
+"""What a model may add to a report: sentences that cite evidence, each held against what it cites.
+
+A sentence stays only if every name and number in it stands in the evidence that it cites, as a whole word. It
+may not claim a success that the verification didn't find, not even to deny it: whoever skims a report reads
+the word, not the sentence. Reasoning can't be compared with anything, so it is shown as the model's own.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from graph.diagnosis import Evidence
+from graph.incident import CaseFile
+from graph.report.commands import as_command
+from graph.sightings import whole_word
+
+ALERT = "alert"
+_MOST_CHARACTERS = 600
+_CITATION = re.compile(r"\[(E\d{1,4}|alert)\]")
+_QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|“([^”]+)”|「([^」]+)」")
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@%+-]*")
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_WRITTEN_NUMBER = re.compile(
+    r"\b(two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|twice|several times)\b"
+    r"|[两二三四五六七八九十百千]+\s*(个|次|台|条|秒|分钟|小时|天|副本|倍)",
+    re.IGNORECASE,
+)
+_SUCCESS = re.compile(
+    r"\b(resolved|fixed|mended|solved|cured|repaired|recovered|restored|remediated|succeeded|successful)\b"
+    r"|\b(is|are|was|were|works?|runs?|running|now)( now)? (healthy|fine|normal(ly)?|again)\b"
+    r"|(已|已经|得到|成功|完全)(解决|修复|恢复|排除|消除|正常)|(解决|修复|恢复|排除)(了|成功|完成|完毕|正常)"
+    r"|正常运行|运行正常|恢复正常",
+    re.IGNORECASE,
+)
+
+
+class Prose(BaseModel):
+    """Sentences per section, checked; `left_out` counts those that weren't."""
+
+    model_config = ConfigDict(frozen=True)
+
+    problem: tuple[str, ...] = ()
+    root_cause: tuple[str, ...] = ()
+    prevention: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
+    left_out: int = 0
+
+    @property
+    def kept(self) -> int:
+        """How many sentences stand."""
+        return len(self.problem) + len(self.root_cause) + len(self.prevention) + len(self.summary)
+
+
+def check_prose(drafted: Mapping[str, Iterable[str]], case: CaseFile) -> Prose:
+    """Return the sentences that stand up, by section (`problem`, `root_cause`, `prevention`, `summary`)."""
+    sources = _sources(case)
+    may_claim = case.incident.verdict == "verified"
+    kept: dict[str, tuple[str, ...]] = {}
+    left_out = 0
+    for section, sentences in drafted.items():
+        given = [sentence.strip() for sentence in sentences]
+        kept[section] = tuple(one for one in given if not _fault(one, sources, may_claim=may_claim))
+        left_out += len(given) - len(kept[section])
+    return Prose.model_validate({**kept, "left_out": left_out})
+
+
+def claims_success(text: str) -> bool:
+    """Whether a text has a word in it by which a reader would take the fault for mended."""
+    return _SUCCESS.search(text) is not None
+
+
+def _fault(sentence: str, sources: Mapping[str, str], *, may_claim: bool) -> str:
+    """Return why a sentence may not stand, or an empty text."""
+    cited = _CITATION.findall(sentence)
+    said = _CITATION.sub(" ", sentence)
+    if not said.strip() or len(sentence) > _MOST_CHARACTERS:
+        return "it is empty or too long"
+    if not cited or not set(cited) <= sources.keys():
+        return "it cites no evidence that there is"
+    if claims_success(said) and not may_claim:
+        return "it claims a success that isn't proved"
+    if _WRITTEN_NUMBER.search(said):
+        return "a number is written out"
+    grounds = "\n".join(sources[name] for name in dict.fromkeys(cited))
+    missing = [name for name in _names(said) if not _stands_in(name, grounds)]
+    return f"the evidence it cites doesn't hold {missing[0]}" if missing else ""
+
+
+def _names(said: str) -> list[str]:
+    """Return what in a sentence is a name or a number: what is quoted, and words that no language has.
+
+    In Chinese each word in Latin letters is one. Elsewhere a capital within the sentence, a digit or a sign
+    inside the word makes it one.
+    """
+    quoted = [next(filter(None, groups)) for groups in _QUOTED.findall(said)]
+    rest = _QUOTED.sub(" ", said)
+    in_chinese = _CHINESE.search(said) is not None
+    words = [(word.start(), trimmed) for word in _RUN.finditer(rest) if (trimmed := word[0].rstrip(".:,"))]
+    return quoted + [word for start, word in words if in_chinese or _is_name(word, rest[:start])]
+
+
+def _is_name(word: str, before: str) -> bool:
+    if re.search(r"\d|[._:/@%-]|[a-z][A-Z]|^[A-Z]{2,}", word):
+        return True
+    begins = not before.strip() or before.rstrip()[-1] in ".!?"
+    return word[0].isupper() and not begins and word != "I"
+
+
+def _stands_in(name: str, grounds: str) -> bool:
+    # a tag may end in a dash, and so may a clause
+    if any(whole_word(spelled).search(grounds) for spelled in {name, name.rstrip("/-+%")} - {""}):
+        return True
+    return (
+        # prose capitalises kinds and reasons as it likes; numbers and references have no case
+        name.isalpha()
+        and re.search(rf"(?<![A-Za-z]){name}s?(?![A-Za-z])", grounds, re.IGNORECASE) is not None
+    )
+
+
+def _sources(case: CaseFile) -> dict[str, str]:
+    sources = {piece.id: _ground(piece) for piece in case.evidence}
+    sources[ALERT] = "\n".join(
+        f"{name}: {value}"
+        for alert in case.group.alerts
+        for name, value in {**alert.labels, **alert.annotations}.items()
+    )
+    return sources
+
+
+def _ground(piece: Evidence) -> str:
+    arguments = "\n".join(str(value) for value in piece.arguments.values())
+    unescaped = piece.text
+    if piece.text.lstrip().startswith(("{", "[")):  # a message in JSON has its quotes escaped
+        unescaped = piece.text.replace('\\"', '"').replace("\\n", "\n")
+    return f"{as_command(piece)}\n{arguments}\n{json.dumps(piece.is_error)}\n{unescaped}"
