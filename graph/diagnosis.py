@@ -49,7 +49,10 @@ class Evidence(_Frozen):
 
 
 class Diagnosis(_Frozen):
-    """Why the alert fires. `root_causes` are the objects to change or to look at; `evidence` are ids."""
+    """Why the alert fires. `root_causes` are the objects to change or to look at; `evidence` are ids.
+
+    `runbook` names the one that found it; empty for a model's.
+    """
 
     summary: str
     cause: str
@@ -58,6 +61,7 @@ class Diagnosis(_Frozen):
     source: Source
     confidence: Confidence
     prevention: tuple[str, ...] = ()
+    runbook: str = ""
 
 
 class Candidate(_Frozen):

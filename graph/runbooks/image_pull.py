@@ -79,7 +79,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
         for each in failures
     )
     return Finding(
-        workload=workload,
+        subject=workload.target,
         fault=f"{workload}: {fault}",
         cause=" ".join(_explain(each) for each in failures),
         confidence="high",

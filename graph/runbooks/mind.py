@@ -1,8 +1,9 @@
 """`RunbookMind`: look until nothing is missing, compare with the catalogue, and decide."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
+from graph.policy import refuse_call
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
 from graph.runbooks.catalogue import CATALOGUE, Runbook
@@ -19,7 +20,7 @@ _PAUSE_SECONDS = 5.0
 class RunbookMind:
     """A mind that needs no model. The same evidence always leads to the same step; it does no I/O."""
 
-    def __init__(self, catalogue: Sequence[Runbook] = CATALOGUE) -> None:
+    def __init__(self, catalogue: Mapping[str, Runbook] = CATALOGUE) -> None:
         self._catalogue = catalogue
 
     async def decide(self, case: Case) -> Thought:
@@ -37,15 +38,25 @@ class RunbookMind:
     def _conclude(self, snapshot: Snapshot, case: Case) -> Step:
         if snapshot.is_healthy:
             return NothingWrong(reason=_praise(snapshot))
-        findings = [finding for runbook in self._catalogue if (finding := runbook(snapshot))]
+        findings = [
+            (name, finding) for name, runbook in self._catalogue.items() if (finding := runbook(snapshot))
+        ]
         if not findings and is_settling(snapshot) and case.looks < _LOOKS:
             reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
             return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
         if not findings:
             return _admit(snapshot, case)
-        best = min(findings, key=lambda finding: CONFIDENCES.index(finding.confidence))
+        name, best = min(findings, key=lambda each: CONFIDENCES.index(each[1].confidence))
         option = next((each for each in best.options if not _was_tried(each, case.tried)), None)
-        return _propose(best, option) if option else _hand_over(best, case)
+        step = _propose(best, option) if option and _is_ours(best) else _hand_over(best, case)
+        assert step.diagnosis is not None, "a finding is a diagnosis"
+        diagnosis = step.diagnosis.model_copy(update={"runbook": name})
+        return step.model_copy(update={"diagnosis": diagnosis})
+
+
+def _is_ours(finding: Finding) -> bool:
+    """Whether what is to be changed may be patched at all; else its commands are advice."""
+    return all(refuse_call(option.candidate.call) is None for option in finding.options)
 
 
 def _propose(finding: Finding, option: Option) -> ProposePatch:
@@ -57,6 +68,8 @@ def _propose(finding: Finding, option: Option) -> ProposePatch:
 
 
 def _hand_over(finding: Finding, case: Case) -> HandOver:
+    if finding.options and not _is_ours(finding):
+        return _recommend(finding, case)
     why = (
         "every value that the evidence offers was tried or turned down"
         if finding.options
@@ -66,6 +79,18 @@ def _hand_over(finding: Finding, case: Case) -> HandOver:
         reason=f"{finding.fault}; {why}.{_recall(case)}",
         diagnosis=finding.diagnose(None),
         advice=finding.advice,
+    )
+
+
+def _recommend(finding: Finding, case: Case) -> HandOver:
+    """Return what a person should change by hand: the repair is known, and not for us to make."""
+    best = finding.options[0]
+    refusal = refuse_call(best.candidate.call)
+    repairs = (f"{best.change[0].upper()}{best.change[1:]}. {best.candidate.basis}", *finding.repair(best))
+    return HandOver(
+        reason=f"{finding.fault}; the repair is known, but {refusal}.{_recall(case)}",
+        diagnosis=finding.diagnose(None),
+        advice=(*repairs, *finding.advice),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AwareDatetime, Field
 
 from graph.runbooks.templates import Name, Part, PodSpec, PodTemplate
+from graph.targets import Target
 
 _REVISION = "deployment.kubernetes.io/revision"
 _REVISION_DIGITS = 12
@@ -59,15 +60,29 @@ class Selector(Part):
 
 
 class WorkloadSpec(Part):
-    """What a workload wants. `replicas` means nothing for a DaemonSet."""
+    """What a workload wants. `replicas` means nothing for a DaemonSet, `completions` is a Job's."""
 
     replicas: Number = 1
+    completions: Number = 1
+    paused: bool = False
+    suspend: bool = False
+    backoff_limit: Number = 6
+    active_deadline_seconds: Number | None = None
     selector: Selector = Selector()
     template: PodTemplate = PodTemplate()
 
 
+class Condition(Part):
+    """One thing that is so, isn't so, or isn't known, of an object."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
 class WorkloadStatus(Part):
-    """How a workload fares, in the words of Deployments and StatefulSets and in those of DaemonSets."""
+    """How a workload fares, in the words of Deployments and StatefulSets, DaemonSets, and Jobs."""
 
     observed_generation: Number = 0
     ready_replicas: Number = 0
@@ -75,10 +90,15 @@ class WorkloadStatus(Part):
     desired_number_scheduled: Number = 0
     number_ready: Number = 0
     updated_number_scheduled: Number = 0
+    active: Number = 0
+    ready: Number = 0
+    succeeded: Number = 0
+    failed: Number = 0
+    conditions: tuple[Condition, ...] = ()
 
 
 class Workload(Part):
-    """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+    """A Deployment, StatefulSet, DaemonSet, Job, or a revision of one."""
 
     kind: str
     metadata: Metadata
@@ -89,9 +109,19 @@ class Workload(Part):
         return f"{self.kind}/{self.metadata.name} in {self.metadata.namespace}"
 
     @property
+    def target(self) -> Target:
+        """The workload as the object to blame or to change."""
+        return Target(kind=self.kind, namespace=self.metadata.namespace, name=self.metadata.name)
+
+    @property
     def pod_spec(self) -> PodSpec:
-        """The containers of the template."""
+        """The pod that the template describes."""
         return self.spec.template.spec
+
+    def condition(self, kind: str, status: str = "True") -> Condition | None:
+        """Return the condition of that type if it has that status, or None."""
+        found = (each for each in self.status.conditions if (each.type, each.status) == (kind, status))
+        return next(found, None)
 
     @property
     def revision(self) -> int:
@@ -105,6 +135,8 @@ class Workload(Part):
         status = self.status
         if self.kind == "DaemonSet":
             return status.desired_number_scheduled, status.updated_number_scheduled, status.number_ready
+        if self.kind == "Job":
+            return self.spec.completions, status.active + status.succeeded, status.ready + status.succeeded
         return self.spec.replicas, status.updated_replicas, status.ready_replicas
 
     @property
@@ -113,6 +145,23 @@ class Workload(Part):
         wanted, updated, ready = self.counts
         seen = self.status.observed_generation >= self.metadata.generation
         return seen and updated >= wanted and ready >= wanted
+
+
+class _Recorded(Part):
+    spec: WorkloadSpec = WorkloadSpec()
+
+
+class ControllerRevision(Part):
+    """A template that a StatefulSet or a DaemonSet had."""
+
+    metadata: Metadata
+    revision: Number = 0
+    data: _Recorded = _Recorded()
+
+    def as_workload(self) -> Workload:
+        """Return it as a Deployment keeps its own: a workload with the template and the revision."""
+        metadata = self.metadata.model_copy(update={"annotations": {_REVISION: str(self.revision)}})
+        return Workload(kind="ControllerRevision", metadata=metadata, spec=self.data.spec)
 
 
 class Waiting(Part):
@@ -161,6 +210,7 @@ class PodStatus(Part):
     phase: str = ""
     reason: str = ""
     message: str = ""
+    conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
 
@@ -177,10 +227,19 @@ class Pod(Part):
         """The statuses of init containers and containers, in the order in which they start."""
         return (*self.status.init_container_statuses, *self.status.container_statuses)
 
+    @property
+    def unschedulable(self) -> str | None:
+        """Why the scheduler finds no node for the pod, or None once it has found one."""
+        for each in self.status.conditions:
+            if (each.type, each.status, each.reason) == ("PodScheduled", "False", "Unschedulable"):
+                return each.message
+        return None
+
 
 class _Involved(Part):
     kind: str = ""
     name: str = ""
+    uid: str = ""
 
 
 class Event(Part):
@@ -189,6 +248,19 @@ class Event(Part):
     reason: str = ""
     message: str = ""
     involved_object: _Involved = _Involved()
+    last_timestamp: AwareDatetime | None = None
+    event_time: AwareDatetime | None = None
+
+    @property
+    def seen_at(self) -> AwareDatetime | None:
+        """When it happened last; None where the answer doesn't say."""
+        return self.last_timestamp or self.event_time
+
+    def is_about(self, kind: str, metadata: Metadata) -> bool:
+        """Whether it happened to that very object: the name alone may be another one's, long gone."""
+        about = self.involved_object
+        same = not about.uid or not metadata.uid or about.uid == metadata.uid
+        return same and (about.kind, about.name) == (kind, metadata.name)
 
 
 class _ServicePort(Part):
@@ -210,10 +282,75 @@ class Service(Part):
     spec: ServiceSpec = ServiceSpec()
 
 
+class Taint(Part):
+    """Which pods a node keeps away."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+
+class _NodeSpec(Part):
+    taints: tuple[Taint, ...] = ()
+    unschedulable: bool = False
+
+
+class _NodeStatus(Part):
+    allocatable: dict[str, str | int] = Field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
+
+
+class Node(Part):
+    """A node."""
+
+    metadata: Metadata
+    spec: _NodeSpec = _NodeSpec()
+    status: _NodeStatus = _NodeStatus()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the node's kubelet says that it takes pods, and nobody has cordoned it."""
+        ready = any((each.type, each.status) == ("Ready", "True") for each in self.status.conditions)
+        return ready and not self.spec.unschedulable
+
+
+class ConfigMap(Part):
+    """A ConfigMap. Its values are somebody's configuration: only the keys are read."""
+
+    metadata: Metadata
+    data: dict[str, object] = Field(default_factory=dict)
+    binary_data: dict[str, object] = Field(default_factory=dict)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of its entries."""
+        return (*self.data, *self.binary_data)
+
+
+class _ClaimSpec(Part):
+    storage_class_name: str | None = None
+    volume_name: str = ""
+
+
+class Claim(Part):
+    """A PersistentVolumeClaim."""
+
+    metadata: Metadata
+    spec: _ClaimSpec = _ClaimSpec()
+    status: PodStatus = PodStatus()
+
+
+class Named(Part):
+    """An object of which only its name and labels matter."""
+
+    metadata: Metadata
+
+
 T = TypeVar("T")
 
 
 class Items(Part, Generic[T]):
-    """A list as `kubectl_get` answers it."""
+    """A list as `kubectl_get` answers it. `truncated` says what was left out, if anything."""
 
     items: tuple[T, ...]
+    truncated: str = ""

@@ -52,7 +52,7 @@ async def test_questions_are_few_never_repeated_and_read_only() -> None:
 
     calls = [(each.tool, json.dumps(each.arguments)) for each in case.evidence]
     assert len(calls) == len(set(calls))
-    assert len(asked) <= 5
+    assert len(asked) <= 7
     assert all(len(step.calls) <= 8 for step in asked)
     assert not any(
         refuse_read(own(call.tool), call.arguments, BUILT_IN) for step in asked for call in step.calls
@@ -83,6 +83,7 @@ async def test_a_container_that_crashed_a_moment_ago_is_not_healthy() -> None:
     pods = next(each for each in case.evidence if each.arguments["resourceType"] == "pods")
     document = json.loads(pods.text)
     document["items"][0]["status"]["containerStatuses"][0] |= {"ready": True, "state": {"running": {}}}
+    document["items"][0]["status"]["conditions"] = []
     workload = next(each for each in case.evidence if each.arguments["resourceType"] == "deployment")
     settled = json.loads(workload.text)
     settled["status"] |= {"readyReplicas": 1, "updatedReplicas": 1}
