@@ -92,12 +92,16 @@ class ProposePatch(_Frozen):
 
 
 class HandOver(_Frozen):
-    """A person must act; `advice` says what exactly."""
+    """A person must act; `advice` says what exactly.
+
+    `keep` says that a fix in place did mend what it was for: another fault has come to light behind it.
+    """
 
     step: Literal["hand_over"] = "hand_over"
     reason: str
     diagnosis: Diagnosis | None = None
     advice: tuple[str, ...] = ()
+    keep: bool = False
 
 
 class NothingWrong(_Frozen):

@@ -11,6 +11,7 @@ from graph.runbooks import (
     bad_rollout,
     certificates,
     creation,
+    entrances,
     environment,
     image_pull,
     lost_nodes,
@@ -19,6 +20,8 @@ from graph.runbooks import (
     permissions,
     probe_answers,
     probe_port,
+    scaling,
+    services,
     start_command,
     storage,
     stuck_rollout,
@@ -47,4 +50,12 @@ CATALOGUE: Mapping[str, Runbook] = {
     "probe_port": probe_port.diagnose,
     "probe_answers": probe_answers.diagnose,
     "bad_rollout": bad_rollout.diagnose,
+}
+# where the pods are well
+FRONT: Mapping[str, Runbook] = {
+    "services": services.diagnose,
+    "ingress": entrances.diagnose_ingress,
+    "autoscaler": scaling.diagnose_autoscaler,
+    "budget": scaling.diagnose_budget,
+    "network_policy": entrances.diagnose_policy,
 }

@@ -7,7 +7,7 @@ known.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from graph.diagnosis import CallTools, HandOver, ReadCall
+from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote
 from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, read_log
@@ -26,7 +26,7 @@ _REVISIONS = {
 _OVER = frozenset({"Failed", "Succeeded"})
 
 
-def investigate(case: Case) -> CallTools | HandOver | Snapshot:
+def investigate(case: Case) -> CallTools | HandOver | NothingWrong | Snapshot:
     """Return what to ask next, a snapshot when nothing is missing, or why it can't be had.
 
     Raises UnreadableEvidence for an answer that isn't what its tool should return.
@@ -53,7 +53,12 @@ def investigate(case: Case) -> CallTools | HandOver | Snapshot:
         )
     snapshot = _with_logs(snapshot, answers)
     if calls := answers.unasked(list_neighbours(snapshot)):
-        return CallTools(reason=f"Something around {workload.value} may be amiss: read that.", calls=calls)
+        why = (
+            "The pods are well: look at what stands before them."
+            if snapshot.is_healthy
+            else f"Something around {workload.value} may be amiss: read that."
+        )
+        return CallTools(reason=why, calls=calls)
     return with_neighbours(snapshot, answers)
 
 
@@ -115,6 +120,7 @@ def _gather(case: Case, answers: Answers, workload: Sourced[Workload]) -> Snapsh
         services=Sourced(services.evidence, services.value.items) if services else None,
         description=answers.read_text(describe_pod(pod, namespace)) if pod else None,
         tried=case.tried,
+        alerts=tuple(alert.name for alert in case.group.alerts if alert.status == "firing"),
     )
 
 

@@ -1,12 +1,12 @@
 """`RunbookMind`: look until nothing is missing, compare with the catalogue, and decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
 from graph.policy import refuse_call
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
-from graph.runbooks.catalogue import CATALOGUE, Runbook
+from graph.runbooks.catalogue import CATALOGUE, FRONT
 from graph.runbooks.finding import CONFIDENCES, Finding, Option
 from graph.runbooks.inquiry import investigate
 from graph.runbooks.snapshot import Snapshot
@@ -19,9 +19,6 @@ _PAUSE_SECONDS = 5.0
 
 class RunbookMind:
     """A mind that needs no model. The same evidence always leads to the same step; it does no I/O."""
-
-    def __init__(self, catalogue: Mapping[str, Runbook] = CATALOGUE) -> None:
-        self._catalogue = catalogue
 
     async def decide(self, case: Case) -> Thought:
         """Return the next step. Whatever the cluster sent, it raises nothing: at worst a person is asked."""
@@ -36,11 +33,10 @@ class RunbookMind:
         return self._conclude(found, case) if isinstance(found, Snapshot) else found
 
     def _conclude(self, snapshot: Snapshot, case: Case) -> Step:
-        if snapshot.is_healthy:
+        runbooks = FRONT if snapshot.is_healthy else CATALOGUE
+        findings = [(name, finding) for name, runbook in runbooks.items() if (finding := runbook(snapshot))]
+        if snapshot.is_healthy and not findings:
             return NothingWrong(reason=_praise(snapshot))
-        findings = [
-            (name, finding) for name, runbook in self._catalogue.items() if (finding := runbook(snapshot))
-        ]
         if not findings and is_settling(snapshot) and case.looks < _LOOKS:
             reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
             return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
@@ -50,8 +46,16 @@ class RunbookMind:
         option = next((each for each in best.options if not _was_tried(each, case.tried)), None)
         step = _propose(best, option) if option and _is_ours(best) else _hand_over(best, case)
         assert step.diagnosis is not None, "a finding is a diagnosis"
-        diagnosis = step.diagnosis.model_copy(update={"runbook": name})
-        return step.model_copy(update={"diagnosis": diagnosis})
+        update: dict[str, object] = {"diagnosis": step.diagnosis.model_copy(update={"runbook": name})}
+        if isinstance(step, HandOver):
+            update["keep"] = _comes_after(name, case.mended)
+        return step.model_copy(update=update)
+
+
+def _comes_after(name: str, mended: str) -> bool:
+    """Whether a fault shows only once the one that was mended is gone."""
+    order = [*CATALOGUE, *FRONT]
+    return mended in order and order.index(name) > order.index(mended)
 
 
 def _is_ours(finding: Finding) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from graph.diagnosis import ReadCall
 from graph.runbooks.answers import Answers, Sourced
 from graph.runbooks.calls import get_one, list_all, list_everywhere, list_names
+from graph.runbooks.front import list_front, read_front
 from graph.runbooks.objects import Claim, ConfigMap, Items, Named, Node, Pod
 from graph.runbooks.snapshot import Snapshot
 
@@ -16,9 +17,9 @@ _KEYED = re.compile(r"couldn't find key \S+ in ConfigMap [^/\s]+/(?P<name>[a-z0-
 
 def list_neighbours(snapshot: Snapshot) -> tuple[ReadCall, ...]:
     """Return the calls that read what the symptoms point at; none where they point at nothing else."""
-    if snapshot.is_healthy:
-        return ()
     namespace = snapshot.workload.value.metadata.namespace
+    if snapshot.is_healthy:
+        return list_front(namespace, snapshot.alerts)
     said = "\n".join(_complaints(snapshot)).lower()
     calls: list[ReadCall] = []
     if "configmap" in said:
@@ -42,6 +43,7 @@ def with_neighbours(snapshot: Snapshot, answers: Answers) -> Snapshot:
     keyed = (answers.read(get_one("ConfigMap", name, namespace), ConfigMap) for name in _keyed(snapshot))
     return replace(
         snapshot,
+        front=read_front(answers, namespace) if snapshot.is_healthy else None,
         config_maps=answers.read_names(list_names("configmaps", namespace)),
         keys=tuple(each for each in keyed if each),
         service_accounts=answers.read_names(list_names("serviceaccounts", namespace)),

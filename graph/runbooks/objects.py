@@ -32,6 +32,7 @@ class Metadata(Part):
     labels: Labels = Field(default_factory=dict)
     annotations: Labels = Field(default_factory=dict)
     owner_references: tuple[Owner, ...] = ()
+    creation_timestamp: AwareDatetime | None = None
     deletion_timestamp: AwareDatetime | None = None
 
     @property
@@ -263,16 +264,19 @@ class Event(Part):
         return same and (about.kind, about.name) == (kind, metadata.name)
 
 
-class _ServicePort(Part):
+class ServicePort(Part):
+    """A port of a Service, and the port of the pods that it leads to."""
+
     target_port: int | str = ""
     port: int = 0
+    name: str = ""
 
 
 class ServiceSpec(Part):
     """Which pods a Service sends to, and on which ports."""
 
     selector: Labels = Field(default_factory=dict)
-    ports: tuple[_ServicePort, ...] = ()
+    ports: tuple[ServicePort, ...] = ()
 
 
 class Service(Part):

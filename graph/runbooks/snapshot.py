@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from graph.runbooks.answers import Sourced
+from graph.runbooks.front import Front
 from graph.runbooks.objects import (
     Claim,
     ConfigMap,
@@ -74,6 +75,10 @@ class Snapshot:
     logs: tuple[Sourced[LogTail], ...] = ()
     description: Sourced[str] | None = None
     tried: tuple[PatchArguments, ...] = ()
+    alerts: tuple[str, ...] = ()
+    """The names of the alerts that fire."""
+    front: Front | None = None
+    """What stands before the pods; it is read only where these are well."""
 
     @property
     def template(self) -> PodSpec:

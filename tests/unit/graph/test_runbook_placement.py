@@ -1,4 +1,4 @@
-"""Pods that find no node, no room in a quota, or no volume: what is proposed, and what is left to a person."""
+"""Pods that find no node, no room in a quota, or no volume: what is proposed, and what a person must do."""
 
 from typing import Any
 
