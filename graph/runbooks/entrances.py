@@ -31,8 +31,8 @@ def diagnose_ingress(snapshot: Snapshot) -> Finding | None:
                 repair = f"it has: {ports}"
             if fault:
                 return _ingress(snapshot, front.ingresses, ingress, fault, repair)
-        if fault := _class(front, ingress, own):
-            return _ingress(snapshot, front.ingresses, ingress, *fault)
+        if unserved := _class(front, ingress, own):
+            return _ingress(snapshot, front.ingresses, ingress, *unserved)
     return None
 
 

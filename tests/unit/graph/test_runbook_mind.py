@@ -13,7 +13,17 @@ from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, Propos
 from graph.policy import BUILT_IN, refuse_call, refuse_read
 from graph.runbooks import RunbookMind
 from graph.targets import Target
-from tests.unit.graph.runbook_cases import POD, SHOP, MadeUpCluster, alert_about, decide, load, play, running
+from tests.unit.graph.runbook_cases import (
+    POD,
+    SHOP,
+    MadeUpCluster,
+    alert_about,
+    decide,
+    load,
+    play,
+    running,
+    waiting,
+)
 from tests.unit.graph.runbook_cases import killed as killed_status
 from tools.toolbox import OWN_SERVER, ToolOffer
 
@@ -275,3 +285,18 @@ async def test_containers_that_are_being_made_are_looked_at_again_and_not_for_ev
     assert isinstance(first, LookAgain)
     assert isinstance(last, HandOver)
     assert "ContainerCreating" in last.reason
+
+
+@pytest.mark.parametrize(("mended", "keep"), [("image_pull", True), ("probe_port", False), ("", False)])
+async def test_a_fault_that_only_shows_behind_the_mended_one_is_told_from_one_that_a_fix_has_caused(
+    mended: str,
+    keep: bool,
+) -> None:
+    message = 'secret "db" not found'
+    made = {"name": "app", "image": "a:1", "envFrom": [{"secretRef": {"name": "db"}}]}
+    cluster = shop(containers=[made], statuses=[waiting("app", "CreateContainerConfigError", message)])
+
+    step = await decide(cluster, mended=mended)
+
+    assert isinstance(step, HandOver)
+    assert step.keep is keep
