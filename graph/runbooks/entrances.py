@@ -6,9 +6,9 @@ from graph.runbooks.finding import Finding, unique
 from graph.runbooks.front import Front
 from graph.runbooks.front_objects import BackendPort, Ingress
 from graph.runbooks.names import find_nearest
-from graph.runbooks.objects import Service
 from graph.runbooks.services import list_behind
 from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.surroundings import Service
 from graph.targets import Target
 
 

@@ -9,7 +9,8 @@ from graph.diagnosis import ReadCall
 from graph.runbooks.answers import Answers, Sourced
 from graph.runbooks.calls import list_all, list_everywhere
 from graph.runbooks.front_objects import Autoscaler, Budget, Endpoints, Ingress, Policy
-from graph.runbooks.objects import Items, Named, Service
+from graph.runbooks.objects import Items
+from graph.runbooks.surroundings import Named, Service
 
 # a budget that allows nothing is often meant so: it is a fault only where somebody wants to disrupt
 _DISRUPTION = re.compile(r"pdb|disruption|drain|evict|node.*upgrade", re.IGNORECASE)

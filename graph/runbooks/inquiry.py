@@ -12,9 +12,10 @@ from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote
 from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, read_log
 from graph.runbooks.neighbours import list_neighbours, with_neighbours
-from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Service, Workload
+from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Workload
 from graph.runbooks.resolution import find_pod, resolve_workload
 from graph.runbooks.snapshot import LogTail, Snapshot
+from graph.runbooks.surroundings import Service
 
 _MOST_LOGS = 7
 # warnings say what is wrong now; starts prove that an older revision has run

@@ -11,7 +11,8 @@ from graph.runbooks.answers import Answers, quote
 from graph.runbooks.calls import get_one, list_all
 from graph.runbooks.front_objects import Autoscaler, Budget, Ingress
 from graph.runbooks.names import find_nearest
-from graph.runbooks.objects import Items, Labels, Named, Service, Workload
+from graph.runbooks.objects import Items, Labels, Workload
+from graph.runbooks.surroundings import Named, Service
 from graph.targets import Target
 
 _WORKLOADS = ("deployments", "statefulsets")

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from graph.runbooks.answers import quote
 from graph.runbooks.finding import Finding, unique
-from graph.runbooks.objects import Node, Pod
+from graph.runbooks.objects import Pod
 from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.surroundings import Node
 
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 

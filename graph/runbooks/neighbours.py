@@ -8,8 +8,9 @@ from graph.diagnosis import ReadCall
 from graph.runbooks.answers import Answers, Sourced
 from graph.runbooks.calls import get_one, list_all, list_everywhere, list_names
 from graph.runbooks.front import list_front, read_front
-from graph.runbooks.objects import Claim, ConfigMap, Items, Named, Node, Pod
+from graph.runbooks.objects import Items, Pod
 from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node
 
 _MOST_KEYED = 3
 _KEYED = re.compile(r"couldn't find key \S+ in ConfigMap [^/\s]+/(?P<name>[a-z0-9][-a-z0-9.]{0,252})")

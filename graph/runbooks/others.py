@@ -5,7 +5,8 @@ from graph.runbooks.answers import Answers, Sourced, quote
 from graph.runbooks.calls import get_one, list_events, list_everywhere
 from graph.runbooks.lost_nodes import advise_on_node, describe_node, is_sick
 from graph.runbooks.names import find_nearest
-from graph.runbooks.objects import Claim, Condition, Event, Items, Metadata, Named, Node
+from graph.runbooks.objects import Condition, Event, Items, Metadata
+from graph.runbooks.surroundings import Claim, Named, Node
 from graph.runbooks.templates import Part
 from graph.targets import Target
 

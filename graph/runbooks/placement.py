@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from graph.runbooks.objects import Node, Taint
 from graph.runbooks.quantities import parse_amount
+from graph.runbooks.surroundings import Node, Taint
 from graph.runbooks.templates import PodSpec, Toleration
 
 _KEEPS_AWAY = frozenset({"NoSchedule", "NoExecute"})

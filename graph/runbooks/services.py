@@ -7,8 +7,9 @@ from graph.diagnosis import Candidate, Confidence
 from graph.runbooks.finding import Finding, Option, unique
 from graph.runbooks.front import Front
 from graph.runbooks.names import find_nearest
-from graph.runbooks.objects import Service, ServicePort, Workload
+from graph.runbooks.objects import Workload
 from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.surroundings import Service, ServicePort
 from graph.targets import Target
 from tools.patch import PatchArguments
 

@@ -6,18 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from graph.runbooks.answers import Sourced
 from graph.runbooks.front import Front
-from graph.runbooks.objects import (
-    Claim,
-    ConfigMap,
-    ContainerStatus,
-    Event,
-    Metadata,
-    Named,
-    Node,
-    Pod,
-    Service,
-    Workload,
-)
+from graph.runbooks.objects import ContainerStatus, Event, Metadata, Pod, Workload
+from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node, Service
 from graph.runbooks.templates import Container, PodSpec
 from tools.patch import PatchArguments
 

@@ -11,8 +11,8 @@ from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.names import find_nearest
-from graph.runbooks.objects import Claim
 from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.surroundings import Claim
 
 _ABSENT = re.compile(r'persistentvolumeclaim "(?P<name>[a-z0-9][-a-z0-9.]{0,252})" (?:is )?not found')
 _UNBOUND = re.compile(

@@ -78,15 +78,16 @@ def _strays(snapshot: Snapshot) -> Iterator[_Stray]:
         if container is None or container.name in seen or not unwell:
             continue
         for line in hear(snapshot, sighting):
-            host = _read(line.value)
-            service = _as_service(host, namespace)
+            host = read_host(line.value)
+            service = as_service(host, namespace)
             if service and service not in there:
                 seen.add(container.name)
                 yield _Stray(container, host, service, line)
                 break
 
 
-def _read(line: str) -> str:
+def read_host(line: str) -> str:
+    """Return the host that a line says isn't found, or an empty text."""
     # the registry's host, which a failed pull names, is no affair of the program
     if "pull image" in line or "failed to resolve reference" in line:
         return ""
@@ -94,7 +95,7 @@ def _read(line: str) -> str:
     return next((match["host"] for match in found if match), "")
 
 
-def _as_service(host: str, namespace: str) -> str:
+def as_service(host: str, namespace: str) -> str:
     """Return the Service of this namespace that a host name can only mean, or an empty text."""
     name, _, rest = host.partition(".")
     own = {"", namespace, f"{namespace}.svc", f"{namespace}.svc.cluster.local"}

@@ -14,7 +14,6 @@ from graph.runbooks.differences import find_difference
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import Past, list_past
 from graph.runbooks.names import find_nearest
-from graph.runbooks.objects import Node
 from graph.runbooks.placement import (
     find_untolerated,
     fits_affinity,
@@ -23,6 +22,7 @@ from graph.runbooks.placement import (
     takes,
 )
 from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.surroundings import Node
 from graph.runbooks.templates import PodSpec
 
 _CLAIMS = re.compile(r"persistentvolumeclaim", re.IGNORECASE)

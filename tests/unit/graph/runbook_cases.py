@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from graph.alerts import AlertGroup
 from graph.diagnosis import CallTools, Evidence, ProposePatch, ReadCall, Step
 from graph.ports import Case
@@ -21,6 +23,11 @@ from graph.targets import Target
 RECORDINGS = Path(__file__).parents[2] / "data" / "runbooks"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 POD = "shop-698c8b469-882fm"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
 Object = dict[str, Any]
 Answer = Callable[[ReadCall], tuple[str, bool]]
 
@@ -62,6 +69,27 @@ def _answers(calls: Iterable[ReadCall], answer: Answer, before: int) -> Iterable
         text, is_error = answer(call)
         fields = {"tool": call.tool, "arguments": call.arguments, "text": text, "is_error": is_error}
         yield Evidence.model_validate({**fields, "id": f"E{number}", "at": NOW})
+
+
+def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value in a document, the whole first."""
+    children = (
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document)
+        if isinstance(document, list)
+        else ()
+    )
+    return [path, *(place for key, value in children for place in places(value, (*path, key)))]
+
+
+def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return the document with another value at a place."""
+    if not path:
+        return value
+    copied = dict(document) if isinstance(document, dict) else list(document)
+    copied[path[0]] = replaced(copied[path[0]], path[1:], value)
+    return copied
 
 
 @dataclass

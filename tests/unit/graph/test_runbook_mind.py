@@ -14,13 +14,16 @@ from graph.policy import BUILT_IN, refuse_call, refuse_read
 from graph.runbooks import RunbookMind
 from graph.targets import Target
 from tests.unit.graph.runbook_cases import (
+    JSON,
     POD,
     SHOP,
     MadeUpCluster,
     alert_about,
     decide,
     load,
+    places,
     play,
+    replaced,
     running,
     waiting,
 )
@@ -28,11 +31,6 @@ from tests.unit.graph.runbook_cases import killed as killed_status
 from tools.toolbox import OWN_SERVER, ToolOffer
 
 NOT_FOUND = ('{"error": {"code": 404, "reason": "NotFound", "message": "not found"}}', True)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
-    max_leaves=20,
-)
 
 
 def shop(**changes: Any) -> MadeUpCluster:
@@ -208,25 +206,6 @@ async def test_arbitrary_json_never_raises(documents: list[Any]) -> None:
     assert isinstance(step, HandOver)
 
 
-def _places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    children = (
-        document.items()
-        if isinstance(document, dict)
-        else enumerate(document)
-        if isinstance(document, list)
-        else ()
-    )
-    return [path, *(place for key, value in children for place in _places(value, (*path, key)))]
-
-
-def _replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
-    if not path:
-        return value
-    copied = dict(document) if isinstance(document, dict) else list(document)
-    copied[path[0]] = _replaced(copied[path[0]], path[1:], value)
-    return copied
-
-
 @settings(max_examples=150, deadline=None)
 @given(
     data=st.data(),
@@ -242,8 +221,8 @@ async def test_whatever_is_twisted_in_real_evidence_proposals_stay_within_the_al
         st.sampled_from([n for n, each in enumerate(case.evidence) if each.tool == "kubectl_get"])
     )
     document = json.loads(case.evidence[number].text)
-    place = data.draw(st.sampled_from(_places(document)))
-    twisted = json.dumps(_replaced(document, place, data.draw(JSON)))
+    place = data.draw(st.sampled_from(places(document)))
+    twisted = json.dumps(replaced(document, place, data.draw(JSON)))
     evidence = list(case.evidence)
     evidence[number] = evidence[number].model_copy(update={"text": twisted})
 
