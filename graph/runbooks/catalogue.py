@@ -56,6 +56,7 @@ CATALOGUE: Mapping[str, Runbook] = {
 }
 # where the pods are well
 FRONT: Mapping[str, Runbook] = {
+    "stopped": stuck_rollout.diagnose,
     "services": services.diagnose,
     "ingress": entrances.diagnose_ingress,
     "autoscaler": scaling.diagnose_autoscaler,

@@ -111,11 +111,11 @@ class Snapshot:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether all replicas are there and ready, and no container waits or keeps crashing."""
+        """Whether all replicas are there and ready, no pod lacks a node, and no container is unwell."""
         return self.workload.value.is_settled and not any(
-            self.is_unwell(status, init=pod.spec.is_init(status.name))
+            pod.unschedulable is not None
+            or any(self.is_unwell(status, init=pod.spec.is_init(status.name)) for status in pod.statuses)
             for pod in self.pods.value
-            for status in pod.statuses
         )
 
     def events_of(self, pods: tuple[Pod, ...], *reasons: str) -> Iterator[Sourced[Event]]:
@@ -128,13 +128,13 @@ class Snapshot:
         wanted, made, _ = workload.counts
         if len(self.pods.value) >= wanted and made >= wanted:
             return
-        if failure := workload.condition("ReplicaFailure"):
-            yield Sourced(self.workload.evidence, failure.message)
         newest = self.revisions.value[:1] if self.revisions and workload.kind == "Deployment" else ()
         makers = (("ReplicaSet", [each.metadata for each in newest]), (workload.kind, [workload.metadata]))
         for kind, owners in makers:
             for event in self._events(kind, owners, ("FailedCreate",)):
                 yield Sourced(event.evidence, event.value.message)
+        if failure := workload.condition("ReplicaFailure"):  # events are forgotten after an hour
+            yield Sourced(self.workload.evidence, failure.message)
 
     def _events(
         self, kind: str, objects: Iterable[Metadata], reasons: tuple[str, ...]

@@ -10,6 +10,13 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
     workload = snapshot.workload.value
     name, namespace = workload.metadata.name, workload.metadata.namespace
     wanted, updated, _ = workload.counts
+    if workload.kind in {"Deployment", "StatefulSet"} and wanted == 0:
+        return _finding(
+            snapshot,
+            f"{workload} is scaled to zero, so that nothing runs",
+            f"If that isn't meant so: kubectl scale {workload.kind.lower()}/{name} -n {namespace}"
+            " --replicas=...",
+        )
     if workload.kind == "Deployment" and workload.spec.paused and updated < wanted:
         return _finding(
             snapshot,

@@ -173,6 +173,7 @@ class PodSpec(Part):
     affinity: dict[str, Any] = {}
     tolerations: tuple[Toleration, ...] = ()
     topology_spread_constraints: tuple[Fragment, ...] = ()
+    image_pull_secrets: tuple[Reference, ...] = ()
     node_name: str = ""
     service_account_name: str = "default"
     dns_policy: str = "ClusterFirst"

@@ -186,6 +186,19 @@ async def test_an_alert_about_a_service_leads_to_the_workload_behind_it() -> Non
     assert service_patch(step) == {"spec": {"selector": {"app": "shop"}}}
 
 
+async def test_a_workload_that_is_scaled_to_zero_is_not_called_well() -> None:
+    class Stopped(MadeUpCluster):
+        @property
+        def workload(self) -> dict[str, Any]:
+            made = super().workload
+            return {**made, "spec": {**made["spec"], "replicas": 0}, "status": {"observedGeneration": 1}}
+
+    step = await decide(Stopped(containers=[{"name": "app"}], statuses=[], no_pods=True))
+
+    assert isinstance(step, HandOver)
+    assert "kubectl scale deployment/shop" in step.advice[0]
+
+
 async def test_a_failed_job_is_diagnosed_and_left_to_a_person() -> None:
     job = {
         "kind": "Job",

@@ -52,6 +52,14 @@ async def test_a_misspelt_label_value_becomes_the_one_that_nodes_have() -> None:
     assert step.diagnosis.runbook == "unschedulable"
 
 
+async def test_a_pod_without_a_node_beside_a_healthy_older_one_is_not_healthy() -> None:
+    step = await decide(
+        pending(NO_MATCH, {"nodeSelector": {"disk": "sdd"}}, older=[[container()]], ready_older=1)
+    )
+
+    assert isinstance(step, ProposePatch)
+
+
 async def test_a_misspelt_label_key_becomes_the_one_that_nodes_have() -> None:
     step = await decide(
         pending(NO_MATCH, {"nodeSelector": {"disktpye": "ssd"}}, [node("n", {"disktype": "ssd"})])
