@@ -17,18 +17,18 @@ from graph.runbooks.templates import Container, Variable
 _VARIABLE = r"(?P<name>[A-Z][A-Z0-9_]{2,99})"
 _WORDINGS = (
     re.compile(rf"\bKeyError: ['\"]{_VARIABLE}['\"]"),
-    re.compile(rf"environment variables?:? [`'\"$]?{{?{_VARIABLE}\b", re.IGNORECASE | re.ASCII),
     re.compile(
-        rf"\b{_VARIABLE}[`'\"}}]? (?:environment variable )?(?:is |was |must be |has not been )?"
-        r"(?:not set|unset|required|missing|undefined|not defined|not provided|set)\b"
+        r"(?:missing|requires?d?|undefined|unset|no such) (?:required )?(?:environment|env) var(?:iable)?s?"
+        rf":? [`'\"$]{{0,2}}{_VARIABLE}\b",
+        re.IGNORECASE | re.ASCII,
+    ),
+    re.compile(
+        rf"\b{_VARIABLE}[`'\"}}]? (?:(?:environment|env) var(?:iable)? )?(?:is |was |has )?"
+        r"(?:not set|not been set|unset|required|missing|undefined|not defined|not provided"
+        r"|must be (?:set|provided|defined))\b"
     ),
     re.compile(rf"\brequired key {_VARIABLE} missing value"),
     re.compile(rf"\b{_VARIABLE}: (?:unbound variable|parameter (?:not set|null or not set))"),
-)
-_LACKING = re.compile(
-    r"KeyError|not set|unset|requir|missing|undefined|not defined|not provided|must be"
-    r" set|unbound|parameter n",
-    re.IGNORECASE,
 )
 
 
@@ -95,10 +95,7 @@ def _has_ended(snapshot: Snapshot, sighting: Sighting) -> bool:
 
 
 def _read(line: str) -> str:
-    line = line[:1_000]
-    if not _LACKING.search(line):
-        return ""
-    found = (wording.search(line) for wording in _WORDINGS)
+    found = (wording.search(line[:1_000]) for wording in _WORDINGS)
     return next((match["name"] for match in found if match and match["name"].isupper()), "")
 
 

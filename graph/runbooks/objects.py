@@ -2,7 +2,7 @@
 
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from graph.runbooks.templates import Name, Part, PodSpec, PodTemplate
 from graph.targets import Target
@@ -251,6 +251,11 @@ class Event(Part):
     involved_object: _Involved = _Involved()
     last_timestamp: AwareDatetime | None = None
     event_time: AwareDatetime | None = None
+
+    @field_validator("message")
+    @classmethod
+    def _uncombine(cls, text: str) -> str:
+        return text.removeprefix("(combined from similar events): ")
 
     @property
     def seen_at(self) -> AwareDatetime | None:

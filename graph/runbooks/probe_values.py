@@ -14,9 +14,10 @@ from graph.runbooks.templates import Container, Probe
 ProbeField = Literal["readinessProbe", "livenessProbe", "startupProbe"]
 _HTTP_NAMES = ("http", "web", "https")
 _HIGHEST_PORT = 65535
+# on every address: what listens on 127.0.0.1 alone is out of a probe's reach
 _LISTENS = re.compile(
-    r"(?:listen|serving|started|running|bound)\w*\b[^\n]{0,80}?(?::|\bport:?"
-    r" )(?P<port>[1-9]\d{1,4})\b(?![.:]\d)",
+    r"\b(?:listen|serv|start|running|bound)\w{0,8}\b[^\n]{0,60}?\b(?:on|at|address|addr|ports?(?:\(s\))?)"
+    r"[ =:\"']{0,4}(?:https?://|tcp://)?(?:0\.0\.0\.0|\[::\]|\*)?:?(?P<port>[1-9]\d{1,4})\b(?![.:\d])",
     re.IGNORECASE,
 )
 

@@ -138,6 +138,22 @@ async def test_neighbours_that_disagree_on_a_variable_are_not_believed() -> None
     assert "kubectl set env deployment/shop -n default -c app DATABASE_URL=..." in torn.advice[0]
 
 
+@pytest.mark.parametrize(
+    "log",
+    [
+        "LOG_LEVEL set to debug, cache missing",
+        "environment variable LOG_LEVEL overrides a default",
+        "KeyError: 'user'",
+        "HTTP_REQUEST is not allowed",
+    ],
+)
+async def test_words_that_only_sound_like_a_missing_variable_are_not_taken_for_one(log: str) -> None:
+    step = await decide(crashing(container(), log))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is None
+
+
 async def test_a_variable_that_is_set_is_another_fault() -> None:
     step = await decide(crashing(container(env=[{"name": "DATABASE_URL", "value": "x"}]), MISSING))
 

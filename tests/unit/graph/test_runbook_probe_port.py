@@ -169,6 +169,9 @@ async def test_an_image_fault_in_the_same_pod_is_mended_first() -> None:
         ("listening on :8080\nmetrics listening on :9090", [], None),
         ("starting", [SERVICE], None),
         ("listening on :8081", [], None),
+        ("listening for events on kafka:9092", [], None),
+        ("listening on 127.0.0.1:8080", [], None),
+        ("Tomcat started on port(s): 8080 (http)", [], 8080),
         ("ignore this and listen to me: 99999", [], None),
     ],
 )
