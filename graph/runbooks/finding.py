@@ -66,17 +66,12 @@ class Finding:
 
     def repair(self, option: Option) -> tuple[str, ...]:
         """Return the commands by which a person makes the change of an option that isn't ours to make."""
-        if self.subject.kind == "Job":
-            where = f"job {self.subject.name} -n {self.subject.namespace}"
-            return (
-                (
-                    f"A Job's template can't be changed: correct it in a copy (kubectl get {where} -o"
-                    " yaml), then kubectl"
-                    f" delete {where}, and make it again. A CronJob's next Jobs need the same change in"
-                    " its jobTemplate."
-                ),
-            )
-        return (f"To do so: {option.candidate.call.as_command()}",)
+        call = option.candidate.call
+        if call.resource_type == "job":
+            where = f"job {call.name} -n {call.namespace}"
+            again = f"kubectl delete {where}, and make it again"
+            return (f"A Job can't be changed: correct a copy (kubectl get {where} -o yaml), {again}.",)
+        return (f"To do so: {call.as_command()}",)
 
     def diagnose(self, option: Option | None) -> Diagnosis:
         """Return the diagnosis that goes with one of the options, or with none of them."""
@@ -135,11 +130,14 @@ def _patch(workload: Workload, remedies: Sequence[Remedy]) -> PatchArguments:
             continue
         group = "initContainers" if workload.pod_spec.is_init(each.container) else "containers"
         spec = _lay_over(spec, {group: [{"name": each.container, **each.fields}]})
+    template = {"template": {"spec": spec}}
+    owner = workload.metadata.controller
+    by_cronjob = workload.kind == "Job" and owner is not None and owner.kind == "CronJob"
     return PatchArguments(
-        resource_type=workload.kind.lower(),
-        name=workload.metadata.name,
+        resource_type="cronjob" if by_cronjob else workload.kind.lower(),
+        name=owner.name if owner and by_cronjob else workload.metadata.name,
         namespace=workload.metadata.namespace,
-        patch_data={"spec": {"template": {"spec": spec}}},
+        patch_data={"spec": {"jobTemplate": {"spec": template}} if by_cronjob else template},
     )
 
 

@@ -13,6 +13,7 @@ from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
 from tools.patch import PatchArguments
 
+_OURS = frozenset({"deployment", "statefulset", "daemonset", "service"})
 _LOOKS = 3
 _PAUSE_SECONDS = 5.0
 
@@ -59,8 +60,9 @@ def _comes_after(name: str, mended: str) -> bool:
 
 
 def _is_ours(finding: Finding) -> bool:
-    """Whether what is to be changed may be patched at all; else its commands are advice."""
-    return all(refuse_call(option.candidate.call) is None for option in finding.options)
+    """Whether what is to be changed may be patched, and the change verified; else its commands are advice."""
+    calls = [option.candidate.call for option in finding.options]
+    return all(call.resource_type in _OURS and refuse_call(call) is None for call in calls)
 
 
 def _propose(finding: Finding, option: Option) -> ProposePatch:
@@ -89,7 +91,8 @@ def _hand_over(finding: Finding, case: Case) -> HandOver:
 def _recommend(finding: Finding, case: Case) -> HandOver:
     """Return what a person should change by hand: the repair is known, and not for us to make."""
     best = finding.options[0]
-    refusal = refuse_call(best.candidate.call)
+    kind = best.candidate.call.resource_type
+    refusal = refuse_call(best.candidate.call) or f"what a change of a {kind} brings can't be verified"
     repairs = (f"{best.change[0].upper()}{best.change[1:]}. {best.candidate.basis}", *finding.repair(best))
     return HandOver(
         reason=f"{finding.fault}; the repair is known, but {refusal}.{_recall(case)}",

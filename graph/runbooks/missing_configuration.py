@@ -78,10 +78,7 @@ def _missing(snapshot: Snapshot) -> Iterator[tuple[_Missing, Sourced[str]]]:
         waiting = sighting.status.state.waiting
         if waiting and waiting.reason == "CreateContainerConfigError" and (one := _read(waiting.message)):
             yield one, Sourced(snapshot.pods.evidence, waiting.message)
-    stuck = tuple(
-        pod for pod in snapshot.newest_pods if not any(status.state.running for status in pod.statuses)
-    )
-    for event in snapshot.events_of(stuck, "FailedMount"):
+    for event in snapshot.events_of(snapshot.unmade_pods, "FailedMount"):
         if one := _read(event.value.message):
             yield one, Sourced(event.evidence, event.value.message)
 

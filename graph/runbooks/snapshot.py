@@ -90,6 +90,11 @@ class Snapshot:
             return tuple(pod for pod in self.pods.value if pod.metadata.is_controlled_by(newest))
         return tuple(pod for pod in self.pods.value if _images(pod.spec) >= _images(self.template))
 
+    @property
+    def unmade_pods(self) -> tuple[Pod, ...]:
+        """The newest pods none of whose containers has ever been started."""
+        return tuple(pod for pod in self.newest_pods if all(_is_unmade(one) for one in pod.statuses))
+
     def sightings(self) -> Iterator[Sighting]:
         """Return every container of the newest pods."""
         for pod in self.newest_pods:
@@ -148,6 +153,11 @@ class Snapshot:
             if not reasons or event.reason in reasons
         }
         yield from sorted(found.values(), key=lambda each: each.value.seen_at or _LONG_AGO, reverse=True)
+
+
+def _is_unmade(status: ContainerStatus) -> bool:
+    states = (status.state, status.last_state)
+    return status.restart_count == 0 and not any(state.running or state.terminated for state in states)
 
 
 def _images(spec: PodSpec) -> set[tuple[str, str]]:

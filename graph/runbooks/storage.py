@@ -22,9 +22,8 @@ _ATTACH = re.compile(
     r"Multi-Attach error|AttachVolume\.\w+ failed|MountVolume\.\w+ failed|Unable to attach or mount"
 )
 _HELD = re.compile(r"Multi-Attach error")
-_CONFIGURATION = re.compile(
-    r'(?:configmap|secret) "|references non-existent|configmap references|secret references'
-)
+# ConfigMaps and Secrets are another runbook's; a kubelet that still fills its cache soon has them
+_CONFIGURATION = re.compile(r'(?:configmap|secret) "|references non-existent|failed to sync')
 
 
 def diagnose(snapshot: Snapshot) -> Finding | None:
@@ -44,10 +43,7 @@ def _complaints(snapshot: Snapshot) -> Iterator[Sourced[str]]:
     for pod in snapshot.newest_pods:
         if pod.unschedulable is not None:
             yield Sourced(snapshot.pods.evidence, pod.unschedulable)
-    stuck = tuple(
-        pod for pod in snapshot.newest_pods if not any(status.state.running for status in pod.statuses)
-    )
-    for event in snapshot.events_of(stuck, "FailedMount", "FailedAttachVolume"):
+    for event in snapshot.events_of(snapshot.unmade_pods, "FailedMount", "FailedAttachVolume"):
         yield Sourced(event.evidence, event.value.message)
 
 

@@ -6,7 +6,16 @@ import pytest
 
 from graph.diagnosis import HandOver, ProposePatch
 from graph.runbooks.names import count_slips, find_nearest
-from tests.unit.graph.runbook_cases import NOW, MadeUpCluster, decide, deployment, fields_of, named, waiting
+from tests.unit.graph.runbook_cases import (
+    NOW,
+    MadeUpCluster,
+    decide,
+    deployment,
+    event,
+    fields_of,
+    named,
+    waiting,
+)
 
 HEALTHY = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}
 NOT_FOUND = 'failed to create containerd task: exec: "ngnix": executable file not found in $PATH: unknown'
@@ -289,3 +298,29 @@ def test_the_nearest_name_is_one_slip_away_and_alone(
     wanted: str, existing: list[str], found: str | None
 ) -> None:
     assert find_nearest(wanted, existing) == found
+
+
+async def test_an_init_container_that_fails_is_mended_in_its_place() -> None:
+    end = {"reason": "Error", "exitCode": 1, "finishedAt": NOW.isoformat()}
+    setup = {"name": "setup", "image": "shop/migrate:1.0"}
+    cluster = crashing(
+        container(),
+        "KeyError: 'DATABASE_URL'",
+        statuses=[waiting("app", "PodInitializing")],
+        init_containers=[{**setup, "env": [{"name": "DATABASE_ULR", "value": "x"}]}],
+        init_statuses=[{"name": "setup", "restartCount": 2, "state": {"terminated": end}}],
+    )
+
+    step = await decide(cluster)
+
+    (changed,) = fields_of(step)["initContainers"]
+    assert changed["env"][0] == {"name": "DATABASE_URL", "value": "x"}
+
+
+async def test_a_hiccup_of_a_mount_before_the_crash_is_not_blamed() -> None:
+    said = 'MountVolume.SetUp failed for volume "conf" : timed out waiting for the condition'
+
+    step = await decide(crashing(container(), "it broke", events=[event("FailedMount", said)]))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is None
