@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
-from graph.policy import refuse_call
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
 from graph.runbooks.catalogue import CATALOGUE, FRONT
@@ -60,9 +59,8 @@ def _comes_after(name: str, mended: str) -> bool:
 
 
 def _is_ours(finding: Finding) -> bool:
-    """Whether what is to be changed may be patched, and the change verified; else its commands are advice."""
-    calls = [option.candidate.call for option in finding.options]
-    return all(call.resource_type in _OURS and refuse_call(call) is None for call in calls)
+    """Whether a change could be verified; else its commands are advice."""
+    return all(option.candidate.call.resource_type in _OURS for option in finding.options)
 
 
 def _propose(finding: Finding, option: Option) -> ProposePatch:
@@ -92,10 +90,10 @@ def _recommend(finding: Finding, case: Case) -> HandOver:
     """Return what a person should change by hand: the repair is known, and not for us to make."""
     best = finding.options[0]
     kind = best.candidate.call.resource_type
-    refusal = refuse_call(best.candidate.call) or f"what a change of a {kind} brings can't be verified"
     repairs = (f"{best.change[0].upper()}{best.change[1:]}. {best.candidate.basis}", *finding.repair(best))
     return HandOver(
-        reason=f"{finding.fault}; the repair is known, but {refusal}.{_recall(case)}",
+        reason=f"{finding.fault}; the repair is known, but a change of a {kind} can't be verified."
+        f"{_recall(case)}",
         diagnosis=finding.diagnose(None),
         advice=(*repairs, *finding.advice),
     )

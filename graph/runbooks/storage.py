@@ -1,14 +1,13 @@
 """A pod waits for its volume: a claim that doesn't exist, isn't bound, or is held elsewhere.
 
-Claims hold data and can't be changed once made: but for the claim that an older revision named, all is left
-to a person, with the commands.
+Claims hold data and can't be changed once made: all is left to a person, with the commands.
 """
 
 import re
 from collections.abc import Iterator
 
 from graph.runbooks.answers import Sourced, quote
-from graph.runbooks.finding import Finding, Remedy, combine, unique
+from graph.runbooks.finding import Finding, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.names import find_nearest
 from graph.runbooks.snapshot import Snapshot
@@ -63,7 +62,7 @@ def _absent(snapshot: Snapshot, name: str, said: Sourced[str]) -> Finding:
     workload = snapshot.workload.value
     namespace = workload.metadata.namespace
     known = [each.metadata.name for each in snapshot.claims.value] if snapshot.claims else []
-    meant = find_nearest(name, known)
+    meant = _earlier(snapshot, name) or find_nearest(name, known)
     hint = (
         f" It may mean {meant}, which exists; make sure that nothing else writes to it first."
         if meant
@@ -75,7 +74,7 @@ def _absent(snapshot: Snapshot, name: str, said: Sourced[str]) -> Finding:
         cause=f'The scheduler or the kubelet said: "{quote(said.value)}".',
         confidence="high",
         evidence=_sources(snapshot, said),
-        options=combine(workload, [tuple(_remedies(snapshot, name))]),
+        options=(),
         advice=(
             (
                 f"Make the claim, or correct claimName: kubectl get pvc -n {namespace}; kubectl edit"
@@ -86,34 +85,19 @@ def _absent(snapshot: Snapshot, name: str, said: Sourced[str]) -> Finding:
     )
 
 
-def _remedies(snapshot: Snapshot, name: str) -> Iterator[Remedy]:
-    """Yield the claim that an older revision mounted as the same volume, if it exists."""
-    volumes = [
+def _earlier(snapshot: Snapshot, name: str) -> str | None:
+    """Return the claim that an older revision mounted as the same volume, if it exists."""
+    volumes = {
         each.name
         for each in snapshot.template.volumes
         if each.persistent_volume_claim and each.persistent_volume_claim.claim_name == name
-    ]
+    }
     for past in list_past(snapshot):
-        then = {each.name: each.persistent_volume_claim for each in past.revision.pod_spec.volumes}
-        claims = {claim.claim_name for each in volumes if (claim := then.get(each))}
-        if len(claims) != 1:
-            continue
-        wanted = claims.pop()
-        if wanted != name and _claim(snapshot, wanted):
-            yield Remedy(
-                container=None,
-                fields={
-                    "volumes": [
-                        {"name": each, "persistentVolumeClaim": {"claimName": wanted}} for each in volumes
-                    ]
-                },
-                change=f"mount claim {wanted} instead of {name}",
-                grounding="last_good_revision",
-                basis=past.tell(f"mounted {wanted}, which exists"),
-                confidence=past.confidence,
-                risk="medium",
-                evidence=past.evidence,
-            )
+        then = [each for each in past.revision.pod_spec.volumes if each.name in volumes]
+        for claim in (each.persistent_volume_claim for each in then):
+            if claim and claim.claim_name != name and _claim(snapshot, claim.claim_name):
+                return claim.claim_name
+    return None
 
 
 def _unbound(snapshot: Snapshot, said: Sourced[str]) -> Finding:

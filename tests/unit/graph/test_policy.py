@@ -253,7 +253,7 @@ PORTS = [{"port": 80, "protocol": "TCP", "targetPort": "http"}]
     ],
 )
 def test_a_service_may_be_led_to_its_pods(change: FieldChange) -> None:
-    assert refuse_change(SERVICE, [change]) is None
+    assert refuse_change_under("Service", SERVICE, [change], BUILT_IN) is None
     assert refuse_change(BEFORE, [change]), "not a workload's"
 
 
@@ -272,4 +272,4 @@ def test_a_service_may_be_led_to_its_pods(change: FieldChange) -> None:
     ],
 )
 def test_a_service_is_not_opened_to_others(change: FieldChange) -> None:
-    assert refuse_change(SERVICE, [change])
+    assert refuse_change_under("Service", SERVICE, [change], BUILT_IN)

@@ -228,19 +228,24 @@ def mounting(name: str) -> dict[str, Any]:
 ABSENT = '0/2 nodes are available: persistentvolumeclaim "dta" not found. preemption: 0/2 nodes are available'
 
 
-async def test_a_claim_that_does_not_exist_becomes_the_one_of_the_last_revision_only() -> None:
+async def test_a_claim_that_does_not_exist_is_handed_over_with_the_one_that_was_mounted_before() -> None:
     lists = {"persistentvolumeclaims": [claim("data", "fast", "Bound")]}
 
-    alone = await decide(pending(ABSENT, mounting("dta"), lists=lists))
+    alone = await decide(pending(ABSENT, mounting("lost"), lists=lists))
     before = await decide(
-        pending(ABSENT, mounting("dta"), lists=lists, older=[[container()]], older_specs=[mounting("data")])
+        pending(
+            ABSENT.replace("dta", "lost"),
+            mounting("lost"),
+            lists=lists,
+            older=[[container()]],
+            older_specs=[mounting("data")],
+        )
     )
 
     assert isinstance(alone, HandOver)
-    assert "PersistentVolumeClaim dta" in alone.reason
-    assert fields_of(before) == {
-        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
-    }
+    assert isinstance(before, HandOver)
+    assert "PersistentVolumeClaim lost" in before.reason
+    assert "It may mean data" in before.advice[0]
 
 
 async def test_a_claim_of_an_unknown_class_is_handed_over_with_the_class_that_was_meant() -> None:

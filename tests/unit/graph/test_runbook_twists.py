@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.diagnosis import CallTools, HandOver, ProposePatch
-from graph.policy import refuse_call
+from graph.policy import BUILT_IN, refuse_call
 from graph.runbooks import RunbookMind
 from tests.unit.graph.runbook_cases import (
     JSON,
@@ -169,7 +169,7 @@ async def test_whatever_a_program_writes_proposals_stay_harmless(name: str, text
 
 def _assert_harmless(step: ProposePatch) -> None:
     call = step.candidate.call
-    assert refuse_call(call) is None
+    assert refuse_call(call, BUILT_IN) is None
     assert isinstance(call.patch_data, dict)
     assert list(call.patch_data) == ["spec"]
     assert "<redacted>" not in json.dumps(call.patch_data)
