@@ -76,7 +76,10 @@ class Trace(_Frozen):
 
 
 class Diagnosis(_Frozen):
-    """Why the alert fires. `root_causes` are the objects to change or to look at; `evidence` are ids."""
+    """Why the alert fires. `root_causes` are the objects to change or to look at; `evidence` are ids.
+
+    `runbook` names the one that found it; empty for a model's.
+    """
 
     summary: str
     cause: str
@@ -85,6 +88,7 @@ class Diagnosis(_Frozen):
     source: Source
     confidence: Confidence
     prevention: tuple[str, ...] = ()
+    runbook: str = ""
 
 
 class Candidate(_Frozen):
@@ -115,12 +119,16 @@ class ProposePatch(_Frozen):
 
 
 class HandOver(_Frozen):
-    """A person must act; `advice` says what exactly."""
+    """A person must act; `advice` says what exactly.
+
+    `keep` says that a fix in place did mend what it was for: another fault has come to light behind it.
+    """
 
     step: Literal["hand_over"] = "hand_over"
     reason: str
     diagnosis: Diagnosis | None = None
     advice: tuple[str, ...] = ()
+    keep: bool = False
 
 
 class NothingWrong(_Frozen):

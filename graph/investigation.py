@@ -88,7 +88,7 @@ class Investigation:
                 }
         if isinstance(step, HandOver) and step.diagnosis:
             await self.incidents.set_diagnosis(state.incident_id, journal.epoch, step.diagnosis)
-        if state.undo and not isinstance(step, NothingWrong):
+        if state.undo and not isinstance(step, NothingWrong) and not step.keep:
             return {**update, "candidate": state.undo, "undo": None, "proposal_id": new_id("apr")}
         ending = _end(state, step)
         if thought.source == "model":  # what it says is no fact
@@ -143,6 +143,7 @@ class Investigation:
             setbacks=state.setbacks,
             tried=state.tried,
             looks=state.looks,
+            mended=state.diagnosis.runbook if state.undo and state.diagnosis else "",
             memory=state.memory,
         )
 
@@ -166,6 +167,8 @@ def _end(state: IncidentState, step: HandOver | NothingWrong) -> Ending:
     """Return how the run ends when the mind has nothing (more) to propose."""
     if state.verdict:
         because = state.setbacks[-1] if state.setbacks else step.reason
+        if isinstance(step, HandOver) and step.keep:
+            because = f"{because}. The change stays: what it was for is mended, and now {step.reason}"
         return Ending(status="unresolved", reason=because, advice=_advice(step))
     if state.standing == "rejected":
         return Ending(status="rejected", reason=state.setbacks[-1], advice=_advice(step))

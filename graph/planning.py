@@ -36,6 +36,8 @@ async def plan_verification(
     document = await observer.get(workload.kind, workload.name, workload.namespace)
     if document["metadata"]["uid"] != uid:
         raise OtherCluster(f"the two credentials see two objects called {workload}: check the kubeconfigs")
+    if workload.kind == "Service":
+        return _plan_for_service(workload, windows)
     pods = await pods_of(observer, document)
     labels = document["spec"]["template"]["metadata"].get("labels") or {}
     services = await observer.list("Service", workload.namespace)
@@ -48,6 +50,18 @@ async def plan_verification(
         window_seconds=window,
         budget_seconds=max(windows.budget.total_seconds(), 2 * window),
         services=matching,
+    )
+
+
+def _plan_for_service(service: Target, windows: VerificationWindows) -> VerificationPlan:
+    """Return what shows that a Service leads somewhere: it is as approved, and has ready addresses."""
+    window = windows.window.total_seconds()
+    return VerificationPlan(
+        workload=service,
+        predicates=("in_place", "endpoints_present"),
+        window_seconds=window,
+        budget_seconds=max(windows.budget.total_seconds(), 2 * window),
+        services=(service.name,),
     )
 
 

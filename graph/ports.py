@@ -43,6 +43,7 @@ class Case:
 
     `setbacks` are sentences: why a person rejected a proposal, why the policy refused one, what a fix that
     didn't help had changed. `looks` counts how often the mind has asked to look again since the last change.
+    `mended` names the runbook of a fix that is in place, though it didn't make the target healthy.
     """
 
     group: AlertGroup
@@ -51,6 +52,7 @@ class Case:
     setbacks: tuple[str, ...]
     tried: tuple[PatchArguments, ...]
     looks: int = 0
+    mended: str = ""
     memory: Memory = field(default_factory=Memory)
 
 

@@ -36,8 +36,8 @@ class _Frozen(BaseModel):
 class VerificationPlan(_Frozen):
     """What must hold, for how long (`window_seconds`, without a break), and how long to wait for it.
 
-    `workload` is what must be healthy afterwards. An undo is verified by `in_place` alone: the object has
-    its old values back, whether or not it is healthy with them.
+    `workload` is what must be healthy afterwards; for a change of a Service that is the Service. An undo is
+    verified by `in_place` alone: the object has its old values back, whether or not it is healthy with them.
     """
 
     workload: Target

@@ -24,10 +24,16 @@ _LABELLED_KINDS = {
     "cronjob": "CronJob",
     "horizontalpodautoscaler": "HorizontalPodAutoscaler",
     "persistentvolumeclaim": "PersistentVolumeClaim",
+    "poddisruptionbudget": "PodDisruptionBudget",
+    "replicaset": "ReplicaSet",
+    "ingress": "Ingress",
     "service": "Service",
     "node": "Node",
 }
 # kube-state-metrics and node-exporter put these on every series; they name the exporter, not the subject.
+# rules about nodes, as kube-prometheus names them; their other labels are the exporter's
+_ABOUT_NODES = re.compile(r"^(KubeNode|Node[A-Z]|Kubelet)")
+_ABOUT_NAMESPACES = re.compile(r"Namespace(Is)?(Stuck|Terminating)")
 _EXPORTER_LABELS = frozenset({"service", "node"})
 
 
@@ -49,6 +55,8 @@ def find_target(alert: Alert) -> Target | None:
 
     A pod is mapped to the workload its name was made from; kind is `Pod` where no controller's pattern fits.
     """
+    if target := _find_of_cluster(alert):
+        return target
     if alert.namespace is None:
         return None
     if labelled := _labelled_target(alert):
@@ -62,7 +70,7 @@ def find_target(alert: Alert) -> Target | None:
 
 def find_pod(alert: Alert) -> str | None:
     """Return the pod an alert is about; beside a workload's label, `pod` names the exporter's own."""
-    if alert.namespace is None or _labelled_target(alert):
+    if alert.namespace is None or _find_of_cluster(alert) or _labelled_target(alert):
         return None
     return alert.labels.get("pod")
 
@@ -71,6 +79,15 @@ def _labelled_target(alert: Alert) -> Target | None:
     for label, kind in _LABELLED_KINDS.items():
         if label not in _EXPORTER_LABELS and (name := alert.labels.get(label)):
             return Target(kind=kind, namespace=alert.namespace, name=name)
+    return None
+
+
+def _find_of_cluster(alert: Alert) -> Target | None:
+    """Return the node or the namespace that a rule is about; its series carry the exporter's pod, too."""
+    if (node := alert.labels.get("node")) and _ABOUT_NODES.match(alert.name):
+        return Target(kind="Node", namespace=None, name=node)
+    if alert.namespace and _ABOUT_NAMESPACES.search(alert.name):
+        return Target(kind="Namespace", namespace=None, name=alert.namespace)
     return None
 
 

@@ -100,7 +100,7 @@ class Verifier:
         workload = plan.workload
         try:
             document = await self.observer.get(workload.kind, workload.name, workload.namespace)
-            pods = await pods_of(self.observer, document)
+            pods = [] if workload.kind == "Service" else await pods_of(self.observer, document)
             endpoints = [await self._endpoints(name, workload.namespace) for name in plan.services]
         except ObjectNotFound as error:
             return Look((Check(predicate="observed_generation", held=False, detail=str(error)),), {})

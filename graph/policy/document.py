@@ -13,11 +13,12 @@ from graph.policy.conditions import FieldPath, NamespacePattern, Scope, When
 from graph.policy.durations import Duration
 from graph.policy.floor import (
     NEVER_ARGUMENT,
+    OPENABLE,
     PROTECTED_NAMESPACES,
     RULES,
-    USUAL_FIELDS,
-    WORKLOAD_KINDS,
+    USUAL,
     WorkloadKind,
+    is_service_field,
     refuse_listing,
 )
 from graph.policy.freezes import FreezeWindow
@@ -157,7 +158,7 @@ class Policy(Section):
             description="What may be changed, by kind: these fields and what is below them. Other kinds, "
             "Secrets and RBAC among them, are closed to every policy."
         ),
-    ] = dict.fromkeys(WORKLOAD_KINDS, USUAL_FIELDS)
+    ] = dict(USUAL)  # noqa: RUF012 -- pydantic copies it
     protected_namespaces: Annotated[
         tuple[NamespacePattern, ...],
         Field(description="Nothing is changed there. kube-system and its like stay closed in any case."),
@@ -191,6 +192,17 @@ class Policy(Section):
         tuple[AutoApproval, ...],
         Field(description="What the policy itself approves, as one approver of the quorum. Never a guess."),
     ] = ()
+
+    @field_validator("patch")
+    @classmethod
+    def _require_fields_of_the_kind(
+        cls, patch: dict[WorkloadKind, tuple[FieldPath, ...]]
+    ) -> dict[WorkloadKind, tuple[FieldPath, ...]]:
+        for kind, fields in patch.items():
+            for field in fields:
+                if is_service_field(field) != (kind == "Service"):
+                    raise ValueError(f"no policy can open {field!r} of a {kind}: allowed are {OPENABLE}")
+        return patch
 
     @field_validator("terms")
     @classmethod

@@ -7,17 +7,24 @@ from typing import Any
 from graph.policy.conditions import matches_any
 from graph.policy.document import Policy
 from graph.policy.fields import covers
-from graph.policy.floor import PROTECTED_NAMESPACES, WORKLOAD_KINDS, WorkloadKind, is_openable
+from graph.policy.floor import (
+    PROTECTED_NAMESPACES,
+    WORKLOAD_KINDS,
+    WorkloadKind,
+    is_openable,
+    is_service_field,
+)
 from graph.proposal import canonical_json
 from tools.diffing import FieldChange
 from tools.errors import UnknownKind
 from tools.kinds import find_kind
-from tools.patch import APPROVAL_PATH, PatchArguments
+from tools.patch import APPROVAL_ANNOTATION, APPROVAL_PATH, PatchArguments
 
 _GITOPS_KEYS = re.compile(
     r"^(argocd\.argoproj\.io/|kustomize\.toolkit\.fluxcd\.io/|helm\.toolkit\.fluxcd\.io/|fluxcd\.io/)"
 )
 _MOST_CHARACTERS = 50_000
+_PORTS = re.compile(r"spec\.ports(\[[^\]]+\]\.targetPort)?")
 _FIXED_TAG = re.compile(r"^[^@]+:(?!latest$)[^:/]+$|@sha256:[0-9a-f]{64}$")
 
 
@@ -39,7 +46,8 @@ def refuse_change(
 ) -> str | None:
     """Return why what the dry-run shows may not be done to this object, or None."""
     fields = policy.patch.get(kind, ()) if kind in WORKLOAD_KINDS else ()
-    refusals = (_refuse_field(change, fields) for change in diff if change.path != APPROVAL_PATH)
+    refuse = _refuse_in_service if kind == "Service" else _refuse_field
+    refusals = (refuse(change, fields) for change in diff if change.path != APPROVAL_PATH)
     return refuse_object(before) or next((refusal for refusal in refusals if refusal), None)
 
 
@@ -80,9 +88,27 @@ def _refuse_identity(call: PatchArguments) -> str | None:
     return f"the patch has a {other} of its own, {str(named[other])[:80]!r}: leave it out" if other else None
 
 
+def _refuse_in_service(change: FieldChange, fields: Iterable[str]) -> str | None:
+    path = change.path
+    opened = is_service_field(path) and any(covers(field, path) for field in fields)
+    opened = opened and APPROVAL_ANNOTATION not in path
+    if not opened or (path.startswith("spec.ports") and not _PORTS.fullmatch(path)):
+        return f"{path} isn't among the fields of a Service that may be changed"
+    if change.removed or not change.after:
+        return f"removing {path} would send to pods that the Service doesn't mean"
+    if path == "spec.ports" and _but_targets(change.before) != _but_targets(change.after):
+        return "of a Service's ports only targetPort may be changed"
+    return None
+
+
+def _but_targets(ports: Any) -> list[dict[str, Any]]:
+    return [{key: value for key, value in port.items() if key != "targetPort"} for port in ports or []]
+
+
 def _refuse_field(change: FieldChange, fields: Iterable[str]) -> str | None:
     path = change.path
-    if not is_openable(path) or not any(covers(field, path) for field in fields):
+    opened = is_openable(path) and not is_service_field(path) and any(covers(field, path) for field in fields)
+    if not opened or APPROVAL_ANNOTATION in path:
         return f"{path} isn't among the fields that may be changed"
     if path.endswith(".image") and not _FIXED_TAG.search(str(change.after)):
         return f"{change.after} is a floating tag: name a version"
@@ -90,4 +116,6 @@ def _refuse_field(change: FieldChange, fields: Iterable[str]) -> str | None:
         return f"removing {path} would only hide the symptom"
     if path == "spec.replicas" and not change.after:
         return "scaling to zero would only hide the symptom"
+    if path.endswith(".tolerations") and any(not one.get("key") for one in change.after or []):
+        return "a toleration without a key puts up with every taint, a broken node's too: name the taint"
     return None

@@ -68,6 +68,14 @@ class Answers:
         answer = self.find(call)
         return None if answer is None or answer.is_error else Sourced(answer.id, answer.text)
 
+    def read_names(self, call: ReadCall) -> Sourced[tuple[str, ...]] | None:
+        """Return the names that a call listed, without their kind; None if it answered an error."""
+        found = self.read_text(call)
+        if found is None:
+            return None
+        lines = (line.strip() for line in found.value.splitlines())
+        return Sourced(found.evidence, tuple(line.partition("/")[2] for line in lines if "/" in line))
+
 
 def quote(text: str) -> str:
     """Return a foreign text as one printable line of at most 300 characters."""

@@ -25,6 +25,18 @@ def list_all(plural: str, namespace: str) -> ReadCall:
     return ReadCall(tool="kubectl_get", arguments=arguments, reason=f"the {plural} beside it")
 
 
+def list_names(plural: str, namespace: str) -> ReadCall:
+    """Return the reading of which objects of a kind the namespace has, and no more of them."""
+    arguments = {"resourceType": plural, "namespace": namespace, "output": "name"}
+    return ReadCall(tool="kubectl_get", arguments=arguments, reason=f"which {plural} there are")
+
+
+def list_everywhere(plural: str) -> ReadCall:
+    """Return the reading of all objects of a kind that belongs to no namespace."""
+    arguments = {"resourceType": plural, "output": "json"}
+    return ReadCall(tool="kubectl_get", arguments=arguments, reason=f"the cluster's {plural}")
+
+
 def list_of(plural: str, workload: Workload) -> ReadCall:
     """Return the reading of what the workload's selector selects."""
     selector = render_selector(workload.spec.selector.model_dump())

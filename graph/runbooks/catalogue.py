@@ -5,12 +5,62 @@ unless the evidence shows its fault, and name it here. It needs no registration 
 lists what each one looks at and proposes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from graph.runbooks import image_pull, out_of_memory, probe_port
+from graph.runbooks import (
+    bad_rollout,
+    certificates,
+    cpu_throttling,
+    creation,
+    entrances,
+    environment,
+    image_pull,
+    lost_nodes,
+    missing_configuration,
+    name_resolution,
+    out_of_memory,
+    permissions,
+    probe_answers,
+    probe_port,
+    scaling,
+    services,
+    start_command,
+    storage,
+    stuck_rollout,
+    unknown_host,
+    unschedulable,
+)
 from graph.runbooks.finding import Finding
 from graph.runbooks.snapshot import Snapshot
 
 Runbook = Callable[[Snapshot], Finding | None]
 
-CATALOGUE: tuple[Runbook, ...] = (image_pull.diagnose, out_of_memory.diagnose, probe_port.diagnose)
+CATALOGUE: Mapping[str, Runbook] = {
+    "stuck_rollout": stuck_rollout.diagnose,
+    "creation": creation.diagnose,
+    "storage": storage.diagnose,
+    "unschedulable": unschedulable.diagnose,
+    "lost_nodes": lost_nodes.diagnose,
+    "image_pull": image_pull.diagnose,
+    "missing_configuration": missing_configuration.diagnose,
+    "start_command": start_command.diagnose,
+    "out_of_memory": out_of_memory.diagnose,
+    "environment": environment.diagnose,
+    "unknown_host": unknown_host.diagnose,
+    "name_resolution": name_resolution.diagnose,
+    "permissions": permissions.diagnose,
+    "certificates": certificates.diagnose,
+    "probe_port": probe_port.diagnose,
+    "probe_answers": probe_answers.diagnose,
+    "bad_rollout": bad_rollout.diagnose,
+}
+# where the pods are well
+FRONT: Mapping[str, Runbook] = {
+    "stopped": stuck_rollout.diagnose,
+    "services": services.diagnose,
+    "ingress": entrances.diagnose_ingress,
+    "autoscaler": scaling.diagnose_autoscaler,
+    "cpu_throttling": cpu_throttling.diagnose,
+    "budget": scaling.diagnose_budget,
+    "network_policy": entrances.diagnose_policy,
+}

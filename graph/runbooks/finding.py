@@ -8,18 +8,24 @@ from graph.diagnosis import Candidate, Confidence, Diagnosis, Grounding
 from graph.proposal import Risk
 from graph.runbooks.objects import Workload
 from graph.targets import Target
-from tools.patch import PatchArguments
+from tools.patch import PatchArguments, merge
+from tools.redaction import REDACTED
 
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
 _RISKS: tuple[Risk, ...] = ("low", "medium", "high")
-_GROUNDINGS: tuple[Grounding, ...] = ("last_good_revision", "same_object", "sibling", "estimate", "guess")
+_GROUNDINGS: tuple[Grounding, ...] = (
+    "last_good_revision", "same_object", "evidence", "sibling", "estimate", "guess",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """One way to mend one container. `fields` are a strategic merge patch of it, without its name."""
+    """One way to mend one container, or (None) the pod around it.
 
-    container: str
+    `fields` are a strategic merge patch of the container, without its name, or of the pod's spec.
+    """
+
+    container: str | None
     fields: Mapping[str, Any]
     change: str
     """The change in words, as an order: `set the image of container web to nginx:1.25`."""
@@ -43,13 +49,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault of a workload. Without options only a person can mend it, as `advice` says.
+    """A fault. Without options only a person can mend it, as `advice` says.
 
-    `fault` is half a sentence that names object, container and value; `cause` explains it in full ones.
-    `confidence` is how sure the fault is, whatever may be done about it.
+    `subject` is the object at fault. `fault` is half a sentence that names object, container and value;
+    `cause` explains it in full ones. `confidence` is how sure the fault is, whatever may be done about it.
     """
 
-    workload: Workload
+    subject: Target
     fault: str
     cause: str
     confidence: Confidence
@@ -58,14 +64,21 @@ class Finding:
     advice: tuple[str, ...]
     prevention: tuple[str, ...]
 
+    def repair(self, option: Option) -> tuple[str, ...]:
+        """Return the commands by which a person makes the change of an option that isn't ours to make."""
+        call = option.candidate.call
+        if call.resource_type == "job":
+            where = f"job {call.name} -n {call.namespace}"
+            again = f"kubectl delete {where}, and make it again"
+            return (f"A Job can't be changed: correct a copy (kubectl get {where} -o yaml), {again}.",)
+        return (f"To do so: {call.as_command()}",)
+
     def diagnose(self, option: Option | None) -> Diagnosis:
         """Return the diagnosis that goes with one of the options, or with none of them."""
-        metadata = self.workload.metadata
-        target = Target(kind=self.workload.kind, namespace=metadata.namespace, name=metadata.name)
         return Diagnosis(
             summary=f"{self.fault}: {option.change}" if option else self.fault,
             cause=self.cause,
-            root_causes=(target,),
+            root_causes=(self.subject,),
             evidence=unique((*self.evidence, *(option.evidence if option else ()))),
             source="runbook",
             confidence=max(self.confidence, option.confidence, key=CONFIDENCES.index)
@@ -80,7 +93,7 @@ def combine(workload: Workload, remedies: Iterable[Sequence[Remedy]]) -> tuple[O
 
     Empty if any container has no remedy: half a fix leaves the pod broken.
     """
-    choices = list(remedies)
+    choices = [[each for each in ways if not _hides(each.fields)] for ways in remedies]
     if not choices or not all(choices):
         return ()
     rounds = range(max(map(len, choices)))
@@ -110,16 +123,39 @@ def _option(workload: Workload, remedies: Sequence[Remedy]) -> Option:
 
 
 def _patch(workload: Workload, remedies: Sequence[Remedy]) -> PatchArguments:
-    containers: dict[str, list[dict[str, Any]]] = {}
+    spec: dict[str, Any] = {}
     for each in remedies:
+        if each.container is None:
+            spec = _lay_over(spec, each.fields)
+            continue
         group = "initContainers" if workload.pod_spec.is_init(each.container) else "containers"
-        containers.setdefault(group, []).append({"name": each.container, **each.fields})
+        spec = _lay_over(spec, {group: [{"name": each.container, **each.fields}]})
+    template = {"template": {"spec": spec}}
+    owner = workload.metadata.controller
+    by_cronjob = workload.kind == "Job" and owner is not None and owner.kind == "CronJob"
     return PatchArguments(
-        resource_type=workload.kind.lower(),
-        name=workload.metadata.name,
+        resource_type="cronjob" if by_cronjob else workload.kind.lower(),
+        name=owner.name if owner and by_cronjob else workload.metadata.name,
         namespace=workload.metadata.namespace,
-        patch_data={"spec": {"template": {"spec": containers}}},
+        patch_data={"spec": {"jobTemplate": {"spec": template}} if by_cronjob else template},
     )
+
+
+def _lay_over(spec: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both: items of the same list one after the other, maps merged, the rest replaced."""
+    lists = {
+        key: [*spec[key], *value] for key, value in fields.items() if isinstance(value, list) and key in spec
+    }
+    return {**merge(spec, fields), **lists}
+
+
+def _hides(value: Any) -> bool:
+    """Whether a value was hidden from us: what the reading side redacts must never be written back."""
+    if isinstance(value, Mapping):
+        return any(_hides(each) for each in value.values())
+    if isinstance(value, list | tuple):
+        return any(_hides(each) for each in value)
+    return isinstance(value, str) and (REDACTED in value or "[truncated:" in value)
 
 
 def _caveats(workload: Workload) -> tuple[str, ...]:

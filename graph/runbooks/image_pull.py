@@ -13,6 +13,7 @@ from typing import Literal
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.image_values import find_remedies
+from graph.runbooks.pull_secrets import find_pull_secrets
 from graph.runbooks.snapshot import Sighting, Snapshot
 
 _REASONS = frozenset(
@@ -79,7 +80,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
         for each in failures
     )
     return Finding(
-        workload=workload,
+        subject=workload.target,
         fault=f"{workload}: {fault}",
         cause=" ".join(_explain(each) for each in failures),
         confidence="high",
@@ -155,9 +156,9 @@ def _remedies(snapshot: Snapshot, failure: _Failure) -> tuple[Remedy, ...]:
         return ()  # put in by something else (a sidecar injector): a patch of the workload can't reach it
     elsewhere = failure.why in {"denied", "unreachable"}
     guesses = failure.why not in {"denied", "unreachable", "absent"}
-    return tuple(
-        find_remedies(snapshot, failure.container, failure.image, elsewhere=elsewhere, guesses=guesses)
-    )
+    images = find_remedies(snapshot, failure.container, failure.image, elsewhere=elsewhere, guesses=guesses)
+    secrets = find_pull_secrets(snapshot, failure.image) if failure.why == "denied" else ()
+    return (*secrets, *images)
 
 
 def _explain(failure: _Failure) -> str:

@@ -1,26 +1,33 @@
 """What to ask next, as an engineer would: the workload, what surrounds it, then what its containers say.
 
-At most five steps of at most eight calls, whatever the cluster answers; a call that answered an error is
+At most seven steps of at most eight calls, whatever the cluster answers; a call that answered an error is
 known.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from graph.diagnosis import CallTools, HandOver, ReadCall
+from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote
 from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, read_log
-from graph.runbooks.objects import Event, Items, Pod, Service, Workload
+from graph.runbooks.neighbours import list_neighbours, with_neighbours
+from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Workload
 from graph.runbooks.resolution import find_pod, resolve_workload
 from graph.runbooks.snapshot import LogTail, Snapshot
+from graph.runbooks.surroundings import Service
 
 _MOST_LOGS = 7
 # warnings say what is wrong now; starts prove that an older revision has run
 _EVENTS = ("type=Warning", "reason=Started")
+# which objects keep a workload's earlier templates
+_REVISIONS = {
+    "Deployment": "replicasets", "StatefulSet": "controllerrevisions", "DaemonSet": "controllerrevisions",
+}  # fmt: skip
+_OVER = frozenset({"Failed", "Succeeded"})
 
 
-def investigate(case: Case) -> CallTools | HandOver | Snapshot:
+def investigate(case: Case) -> CallTools | HandOver | NothingWrong | Snapshot:
     """Return what to ask next, a snapshot when nothing is missing, or why it can't be had.
 
     Raises UnreadableEvidence for an answer that isn't what its tool should return.
@@ -33,7 +40,8 @@ def investigate(case: Case) -> CallTools | HandOver | Snapshot:
         raise UnreadableEvidence(workload.evidence, f"{workload.value} selects no pods")
     if calls := answers.unasked(_surroundings(workload.value)):
         around = (
-            f"{'its revisions, ' if _has_revisions(workload.value) else ''}its pods, warnings and neighbours"
+            f"{'its revisions, ' if workload.value.kind in _REVISIONS else ''}"
+            "its pods, warnings and neighbours"
         )
         return CallTools(reason=f"Read what surrounds {workload.value}: {around}.", calls=calls)
     snapshot = _gather(case, answers, workload)
@@ -44,14 +52,22 @@ def investigate(case: Case) -> CallTools | HandOver | Snapshot:
         return CallTools(
             reason="The containers have run: read what they wrote, and who sends to them.", calls=calls
         )
-    return _with_logs(snapshot, answers)
+    snapshot = _with_logs(snapshot, answers)
+    if calls := answers.unasked(list_neighbours(snapshot)):
+        why = (
+            "The pods are well: look at what stands before them."
+            if snapshot.is_healthy
+            else f"Something around {workload.value} may be amiss: read that."
+        )
+        return CallTools(reason=why, calls=calls)
+    return with_neighbours(snapshot, answers)
 
 
 def _surroundings(workload: Workload) -> tuple[ReadCall, ...]:
     namespace = workload.metadata.namespace
-    revisions = (list_of("replicasets", workload),) if _has_revisions(workload) else ()
+    kept = _REVISIONS.get(workload.kind)
     return (
-        *revisions,
+        *((list_of(kept, workload),) if kept else ()),
         list_of("pods", workload),
         *(list_events(namespace, selector) for selector in _EVENTS),
         list_all("deployments", namespace),
@@ -91,37 +107,51 @@ def _gather(case: Case, answers: Answers, workload: Sourced[Workload]) -> Snapsh
     siblings = answers.read(list_all("deployments", namespace), Items[Workload])
     services = answers.read(list_all("services", namespace), Items[Service])
     pod = find_pod(case)
+    own = _own_pods(value, revisions, pods.value.items)
+    staying = [pod for pod in own if pod.metadata.deletion_timestamp is None]
     return Snapshot(
         at=asked.at,
         workload=workload,
-        pods=Sourced(pods.evidence, _own_pods(value, revisions, pods.value.items)),
+        pods=Sourced(pods.evidence, tuple(pod for pod in staying if pod.status.phase not in _OVER)),
+        ended=tuple(pod for pod in staying if pod.status.phase in _OVER),
+        leaving=tuple(pod for pod in own if pod.metadata.deletion_timestamp is not None),
         revisions=revisions,
         events=tuple(_events(answers, namespace)),
         siblings=Sourced(siblings.evidence, _others(value, siblings.value.items)) if siblings else None,
         services=Sourced(services.evidence, services.value.items) if services else None,
         description=answers.read_text(describe_pod(pod, namespace)) if pod else None,
         tried=case.tried,
+        alerts=tuple(alert.name for alert in case.group.alerts if alert.status == "firing"),
     )
 
 
 def _revisions(answers: Answers, workload: Workload) -> Sourced[tuple[Workload, ...]] | None:
-    if not _has_revisions(workload):
+    kept = _REVISIONS.get(workload.kind)
+    if kept is None:
         return None
-    found = answers.read(list_of("replicasets", workload), Items[Workload])
-    if found is None:
+    call = list_of(kept, workload)
+    if kept == "replicasets":
+        found = answers.read(call, Items[Workload])
+        listed = found.value.items if found else ()
+    else:
+        recorded = answers.read(call, Items[ControllerRevision])
+        listed = tuple(each.as_workload() for each in recorded.value.items) if recorded else ()
+    answer = answers.find(call)
+    if answer is None or answer.is_error:
         return None
-    own = (each for each in found.value.items if each.metadata.is_controlled_by(workload.metadata.uid))
-    return Sourced(found.evidence, tuple(sorted(own, key=lambda each: each.revision, reverse=True)))
+    own = (each for each in listed if each.metadata.is_controlled_by(workload.metadata.uid))
+    return Sourced(answer.id, tuple(sorted(own, key=lambda each: each.revision, reverse=True)))
 
 
 def _own_pods(
     workload: Workload, revisions: Sourced[tuple[Workload, ...]] | None, pods: Iterable[Pod]
 ) -> tuple[Pod, ...]:
-    living = [pod for pod in pods if pod.metadata.deletion_timestamp is None]
-    if _has_revisions(workload) and revisions is None:
-        return tuple(living)  # the selector is all there is to go by
-    owners = [each.metadata.uid for each in revisions.value] if revisions else [workload.metadata.uid]
-    return tuple(pod for pod in living if any(pod.metadata.is_controlled_by(uid) for uid in owners))
+    if workload.kind != "Deployment":
+        return tuple(pod for pod in pods if pod.metadata.is_controlled_by(workload.metadata.uid))
+    if revisions is None:
+        return tuple(pods)  # the selector is all there is to go by
+    owners = [each.metadata.uid for each in revisions.value]
+    return tuple(pod for pod in pods if any(pod.metadata.is_controlled_by(uid) for uid in owners))
 
 
 def _events(answers: Answers, namespace: str) -> Iterator[Sourced[tuple[Event, ...]]]:
@@ -142,7 +172,3 @@ def _with_logs(snapshot: Snapshot, answers: Answers) -> Snapshot:
             tail = LogTail(arguments["container"], arguments.get("previous", False), text.value)
             tails.append(Sourced(text.evidence, tail))
     return replace(snapshot, logs=tuple(tails))
-
-
-def _has_revisions(workload: Workload) -> bool:
-    return workload.kind == "Deployment"

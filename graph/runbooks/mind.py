@@ -5,22 +5,20 @@ from collections.abc import Sequence
 from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
-from graph.runbooks.catalogue import CATALOGUE, Runbook
+from graph.runbooks.catalogue import CATALOGUE, FRONT
 from graph.runbooks.finding import CONFIDENCES, Finding, Option
 from graph.runbooks.inquiry import investigate
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
 from tools.patch import PatchArguments
 
+_OURS = frozenset({"deployment", "statefulset", "daemonset", "service"})
 _LOOKS = 3
 _PAUSE_SECONDS = 5.0
 
 
 class RunbookMind:
     """A mind that needs no model. The same evidence always leads to the same step; it does no I/O."""
-
-    def __init__(self, catalogue: Sequence[Runbook] = CATALOGUE) -> None:
-        self._catalogue = catalogue
 
     async def decide(self, case: Case) -> Thought:
         """Return the next step. Whatever the cluster sent, it raises nothing: at worst a person is asked."""
@@ -35,17 +33,34 @@ class RunbookMind:
         return self._conclude(found, case) if isinstance(found, Snapshot) else found
 
     def _conclude(self, snapshot: Snapshot, case: Case) -> Step:
-        if snapshot.is_healthy:
+        runbooks = FRONT if snapshot.is_healthy else CATALOGUE
+        findings = [(name, finding) for name, runbook in runbooks.items() if (finding := runbook(snapshot))]
+        if snapshot.is_healthy and not findings:
             return NothingWrong(reason=_praise(snapshot))
-        findings = [finding for runbook in self._catalogue if (finding := runbook(snapshot))]
         if not findings and is_settling(snapshot) and case.looks < _LOOKS:
             reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
             return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
         if not findings:
             return _admit(snapshot, case)
-        best = min(findings, key=lambda finding: CONFIDENCES.index(finding.confidence))
+        name, best = min(findings, key=lambda each: CONFIDENCES.index(each[1].confidence))
         option = next((each for each in best.options if not _was_tried(each, case.tried)), None)
-        return _propose(best, option) if option else _hand_over(best, case)
+        step = _propose(best, option) if option and _is_ours(best) else _hand_over(best, case)
+        assert step.diagnosis is not None, "a finding is a diagnosis"
+        update: dict[str, object] = {"diagnosis": step.diagnosis.model_copy(update={"runbook": name})}
+        if isinstance(step, HandOver):
+            update["keep"] = _comes_after(name, case.mended)
+        return step.model_copy(update=update)
+
+
+def _comes_after(name: str, mended: str) -> bool:
+    """Whether a fault shows only once the one that was mended is gone."""
+    order = [*CATALOGUE, *FRONT]
+    return mended in order and order.index(name) > order.index(mended)
+
+
+def _is_ours(finding: Finding) -> bool:
+    """Whether a change could be verified; else its commands are advice."""
+    return all(option.candidate.call.resource_type in _OURS for option in finding.options)
 
 
 def _propose(finding: Finding, option: Option) -> ProposePatch:
@@ -57,6 +72,8 @@ def _propose(finding: Finding, option: Option) -> ProposePatch:
 
 
 def _hand_over(finding: Finding, case: Case) -> HandOver:
+    if finding.options and not _is_ours(finding):
+        return _recommend(finding, case)
     why = (
         "every value that the evidence offers was tried or turned down"
         if finding.options
@@ -66,6 +83,19 @@ def _hand_over(finding: Finding, case: Case) -> HandOver:
         reason=f"{finding.fault}; {why}.{_recall(case)}",
         diagnosis=finding.diagnose(None),
         advice=finding.advice,
+    )
+
+
+def _recommend(finding: Finding, case: Case) -> HandOver:
+    """Return what a person should change by hand: the repair is known, and not for us to make."""
+    best = finding.options[0]
+    kind = best.candidate.call.resource_type
+    repairs = (f"{best.change[0].upper()}{best.change[1:]}. {best.candidate.basis}", *finding.repair(best))
+    return HandOver(
+        reason=f"{finding.fault}; the repair is known, but a change of a {kind} can't be verified."
+        f"{_recall(case)}",
+        diagnosis=finding.diagnose(None),
+        advice=(*repairs, *finding.advice),
     )
 
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from graph.runbooks.templates import Name, Part, PodSpec, PodTemplate
+from graph.targets import Target
 
 _REVISION = "deployment.kubernetes.io/revision"
 _REVISION_DIGITS = 12
@@ -31,6 +32,7 @@ class Metadata(Part):
     labels: Labels = Field(default_factory=dict)
     annotations: Labels = Field(default_factory=dict)
     owner_references: tuple[Owner, ...] = ()
+    creation_timestamp: AwareDatetime | None = None
     deletion_timestamp: AwareDatetime | None = None
 
     @property
@@ -59,15 +61,29 @@ class Selector(Part):
 
 
 class WorkloadSpec(Part):
-    """What a workload wants. `replicas` means nothing for a DaemonSet."""
+    """What a workload wants. `replicas` means nothing for a DaemonSet, `completions` is a Job's."""
 
     replicas: Number = 1
+    completions: Number = 1
+    paused: bool = False
+    suspend: bool = False
+    backoff_limit: Number = 6
+    active_deadline_seconds: Number | None = None
     selector: Selector = Selector()
     template: PodTemplate = PodTemplate()
 
 
+class Condition(Part):
+    """One thing that is so, isn't so, or isn't known, of an object."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
 class WorkloadStatus(Part):
-    """How a workload fares, in the words of Deployments and StatefulSets and in those of DaemonSets."""
+    """How a workload fares, in the words of Deployments and StatefulSets, DaemonSets, and Jobs."""
 
     observed_generation: Number = 0
     ready_replicas: Number = 0
@@ -75,10 +91,15 @@ class WorkloadStatus(Part):
     desired_number_scheduled: Number = 0
     number_ready: Number = 0
     updated_number_scheduled: Number = 0
+    active: Number = 0
+    ready: Number = 0
+    succeeded: Number = 0
+    failed: Number = 0
+    conditions: tuple[Condition, ...] = ()
 
 
 class Workload(Part):
-    """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+    """A Deployment, StatefulSet, DaemonSet, Job, or a revision of one."""
 
     kind: str
     metadata: Metadata
@@ -89,9 +110,19 @@ class Workload(Part):
         return f"{self.kind}/{self.metadata.name} in {self.metadata.namespace}"
 
     @property
+    def target(self) -> Target:
+        """The workload as the object to blame or to change."""
+        return Target(kind=self.kind, namespace=self.metadata.namespace, name=self.metadata.name)
+
+    @property
     def pod_spec(self) -> PodSpec:
-        """The containers of the template."""
+        """The pod that the template describes."""
         return self.spec.template.spec
+
+    def condition(self, kind: str, status: str = "True") -> Condition | None:
+        """Return the condition of that type if it has that status, or None."""
+        found = (each for each in self.status.conditions if (each.type, each.status) == (kind, status))
+        return next(found, None)
 
     @property
     def revision(self) -> int:
@@ -105,6 +136,8 @@ class Workload(Part):
         status = self.status
         if self.kind == "DaemonSet":
             return status.desired_number_scheduled, status.updated_number_scheduled, status.number_ready
+        if self.kind == "Job":
+            return self.spec.completions, status.active + status.succeeded, status.ready + status.succeeded
         return self.spec.replicas, status.updated_replicas, status.ready_replicas
 
     @property
@@ -113,6 +146,23 @@ class Workload(Part):
         wanted, updated, ready = self.counts
         seen = self.status.observed_generation >= self.metadata.generation
         return seen and updated >= wanted and ready >= wanted
+
+
+class _Recorded(Part):
+    spec: WorkloadSpec = WorkloadSpec()
+
+
+class ControllerRevision(Part):
+    """A template that a StatefulSet or a DaemonSet had."""
+
+    metadata: Metadata
+    revision: Number = 0
+    data: _Recorded = _Recorded()
+
+    def as_workload(self) -> Workload:
+        """Return it as a Deployment keeps its own: a workload with the template and the revision."""
+        metadata = self.metadata.model_copy(update={"annotations": {_REVISION: str(self.revision)}})
+        return Workload(kind="ControllerRevision", metadata=metadata, spec=self.data.spec)
 
 
 class Waiting(Part):
@@ -161,6 +211,7 @@ class PodStatus(Part):
     phase: str = ""
     reason: str = ""
     message: str = ""
+    conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
 
@@ -177,10 +228,19 @@ class Pod(Part):
         """The statuses of init containers and containers, in the order in which they start."""
         return (*self.status.init_container_statuses, *self.status.container_statuses)
 
+    @property
+    def unschedulable(self) -> str | None:
+        """Why the scheduler finds no node for the pod, or None once it has found one."""
+        for each in self.status.conditions:
+            if (each.type, each.status, each.reason) == ("PodScheduled", "False", "Unschedulable"):
+                return each.message
+        return None
+
 
 class _Involved(Part):
     kind: str = ""
     name: str = ""
+    uid: str = ""
 
 
 class Event(Part):
@@ -189,31 +249,31 @@ class Event(Part):
     reason: str = ""
     message: str = ""
     involved_object: _Involved = _Involved()
+    last_timestamp: AwareDatetime | None = None
+    event_time: AwareDatetime | None = None
 
+    @field_validator("message")
+    @classmethod
+    def _uncombine(cls, text: str) -> str:
+        return text.removeprefix("(combined from similar events): ")
 
-class _ServicePort(Part):
-    target_port: int | str = ""
-    port: int = 0
+    @property
+    def seen_at(self) -> AwareDatetime | None:
+        """When it happened last; None where the answer doesn't say."""
+        return self.last_timestamp or self.event_time
 
-
-class ServiceSpec(Part):
-    """Which pods a Service sends to, and on which ports."""
-
-    selector: Labels = Field(default_factory=dict)
-    ports: tuple[_ServicePort, ...] = ()
-
-
-class Service(Part):
-    """A Service."""
-
-    metadata: Metadata
-    spec: ServiceSpec = ServiceSpec()
+    def is_about(self, kind: str, metadata: Metadata) -> bool:
+        """Whether it happened to that very object: the name alone may be another one's, long gone."""
+        about = self.involved_object
+        same = not about.uid or not metadata.uid or about.uid == metadata.uid
+        return same and (about.kind, about.name) == (kind, metadata.name)
 
 
 T = TypeVar("T")
 
 
 class Items(Part, Generic[T]):
-    """A list as `kubectl_get` answers it."""
+    """A list as `kubectl_get` answers it. `truncated` says what was left out, if anything."""
 
     items: tuple[T, ...]
+    truncated: str = ""

@@ -42,7 +42,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
     names = {kill.container for kill in kills}
     logs = (tail.evidence for tail in snapshot.logs if tail.value.container in names)
     return Finding(
-        workload=workload,
+        subject=workload.target,
         fault=f"{workload}: {fault}",
         cause=" ".join(_explain(kill) for kill in kills),
         confidence="high",

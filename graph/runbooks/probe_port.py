@@ -39,7 +39,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
     logs = (tail.evidence for tail in snapshot.logs if tail.value.container in names)
     said = (each.evidence for fault in faults for each in fault.said)
     return Finding(
-        workload=workload,
+        subject=workload.target,
         fault=f"{workload}: {' and '.join(_name(fault) for fault in faults)}",
         cause=" ".join(_explain(fault) for fault in faults),
         confidence="high" if all(fault.container.ports for fault in faults) else "medium",

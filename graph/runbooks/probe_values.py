@@ -1,10 +1,12 @@
 """Which port to propose for a probe that knocks at the wrong one, best first, and where each comes from."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from graph.diagnosis import Confidence, Grounding
+from graph.runbooks.answers import Sourced
 from graph.runbooks.finding import Remedy
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.templates import Container, Probe
@@ -12,6 +14,12 @@ from graph.runbooks.templates import Container, Probe
 ProbeField = Literal["readinessProbe", "livenessProbe", "startupProbe"]
 _HTTP_NAMES = ("http", "web", "https")
 _HIGHEST_PORT = 65535
+# on every address: what listens on 127.0.0.1 alone is out of a probe's reach
+_LISTENS = re.compile(
+    r"\b(?:listen|serv|start|running|bound)\w{0,8}\b[^\n]{0,60}?\b(?:on|at|address|addr|ports?(?:\(s\))?)"
+    r"[ =:\"']{0,4}(?:https?://|tcp://)?(?:0\.0\.0\.0|\[::\]|\*)?:?(?P<port>[1-9]\d{1,4})\b(?![.:\d])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,11 @@ def find_remedies(
 ) -> Iterator[Remedy]:
     """Yield the ports to propose for all misdirected probes of one container, each once."""
     seen: set[int | str] = set()
-    for remedy, port in (*_older(snapshot, container, probes), *_declared(snapshot, container, probes)):
+    for remedy, port in (
+        *_older(snapshot, container, probes),
+        *_declared(snapshot, container, probes),
+        *_told(snapshot, container, probes),
+    ):
         if port not in seen:
             seen.add(port)
             yield remedy
@@ -94,6 +106,36 @@ def _declared(
         assert snapshot.services is not None, "the Service was found in it"
         sources.append(snapshot.services.evidence)
     yield _remedy(container, probes, port, ("same_object", basis, confidence), tuple(sources)), port
+
+
+def _told(
+    snapshot: Snapshot, container: Container, probes: tuple[Misdirected, ...]
+) -> Iterator[tuple[Remedy, int | str]]:
+    """Yield the one port that its log, or else its Service, tells of a container that declares none."""
+    if container.ports:
+        return
+    heard = [
+        Sourced(tail.evidence, int(match["port"]))
+        for tail in snapshot.logs
+        if tail.value.container == container.name
+        for match in _LISTENS.finditer(tail.value.text)
+    ]
+    if len({each.value for each in heard}) == 1:
+        port, evidence, basis = heard[0].value, heard[0].evidence, "Its log says that it listens there."
+    else:
+        labels = snapshot.workload.value.spec.template.metadata.labels
+        alone = len(snapshot.template.containers) == 1 and not heard
+        ports = {
+            target.target_port
+            for service in (snapshot.services.value if snapshot.services and alone else ())
+            if service.spec.selector and service.spec.selector.items() <= labels.items()
+            for target in service.spec.ports
+        }
+        if len(ports) != 1 or not isinstance(only := ports.pop(), int) or snapshot.services is None:
+            return
+        port, evidence, basis = only, snapshot.services.evidence, "Its Service sends to this port alone."
+    if 0 < port <= _HIGHEST_PORT and all(port != probe.port for probe in probes):
+        yield _remedy(container, probes, port, ("evidence", f"{basis} ({port})", "medium"), (evidence,)), port
 
 
 def _service_at(snapshot: Snapshot, container: Container, port: int) -> str | None:

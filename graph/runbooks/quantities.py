@@ -1,4 +1,4 @@
-"""Kubernetes memory quantities as bytes, and back.
+"""Kubernetes quantities as numbers, and memory as bytes and back.
 
 Grammar: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 """
@@ -18,12 +18,18 @@ _FACTORS = {"": Decimal(1), "m": Decimal("0.001"), **_DECIMAL, **_BINARY}
 
 def parse_bytes(quantity: str | int) -> int | None:
     """Return a quantity in bytes, fractions rounded up, or None if it isn't one."""
+    amount = parse_amount(quantity)
+    return None if amount is None else int(amount.to_integral_value(rounding="ROUND_CEILING"))
+
+
+def parse_amount(quantity: str | int) -> Decimal | None:
+    """Return a quantity as a number (`250m` → 0.25), or None if it isn't one."""
     match = _QUANTITY.fullmatch(str(quantity)) if isinstance(quantity, str) or quantity < 10**18 else None
     if match is None:
         return None
     unit = match["unit"] or ""
     factor = _FACTORS[unit] if unit in _FACTORS else Decimal(10) ** int(unit[1:])
-    return int((Decimal(match["number"]) * factor).to_integral_value(rounding="ROUND_CEILING"))
+    return Decimal(match["number"]) * factor
 
 
 def write_bytes(size: int) -> str:

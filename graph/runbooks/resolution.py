@@ -6,38 +6,55 @@ are asked; a chain of at most three steps.
 
 from pydantic import TypeAdapter, ValidationError
 
-from graph.diagnosis import CallTools, HandOver, ReadCall
+from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, quote
 from graph.runbooks.calls import describe_pod, get_one, list_all
+from graph.runbooks.leads import LEADING, follow_lead
 from graph.runbooks.objects import Items, Owner, Pod, Workload
+from graph.runbooks.others import OTHERS, examine
 from graph.runbooks.templates import Name
+from graph.targets import Target, find_target
 from graph.targets import find_pod as find_alerts_pod
-from graph.targets import find_target
 
-WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
-def resolve_workload(case: Case, answers: Answers) -> Sourced[Workload] | CallTools | HandOver:
-    """Return the workload to examine, what to ask to find it, or why there is none."""
-    target, namespace, pod = case.target, case.target.namespace, find_pod(case)
-    if namespace is None or not (_is_name(namespace) and _is_name(target.name)):
+def resolve_workload(case: Case, answers: Answers) -> Sourced[Workload] | CallTools | HandOver | NothingWrong:
+    """Return the workload to examine, what to ask to find it, or what the answers say without one."""
+    target = case.target
+    if not _is_name(target.name) or (target.namespace is not None and not _is_name(target.namespace)):
         return _refuse(
             f"{quote(str(target))} isn't a name that Kubernetes allows", "Check the alert's labels."
         )
-    if target.kind not in (*WORKLOAD_KINDS, "Pod"):
+    if target.kind in OTHERS:
+        return examine(target, answers)
+    if target.namespace is None or target.kind not in {*WORKLOAD_KINDS, *LEADING, "Pod"}:
         advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
         return _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)
+    if target.kind not in LEADING:
+        return _find_workload(case, answers, target, find_pod(case))
+    lead = follow_lead(target, answers)
+    return _find_workload(case, answers, lead, None) if isinstance(lead, Target) else lead
+
+
+def _find_workload(
+    case: Case, answers: Answers, target: Target, pod: str | None
+) -> Sourced[Workload] | CallTools | HandOver:
+    namespace = target.namespace or ""
     wanted = get_one(target.kind, target.name, namespace)
     first = (*((describe_pod(pod, namespace),) if pod else ()), wanted)
     if calls := answers.unasked(first):
         return CallTools(reason=_first_reason(case, pod), calls=calls)
-    if target.kind != "Pod" and (found := answers.read(wanted, Workload)):
+    known = target.kind in WORKLOAD_KINDS
+    if known and (found := answers.read(wanted, Workload)):
         return found
     if pod is None:
         return _refuse(
-            f"{target} can't be read: {_error(answers, wanted)}",
+            f"{target} can't be read: {_error(answers, wanted)}"
+            if known
+            else f"{quote(str(target))} isn't a workload that is known here",
             f"Check whether {target} was deleted on purpose; if so, silence the alert until it resolves.",
         )
     return _through_pod(case, answers, pod, namespace)

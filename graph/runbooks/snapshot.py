@@ -1,16 +1,19 @@
 """Everything a runbook may look at, read once and put in order. Each piece knows its evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from graph.runbooks.answers import Sourced
-from graph.runbooks.objects import ContainerStatus, Event, Pod, Service, Workload
+from graph.runbooks.front import Front
+from graph.runbooks.objects import ContainerStatus, Event, Metadata, Pod, Workload
+from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node, Service
 from graph.runbooks.templates import Container, PodSpec
 from tools.patch import PatchArguments
 
 # the kubelet waits at most 5 minutes between two restarts: twice that without a crash is a good sign
 _CALM = timedelta(minutes=10)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,32 @@ class Snapshot:
     workload: Sourced[Workload]
     pods: Sourced[tuple[Pod, ...]]
     """The workload's own, without those being deleted."""
+    ended: tuple[Pod, ...] = ()
+    """Its pods that are over and still listed, such as evicted ones."""
+    leaving: tuple[Pod, ...] = ()
+    """Its pods that are being deleted."""
     revisions: Sourced[tuple[Workload, ...]] | None = None
-    """A Deployment's ReplicaSets, the newest revision first; None for other kinds."""
+    """A Deployment's ReplicaSets, others' ControllerRevisions, the newest first; None for a Job."""
     events: tuple[Sourced[tuple[Event, ...]], ...] = ()
     siblings: Sourced[tuple[Workload, ...]] | None = None
     """The other Deployments of the namespace."""
     services: Sourced[tuple[Service, ...]] | None = None
+    config_maps: Sourced[tuple[str, ...]] | None = None
+    """The names of the namespace's ConfigMaps."""
+    keys: tuple[Sourced[ConfigMap], ...] = ()
+    """Those ConfigMaps of which a key is missed."""
+    nodes: Sourced[tuple[Node, ...]] | None = None
+    claims: Sourced[tuple[Claim, ...]] | None = None
+    storage_classes: Sourced[tuple[Named, ...]] | None = None
+    service_accounts: Sourced[tuple[str, ...]] | None = None
+    """The names of the namespace's ServiceAccounts."""
     logs: tuple[Sourced[LogTail], ...] = ()
     description: Sourced[str] | None = None
     tried: tuple[PatchArguments, ...] = ()
+    alerts: tuple[str, ...] = ()
+    """The names of the alerts that fire."""
+    front: Front | None = None
+    """What stands before the pods; it is read only where these are well."""
 
     @property
     def template(self) -> PodSpec:
@@ -63,10 +83,17 @@ class Snapshot:
     @property
     def newest_pods(self) -> tuple[Pod, ...]:
         """The pods made from the template as it is now."""
-        if self.revisions and self.revisions.value:
+        if self.workload.value.kind == "Job":
+            return (*self.pods.value, *self.ended)
+        if self.workload.value.kind == "Deployment" and self.revisions and self.revisions.value:
             newest = self.revisions.value[0].metadata.uid
             return tuple(pod for pod in self.pods.value if pod.metadata.is_controlled_by(newest))
         return tuple(pod for pod in self.pods.value if _images(pod.spec) >= _images(self.template))
+
+    @property
+    def unmade_pods(self) -> tuple[Pod, ...]:
+        """The newest pods none of whose containers has ever been started."""
+        return tuple(pod for pod in self.newest_pods if all(_is_unmade(one) for one in pod.statuses))
 
     def sightings(self) -> Iterator[Sighting]:
         """Return every container of the newest pods."""
@@ -76,7 +103,8 @@ class Snapshot:
 
     def is_unwell(self, status: ContainerStatus, *, init: bool) -> bool:
         """Whether a container waits, isn't ready, or crashed a short while ago."""
-        if init and status.state.terminated and status.state.terminated.exit_code == 0:
+        end, once = status.state.terminated, self.template.restart_policy != "Always"
+        if (init or once) and end and end.exit_code == 0:
             return False
         running = status.state.running is not None
         return not running or not (status.ready or init) or self.crashed_lately(status)
@@ -88,20 +116,48 @@ class Snapshot:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether all replicas are there and ready, and no container waits or keeps crashing."""
+        """Whether all replicas are there and ready, no pod lacks a node, and no container is unwell."""
         return self.workload.value.is_settled and not any(
-            self.is_unwell(status, init=pod.spec.is_init(status.name))
+            pod.unschedulable is not None
+            or any(self.is_unwell(status, init=pod.spec.is_init(status.name)) for status in pod.statuses)
             for pod in self.pods.value
-            for status in pod.statuses
         )
 
-    def events_of(self, pods: tuple[Pod, ...]) -> Iterator[Sourced[Event]]:
-        """Return what happened to these pods."""
-        names = {pod.metadata.name for pod in pods}
-        for source in self.events:
-            for event in source.value:
-                if event.involved_object.kind == "Pod" and event.involved_object.name in names:
-                    yield Sourced(source.evidence, event)
+    def events_of(self, pods: tuple[Pod, ...], *reasons: str) -> Iterator[Sourced[Event]]:
+        """Return what happened to these pods, the newest first; without reasons, whatever it was."""
+        return self._events("Pod", [pod.metadata for pod in pods], reasons)
+
+    def refusals(self) -> Iterator[Sourced[str]]:
+        """Return why pods of the newest template can't be made, as the API server told their controller."""
+        workload = self.workload.value
+        wanted, made, _ = workload.counts
+        if len(self.pods.value) >= wanted and made >= wanted:
+            return
+        newest = self.revisions.value[:1] if self.revisions and workload.kind == "Deployment" else ()
+        makers = (("ReplicaSet", [each.metadata for each in newest]), (workload.kind, [workload.metadata]))
+        for kind, owners in makers:
+            for event in self._events(kind, owners, ("FailedCreate",)):
+                yield Sourced(event.evidence, event.value.message)
+        if failure := workload.condition("ReplicaFailure"):  # events are forgotten after an hour
+            yield Sourced(self.workload.evidence, failure.message)
+
+    def _events(
+        self, kind: str, objects: Iterable[Metadata], reasons: tuple[str, ...]
+    ) -> Iterator[Sourced[Event]]:
+        known = {each.name: each for each in objects}
+        found = {
+            (event.reason, event.message): Sourced(source.evidence, event)
+            for source in self.events
+            for event in source.value
+            if (of := known.get(event.involved_object.name)) and event.is_about(kind, of)
+            if not reasons or event.reason in reasons
+        }
+        yield from sorted(found.values(), key=lambda each: each.value.seen_at or _LONG_AGO, reverse=True)
+
+
+def _is_unmade(status: ContainerStatus) -> bool:
+    states = (status.state, status.last_state)
+    return status.restart_count == 0 and not any(state.running or state.terminated for state in states)
 
 
 def _images(spec: PodSpec) -> set[tuple[str, str]]:

@@ -29,7 +29,10 @@ def advise_on(snapshot: Snapshot) -> tuple[str, ...]:
 
 def is_settling(snapshot: Snapshot) -> bool:
     """Whether containers are only just being made: what is wrong with them may show in a moment."""
-    wanted, updated, _ = snapshot.workload.value.counts
+    workload = snapshot.workload.value
+    if workload.condition("Failed"):
+        return False  # a Job that was given up
+    wanted, updated, _ = workload.counts
     waiting = [one.state.waiting for pod in snapshot.pods.value for one in pod.statuses]
     starting = any(state and state.reason in _STARTING for state in waiting)
     return starting or updated < wanted
@@ -37,7 +40,9 @@ def is_settling(snapshot: Snapshot) -> bool:
 
 def _symptoms(snapshot: Snapshot) -> Iterator[str]:
     source = f"[{snapshot.pods.evidence}]"
-    for pod in snapshot.pods.value:
+    if failed := snapshot.workload.value.condition("Failed"):
+        yield f"the Job has failed: {quote(failed.reason)} [{snapshot.workload.evidence}]"
+    for pod in snapshot.pods.value or snapshot.ended:
         if pod.status.reason:
             yield f"pods are {quote(pod.status.reason)}: {quote(pod.status.message)} {source}"
         for status in pod.statuses:

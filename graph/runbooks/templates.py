@@ -28,6 +28,16 @@ class Part(BaseModel):
         return {key: value for key, value in document.items() if value is not None}
 
 
+class Fragment(Part):
+    """A part that may go into a patch, with all its fields, those that runbooks don't read included."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def as_patch(self) -> dict[str, Any]:
+        """Return the part as the cluster sent it."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
 class ContainerPort(Part):
     """A port that a container says it listens on."""
 
@@ -36,17 +46,28 @@ class ContainerPort(Part):
 
 
 class Handler(Part):
-    """Where a probe knocks. A port may be given by its name."""
+    """Where a probe knocks. A port may be given by its name; path and scheme are those of HTTP."""
 
     port: int | str | None = None
+    path: str = "/"
+    scheme: str = "HTTP"
 
 
 class Probe(Part):
-    """A health check; one of the handlers is set, or none for a command."""
+    """A health check; one of the handlers is set, or none for a command. Times are seconds."""
 
     http_get: Handler | None = None
     tcp_socket: Handler | None = None
     grpc: Handler | None = None
+    initial_delay_seconds: int = 0
+    timeout_seconds: int = 1
+    period_seconds: int = 10
+    failure_threshold: int = 3
+
+    @property
+    def patience(self) -> int:
+        """For how many seconds after its start a container may fail this probe without consequence."""
+        return self.initial_delay_seconds + self.period_seconds * self.failure_threshold
 
     @property
     def knock(self) -> tuple[str, int | str] | None:
@@ -64,11 +85,77 @@ class Resources(Part):
     requests: dict[str, str | int] = {}
 
 
+class Reference(Fragment):
+    """The name of a ConfigMap or a Secret, and perhaps one of its keys."""
+
+    name: str = ""
+    key: str = ""
+    optional: bool = False
+
+
+class EnvSource(Fragment):
+    """Where a variable's value comes from."""
+
+    config_map_key_ref: Reference | None = None
+    secret_key_ref: Reference | None = None
+
+
+class Variable(Fragment):
+    """An environment variable."""
+
+    name: str
+    value: str | None = None
+    value_from: EnvSource | None = None
+
+
+class EnvFrom(Fragment):
+    """All keys of a ConfigMap or a Secret as variables."""
+
+    config_map_ref: Reference | None = None
+    secret_ref: Reference | None = None
+
+
+class SecretVolume(Fragment):
+    """A Secret as files."""
+
+    secret_name: str = ""
+    optional: bool = False
+
+
+class ClaimVolume(Fragment):
+    """A PersistentVolumeClaim as a volume."""
+
+    claim_name: str = ""
+
+
+class Volume(Fragment):
+    """A volume of a pod, as far as it may name something that isn't there."""
+
+    name: str
+    config_map: Reference | None = None
+    secret: SecretVolume | None = None
+    persistent_volume_claim: ClaimVolume | None = None
+
+
+class Toleration(Fragment):
+    """Which taint a pod puts up with. Without a key: every one."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
 class Container(Part):
     """A container as a template or a pod wants it."""
 
     name: Name
     image: str = ""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str = ""
+    env: tuple[Variable, ...] = ()
+    env_from: tuple[EnvFrom, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     resources: Resources = Resources()
     readiness_probe: Probe | None = None
@@ -77,10 +164,20 @@ class Container(Part):
 
 
 class PodSpec(Part):
-    """The containers of a pod."""
+    """What a pod is made of, and where it may run."""
 
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    node_selector: dict[str, str] = {}
+    affinity: dict[str, Any] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    topology_spread_constraints: tuple[Fragment, ...] = ()
+    image_pull_secrets: tuple[Reference, ...] = ()
+    node_name: str = ""
+    service_account_name: str = "default"
+    dns_policy: str = "ClusterFirst"
+    restart_policy: str = "Always"
 
     def find(self, name: str) -> Container | None:
         """Return the container or init container of that name, or None."""

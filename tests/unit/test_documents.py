@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from graph.runbooks.catalogue import CATALOGUE, FRONT
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
@@ -18,6 +20,12 @@ def test_every_path_in_a_document_exists(document: Path) -> None:
     named += [ROOT / path for path in _CODE_PATH.findall(text)]
 
     assert [str(path) for path in named if not path.exists()] == []
+
+
+def test_the_runbooks_page_lists_what_the_catalogue_has_in_its_order() -> None:
+    page = (ROOT / "docs" / "runbooks.md").read_text()
+
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [*CATALOGUE, *FRONT]
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])

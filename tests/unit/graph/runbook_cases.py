@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from graph.alerts import AlertGroup
-from graph.diagnosis import CallTools, Evidence, ReadCall, Step
+from graph.diagnosis import CallTools, Evidence, ProposePatch, ReadCall, Step
 from graph.ports import Case
 from graph.runbooks import RunbookMind
 from graph.targets import Target
@@ -21,6 +23,11 @@ from graph.targets import Target
 RECORDINGS = Path(__file__).parents[2] / "data" / "runbooks"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 POD = "shop-698c8b469-882fm"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
 Object = dict[str, Any]
 Answer = Callable[[ReadCall], tuple[str, bool]]
 
@@ -64,6 +71,27 @@ def _answers(calls: Iterable[ReadCall], answer: Answer, before: int) -> Iterable
         yield Evidence.model_validate({**fields, "id": f"E{number}", "at": NOW})
 
 
+def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value in a document, the whole first."""
+    children = (
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document)
+        if isinstance(document, list)
+        else ()
+    )
+    return [path, *(place for key, value in children for place in places(value, (*path, key)))]
+
+
+def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return the document with another value at a place."""
+    if not path:
+        return value
+    copied = dict(document) if isinstance(document, dict) else list(document)
+    copied[path[0]] = replaced(copied[path[0]], path[1:], value)
+    return copied
+
+
 @dataclass
 class MadeUpCluster:
     """Answers the reading tools from dicts: a Deployment `shop` with one pod of its newest revision."""
@@ -77,37 +105,57 @@ class MadeUpCluster:
     ready_older: int = 0
     """How many pods of the last older revision are ready."""
     warnings: list[str] = field(default_factory=list)
+    events: list[Object] = field(default_factory=list)
+    """Made with `event`."""
+    spec: Object = field(default_factory=dict)
+    """What the template's pod has beside its containers."""
+    older_specs: list[Object] = field(default_factory=list)
+    """The same of the older revisions, the oldest first."""
+    log: str = "booting\nlistening\n"
+    condition: Object | None = None
+    """A condition of the pod."""
+    no_pods: bool = False
+    lists: dict[str, list[Object]] = field(default_factory=dict)
+    """Other kinds' objects, by their plural."""
     siblings: list[Object] = field(default_factory=list)
     services: list[Object] = field(default_factory=list)
 
     def answer(self, call: ReadCall) -> tuple[str, bool]:
         """Answer one call as our tools do."""
         arguments = call.arguments
+        if arguments.get("output") == "name":
+            kind = arguments["resourceType"].removesuffix("s")
+            names = (each["metadata"]["name"] for each in self.lists.get(arguments["resourceType"], []))
+            return "".join(f"{kind}/{name}\n" for name in names), False
         if call.tool == "kubectl_get" and "name" in arguments:
-            return json.dumps(self.workload), False
+            listed = self.lists.get(arguments["resourceType"] + "s", [])
+            wanted = (each for each in listed if each["metadata"]["name"] == arguments["name"])
+            return json.dumps(next(wanted, self.workload)), False
         if call.tool == "kubectl_get":
             return json.dumps({"items": self._list(arguments)}), False
-        return ("booting\nlistening\n" if call.tool == "kubectl_logs" else f"Name: {POD}"), False
+        return (self.log if call.tool == "kubectl_logs" else f"Name: {POD}"), False
 
     def _list(self, arguments: Object) -> list[Object]:
         match arguments["resourceType"], arguments.get("fieldSelector"):
             case "replicasets", _:
                 return self.replicasets
             case "pods", _:
-                return [self.pod]
+                return [] if self.no_pods else [self.pod]
             case "events", "type=Warning":
-                return [self._event(message) for message in self.warnings]
+                return [*(self._event(message) for message in self.warnings), *self.events]
             case "deployments", _:
                 return [self.workload, *self.siblings]
             case "services", _:
                 return self.services
-        return []
+        return self.lists.get(arguments["resourceType"], [])
 
     @property
     def workload(self) -> Object:
         """The Deployment."""
         status = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": self.ready_older}
-        return deployment("shop", self.containers, status, self.init_containers)
+        made = deployment("shop", self.containers, status, self.init_containers)
+        made["spec"]["template"]["spec"] |= copy.deepcopy(self.spec)
+        return made
 
     @property
     def replicasets(self) -> list[Object]:
@@ -116,6 +164,8 @@ class MadeUpCluster:
             _replicaset(number, containers)
             for number, containers in enumerate([*self.older, self.containers], 1)
         ]
+        for one, spec in zip(made, [*self.older_specs, self.spec], strict=False):
+            one["spec"]["template"]["spec"] |= copy.deepcopy(spec)
         if self.older:
             made[-2]["status"] = {"readyReplicas": self.ready_older}
         return made
@@ -132,11 +182,12 @@ class MadeUpCluster:
         return {
             "kind": "Pod",
             "metadata": {"name": POD, "namespace": "default", "ownerReferences": [owner]},
-            "spec": {"containers": self.containers, "initContainers": self.init_containers},
+            "spec": {"containers": self.containers, "initContainers": self.init_containers, **self.spec},
             "status": {
                 "phase": "Pending",
                 "containerStatuses": self.statuses,
                 "initContainerStatuses": self.init_statuses,
+                **({"conditions": [self.condition]} if self.condition else {}),
             },
         }
 
@@ -179,6 +230,17 @@ def _replicaset(number: int, containers: list[Object]) -> Object:
     }
 
 
+def event(reason: str, message: str, kind: str = "Pod", name: str = POD) -> Object:
+    """Return a warning about an object."""
+    about = {"kind": kind, "name": name}
+    return {"reason": reason, "message": message, "type": "Warning", "involvedObject": about}
+
+
+def named(name: str, **fields: Any) -> Object:
+    """Return an object of which little more than its name matters."""
+    return {"metadata": {"name": name, **fields.pop("metadata", {})}, **fields}
+
+
 def waiting(name: str, reason: str, message: str = "") -> Object:
     """Return the status of a container that hasn't started."""
     return {"name": name, "ready": False, "state": {"waiting": {"reason": reason, "message": message}}}
@@ -197,6 +259,14 @@ def running(name: str, *, ready: bool) -> Object:
 
 
 SHOP = Target(kind="Deployment", namespace="default", name="shop")
+
+
+def fields_of(step: Step) -> Object:
+    """Return what a step's patch changes of the template's pod."""
+    assert isinstance(step, ProposePatch), step
+    assert isinstance(step.candidate.call.patch_data, dict)
+    found: Object = step.candidate.call.patch_data["spec"]["template"]["spec"]
+    return found
 
 
 async def decide(cluster: MadeUpCluster, **changes: Any) -> Step:

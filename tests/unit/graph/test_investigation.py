@@ -8,7 +8,7 @@ import pytest
 from langgraph.runtime import Runtime
 
 from graph.alerts import AlertGroup
-from graph.diagnosis import CallTools, Evidence, LookAgain, ReadCall, Step, Thought
+from graph.diagnosis import CallTools, Candidate, Evidence, HandOver, LookAgain, ReadCall, Step, Thought
 from graph.investigation import Investigation
 from graph.policy import BUILT_IN
 from graph.ports import Case, IncidentLedger, Observer, Reader
@@ -16,6 +16,7 @@ from graph.routing import after_analysis
 from graph.state import IncidentState, RunContext
 from tests.unit.graph.proposals import WEB
 from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.patch import PatchArguments
 
 RUNTIME = Runtime(context=RunContext(epoch=1))
 READ = CallTools(reason="look", calls=(ReadCall(tool="kubectl_get", arguments={}),))
@@ -77,3 +78,23 @@ async def test_a_mind_that_never_concludes_is_handed_over(step: Step, turns: int
     assert state.ending is not None
     assert state.ending.status == "handed_over"
     assert word in state.ending.reason
+
+
+@pytest.mark.parametrize(("keep", "undone"), [(True, False), (False, True)])
+async def test_a_fix_that_mended_its_fault_stays_when_another_one_needs_a_person(
+    *, keep: bool, undone: bool
+) -> None:
+    call = PatchArguments(resource_type="deployment", name="web", namespace="default", patch_data=[])
+    undo = Candidate(call=call, purpose="undo", grounding="same_object", basis="back")
+    state = IncidentState(
+        alert=AlertGroup.model_validate(real_body()), incident_id="inc-1", target=WEB,
+        undo=undo, verdict="not_verified", setbacks=("the image was set, but it didn't help",),
+    )  # fmt: skip
+    step = HandOver(reason="Secret db is missing", advice=("Make it.",), keep=keep)
+
+    update = await investigate(step).analyze_root_cause(state, RUNTIME)
+
+    assert (update["candidate"] == undo) is undone
+    if keep:
+        assert (update["ending"].status, update["ending"].advice) == ("unresolved", ("Make it.",))
+        assert "Secret db is missing" in update["ending"].reason

@@ -156,6 +156,13 @@ def test_only_workloads_may_be_patched(kind: str) -> None:
         FieldChange(path=f"{CONTAINER}.image", before="a:1", after="reg.io:5000/a@sha256:" + "0" * 64),
         FieldChange(path=f"{CONTAINER}.resources.limits.memory", before="64Mi", after="128Mi"),
         FieldChange(path=f"{CONTAINER}.readinessProbe.httpGet.port", before=8081, after=8080),
+        FieldChange(path=f"{CONTAINER}.envFrom", before=[], after=[{"configMapRef": {"name": "a"}}]),
+        FieldChange(path="spec.template.spec.volumes[conf].configMap.name", before="a", after="b"),
+        FieldChange(
+            path='spec.template.spec.nodeSelector["kubernetes.io/os"]', before="linxu", after="linux"
+        ),
+        FieldChange(path="spec.template.spec.tolerations", after=[{"key": "gpu"}], added=True),
+        FieldChange(path="spec.template.spec.dnsPolicy", before="Default", after="ClusterFirst"),
         FieldChange(path='metadata.annotations["alertmend.io/approval"]', after="apr-1", added=True),
     ],
 )
@@ -176,6 +183,11 @@ def test_a_fix_of_the_cause_is_let_through(change: FieldChange) -> None:
         FieldChange(path=f"{CONTAINER}.securityContext.privileged", after=True, added=True),
         FieldChange(path="spec.template.spec.hostNetwork", after=True, added=True),
         FieldChange(path="spec.template.spec.serviceAccountName", before="a", after="admin"),
+        FieldChange(path="spec.template.spec.volumes[host]", after={"hostPath": {"path": "/"}}, added=True),
+        FieldChange(path="spec.template.spec.volumes[v].hostPath.path", before="/a", after="/"),
+        FieldChange(path="spec.template.spec.tolerations", after=[{"operator": "Exists"}], added=True),
+        FieldChange(path="spec.template.spec.priorityClassName", after="system-node-critical", added=True),
+        FieldChange(path="spec.template.spec.hostAliases", after=[{"ip": "1.1.1.1"}], added=True),
         FieldChange(path="metadata.labels", after={"a": "b"}, added=True),
         FieldChange(path="spec.selector.matchLabels.app", before="a", after="b"),
         FieldChange(
@@ -226,3 +238,38 @@ def test_a_trusted_tool_that_is_not_listed_reaches_no_secret_and_no_other_cluste
 
     assert refuse_read(trusted, arguments)
     assert refuse_read(trusted, {"query": "why does web-secretary crash"}) is None
+
+
+SERVICE = {"kind": "Service", "metadata": {"name": "web"}}
+PORTS = [{"port": 80, "protocol": "TCP", "targetPort": "http"}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        FieldChange(path="spec.selector.app", before="wbe", after="web"),
+        FieldChange(path="spec.ports[http].targetPort", before="htpp", after="http"),
+        FieldChange(path="spec.ports", before=[{**PORTS[0], "targetPort": "htpp"}], after=PORTS),
+    ],
+)
+def test_a_service_may_be_led_to_its_pods(change: FieldChange) -> None:
+    assert refuse_change_under("Service", SERVICE, [change], BUILT_IN) is None
+    assert refuse_change(BEFORE, [change]), "not a workload's"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        FieldChange(path="spec.selector.app", before="web", removed=True),
+        FieldChange(path="spec.selector", before={"app": "web"}, removed=True),
+        FieldChange(path="spec.type", before="ClusterIP", after="LoadBalancer"),
+        FieldChange(path="spec.externalIPs", after=["1.1.1.1"], added=True),
+        FieldChange(path="spec.ports", before=PORTS, after=[*PORTS, {"port": 22, "targetPort": 22}]),
+        FieldChange(path="spec.ports", before=PORTS, after=[{**PORTS[0], "nodePort": 30000}]),
+        FieldChange(path="spec.ports[http].nodePort", before=30000, after=30001),
+        FieldChange(path='spec.selector["alertmend.io/approval"]', after="x", added=True),
+        FieldChange(path="metadata.labels.app", before="a", after="b"),
+    ],
+)
+def test_a_service_is_not_opened_to_others(change: FieldChange) -> None:
+    assert refuse_change_under("Service", SERVICE, [change], BUILT_IN)

@@ -122,7 +122,7 @@ def test_a_file_that_is_no_policy_is_refused(text: str, told: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     ["Secret", "ClusterRole", "RoleBinding", "ValidatingWebhookConfiguration", "CustomResourceDefinition",
-     "Namespace", "Node", "PersistentVolumeClaim", "Service", "ConfigMap", "CronJob"],
+     "Namespace", "Node", "PersistentVolumeClaim", "Ingress", "ConfigMap", "CronJob"],
 )  # fmt: skip
 def test_no_file_opens_a_kind_whose_fix_cannot_be_verified(kind: str) -> None:
     (*_, last) = faults(f"name: x\npatch:\n  {kind}: [spec.replicas]")

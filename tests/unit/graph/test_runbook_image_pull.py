@@ -6,7 +6,15 @@ import pytest
 
 from graph.diagnosis import HandOver, ProposePatch, Step
 from graph.runbooks import RunbookMind
-from tests.unit.graph.runbook_cases import MadeUpCluster, decide, deployment, load, running, waiting
+from tests.unit.graph.runbook_cases import (
+    MadeUpCluster,
+    decide,
+    deployment,
+    fields_of,
+    load,
+    running,
+    waiting,
+)
 from tools.patch import PatchArguments
 
 HEALTHY = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}
@@ -188,3 +196,23 @@ async def test_a_container_that_something_else_injected_is_handed_over() -> None
 
     assert isinstance(step, HandOver)
     assert "injected" in step.advice[0]
+
+
+async def test_where_access_is_refused_the_pull_secrets_that_worked_come_first() -> None:
+    message = 'Failed to pull image "reg.example.com/shop:1": 401 Unauthorized'
+    made = container("reg.example.com/shop:1")
+    secret = {"imagePullSecrets": [{"name": "regcred"}]}
+    near = deployment("near", [container("reg.example.com/web:2")], HEALTHY)
+    near["spec"]["template"]["spec"] |= secret
+    far = deployment("far", [container("quay.io/web:2")], HEALTHY)
+    refused: dict[str, Any] = {"containers": [made], "warnings": [message]}
+
+    before = await decide(broken(**refused, older=[[made]], older_specs=[secret]))
+    beside = await decide(broken(**refused, siblings=[near, far]))
+    nobody = await decide(broken(**refused, siblings=[far]))
+
+    for step, grounding in ((before, "last_good_revision"), (beside, "sibling")):
+        assert fields_of(step) == secret
+        assert isinstance(step, ProposePatch)
+        assert step.candidate.grounding == grounding
+    assert isinstance(nobody, HandOver)

@@ -13,16 +13,24 @@ from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, Propos
 from graph.policy import BUILT_IN, refuse_call, refuse_read
 from graph.runbooks import RunbookMind
 from graph.targets import Target
-from tests.unit.graph.runbook_cases import POD, SHOP, MadeUpCluster, alert_about, decide, load, play, running
+from tests.unit.graph.runbook_cases import (
+    JSON,
+    POD,
+    SHOP,
+    MadeUpCluster,
+    alert_about,
+    decide,
+    load,
+    places,
+    play,
+    replaced,
+    running,
+    waiting,
+)
 from tests.unit.graph.runbook_cases import killed as killed_status
 from tools.toolbox import OWN_SERVER, ToolOffer
 
 NOT_FOUND = ('{"error": {"code": 404, "reason": "NotFound", "message": "not found"}}', True)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
-    max_leaves=20,
-)
 
 
 def shop(**changes: Any) -> MadeUpCluster:
@@ -41,6 +49,10 @@ async def test_the_first_look_is_the_pod_and_its_workload() -> None:
     ]
 
 
+def nothing_there(_: ReadCall) -> tuple[str, bool]:
+    return '{"items": []}', False
+
+
 def own(tool: str) -> ToolOffer:
     return ToolOffer(OWN_SERVER, tool, "", {})
 
@@ -52,7 +64,7 @@ async def test_questions_are_few_never_repeated_and_read_only() -> None:
 
     calls = [(each.tool, json.dumps(each.arguments)) for each in case.evidence]
     assert len(calls) == len(set(calls))
-    assert len(asked) <= 5
+    assert len(asked) <= 7
     assert all(len(step.calls) <= 8 for step in asked)
     assert not any(
         refuse_read(own(call.tool), call.arguments, BUILT_IN) for step in asked for call in step.calls
@@ -72,9 +84,10 @@ async def test_calls_that_fail_are_known_and_not_made_again() -> None:
 
 
 async def test_a_healthy_workload_needs_nothing() -> None:
-    step = (await RunbookMind().decide(load("healthy"))).step
+    step, _, asked = await play(load("healthy"), nothing_there)
 
     assert isinstance(step, NothingWrong)
+    assert [step.reason for step in asked] == ["The pods are well: look at what stands before them."]
     assert "3 of 3 pods are ready" in step.reason
 
 
@@ -83,6 +96,7 @@ async def test_a_container_that_crashed_a_moment_ago_is_not_healthy() -> None:
     pods = next(each for each in case.evidence if each.arguments["resourceType"] == "pods")
     document = json.loads(pods.text)
     document["items"][0]["status"]["containerStatuses"][0] |= {"ready": True, "state": {"running": {}}}
+    document["items"][0]["status"]["conditions"] = []
     workload = next(each for each in case.evidence if each.arguments["resourceType"] == "deployment")
     settled = json.loads(workload.text)
     settled["status"] |= {"readyReplicas": 1, "updatedReplicas": 1}
@@ -92,7 +106,8 @@ async def test_a_container_that_crashed_a_moment_ago_is_not_healthy() -> None:
     late = [each.model_copy(update={"at": each.at + timedelta(minutes=30)}) for each in soon]
 
     assert isinstance((await RunbookMind().decide(replace(case, evidence=tuple(soon)))).step, ProposePatch)
-    assert isinstance((await RunbookMind().decide(replace(case, evidence=tuple(late)))).step, NothingWrong)
+    last, _, _ = await play(replace(case, evidence=tuple(late)), nothing_there)
+    assert isinstance(last, NothingWrong)
 
 
 async def test_what_no_runbook_knows_is_handed_over_with_its_symptoms_and_last_words() -> None:
@@ -136,11 +151,11 @@ async def test_a_workload_that_is_gone_with_its_pod_is_handed_over() -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        Target(kind="Job", namespace="default", name="nightly"),
+        Target(kind="Certificate", namespace="default", name="nightly"),
         Target(kind="Deployment", namespace=None, name="shop"),
         Target(kind="Deployment", namespace="default", name="../../etc"),
         Target(kind="Deployment", namespace="de fault", name="shop"),
-        Target(kind="Node", namespace="default", name="node-1"),
+        Target(kind="Node", namespace=None, name="../node-1"),
     ],
 )
 async def test_a_target_without_a_runbook_is_handed_over_at_once(target: Target) -> None:
@@ -191,25 +206,6 @@ async def test_arbitrary_json_never_raises(documents: list[Any]) -> None:
     assert isinstance(step, HandOver)
 
 
-def _places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    children = (
-        document.items()
-        if isinstance(document, dict)
-        else enumerate(document)
-        if isinstance(document, list)
-        else ()
-    )
-    return [path, *(place for key, value in children for place in _places(value, (*path, key)))]
-
-
-def _replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
-    if not path:
-        return value
-    copied = dict(document) if isinstance(document, dict) else list(document)
-    copied[path[0]] = _replaced(copied[path[0]], path[1:], value)
-    return copied
-
-
 @settings(max_examples=150, deadline=None)
 @given(
     data=st.data(),
@@ -225,8 +221,8 @@ async def test_whatever_is_twisted_in_real_evidence_proposals_stay_within_the_al
         st.sampled_from([n for n, each in enumerate(case.evidence) if each.tool == "kubectl_get"])
     )
     document = json.loads(case.evidence[number].text)
-    place = data.draw(st.sampled_from(_places(document)))
-    twisted = json.dumps(_replaced(document, place, data.draw(JSON)))
+    place = data.draw(st.sampled_from(places(document)))
+    twisted = json.dumps(replaced(document, place, data.draw(JSON)))
     evidence = list(case.evidence)
     evidence[number] = evidence[number].model_copy(update={"text": twisted})
 
@@ -268,3 +264,18 @@ async def test_containers_that_are_being_made_are_looked_at_again_and_not_for_ev
     assert isinstance(first, LookAgain)
     assert isinstance(last, HandOver)
     assert "ContainerCreating" in last.reason
+
+
+@pytest.mark.parametrize(("mended", "keep"), [("image_pull", True), ("probe_port", False), ("", False)])
+async def test_a_fault_that_only_shows_behind_the_mended_one_is_told_from_one_that_a_fix_has_caused(
+    mended: str,
+    keep: bool,
+) -> None:
+    message = 'secret "db" not found'
+    made = {"name": "app", "image": "a:1", "envFrom": [{"secretRef": {"name": "db"}}]}
+    cluster = shop(containers=[made], statuses=[waiting("app", "CreateContainerConfigError", message)])
+
+    step = await decide(cluster, mended=mended)
+
+    assert isinstance(step, HandOver)
+    assert step.keep is keep

@@ -154,3 +154,35 @@ async def test_an_image_fault_in_the_same_pod_is_mended_first() -> None:
 
     assert isinstance(step, ProposePatch)
     assert "nginx:1.25-" in step.diagnosis.summary
+
+
+@pytest.mark.parametrize(
+    ("log", "services", "port"),
+    [
+        ("INFO server listening on 0.0.0.0:8080", [], 8080),
+        ("2026/11/23 12:00:01 Started on port 8080", [], 8080),
+        (
+            "starting",
+            [{**SERVICE, "spec": {"selector": {"app": "shop"}, "ports": [{"targetPort": 8080}]}}],
+            8080,
+        ),
+        ("listening on :8080\nmetrics listening on :9090", [], None),
+        ("starting", [SERVICE], None),
+        ("listening on :8081", [], None),
+        ("listening for events on kafka:9092", [], None),
+        ("listening on 127.0.0.1:8080", [], None),
+        ("Tomcat started on port(s): 8080 (http)", [], 8080),
+        ("ignore this and listen to me: 99999", [], None),
+    ],
+)
+async def test_a_port_that_is_declared_nowhere_is_told_by_the_log_or_the_service(
+    log: str, services: list[dict[str, Any]], port: int | None
+) -> None:
+    step = await decide(
+        unready(container(8081, []), warnings=[refused("Readiness", 8081)], log=log, services=services)
+    )
+
+    if port is None:
+        assert isinstance(step, HandOver)
+    else:
+        assert probes_of(step) == {"readinessProbe": {"httpGet": {"port": port}}}

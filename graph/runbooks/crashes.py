@@ -1,0 +1,81 @@
+"""Containers that end by themselves: who, and what they said before."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graph.runbooks.answers import Sourced
+from graph.runbooks.objects import Terminated
+from graph.runbooks.snapshot import Sighting, Snapshot
+from graph.runbooks.templates import Container
+
+_TERMINATED_BY_SIGNAL = frozenset({137, 143})
+
+
+@dataclass(frozen=True)
+class Crash:
+    """One container of the template that crashes. `said` are its last lines and the kubelet's words on it."""
+
+    container: Container
+    sighting: Sighting
+    end: Terminated | None
+    said: tuple[Sourced[str], ...]
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.container.name
+
+
+def list_crashes(snapshot: Snapshot) -> Iterator[Crash]:
+    """Yield each container that ended with an error a short while ago, or can't be started, once."""
+    seen: set[str] = set()
+    for sighting in snapshot.sightings():
+        container, name = sighting.wanted, sighting.status.name
+        if container is None or name in seen or not _has_crashed(snapshot, sighting):
+            continue
+        if _as_made(sighting) != _as_written(container):
+            continue  # the template has changed since this pod was made
+        seen.add(name)
+        yield Crash(container, sighting, find_end(sighting), tuple(hear(snapshot, sighting)))
+
+
+def find_end(sighting: Sighting) -> Terminated | None:
+    """Return how the container's last run ended, or None if it hasn't run."""
+    return sighting.status.state.terminated or sighting.status.last_state.terminated
+
+
+def hear(snapshot: Snapshot, sighting: Sighting) -> Iterator[Sourced[str]]:
+    """Yield what is said about a container, line by line: the kubelet first, then its own log's end."""
+    waiting, end = sighting.status.state.waiting, find_end(sighting)
+    for message in (waiting.message if waiting else "", end.message if end else ""):
+        if message:
+            yield Sourced(snapshot.pods.evidence, message)
+    for event in snapshot.events_of((sighting.pod,), "Failed"):
+        yield Sourced(event.evidence, event.value.message)
+    for tail in snapshot.logs:
+        if tail.value.container == sighting.status.name:
+            for line in reversed(tail.value.text.splitlines()):
+                yield Sourced(tail.evidence, line)
+
+
+def _has_crashed(snapshot: Snapshot, sighting: Sighting) -> bool:
+    status, end = sighting.status, find_end(sighting)
+    if end is None:
+        waiting = status.state.waiting
+        return waiting is not None and waiting.reason in {"RunContainerError", "CreateContainerError"}
+    if end.reason == "OOMKilled" or (end.exit_code == 0 and end.reason == "Completed"):
+        return False
+    killed = end.exit_code in _TERMINATED_BY_SIGNAL and any(
+        event.value.message.startswith(("Liveness probe", "Startup probe"))
+        for event in snapshot.events_of((sighting.pod,), "Unhealthy")
+    )
+    return not killed and (status.state.running is None or snapshot.crashed_lately(status))
+
+
+def _as_made(sighting: Sighting) -> tuple[object, ...] | None:
+    made = sighting.pod.spec.find(sighting.status.name)
+    return _as_written(made) if made else None
+
+
+def _as_written(container: Container) -> tuple[object, ...]:
+    return container.image, container.command, container.args, container.env

@@ -1,0 +1,93 @@
+"""Which neighbours matter: an engineer looks at the nodes when a pod finds none, not before."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from graph.diagnosis import ReadCall
+from graph.runbooks.answers import Answers, Sourced
+from graph.runbooks.calls import get_one, list_all, list_everywhere, list_names
+from graph.runbooks.front import list_front, read_front
+from graph.runbooks.objects import Items, Pod
+from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node
+
+_MOST_KEYED = 3
+_KEYED = re.compile(r"couldn't find key \S+ in ConfigMap [^/\s]+/(?P<name>[a-z0-9][-a-z0-9.]{0,252})")
+
+
+def list_neighbours(snapshot: Snapshot) -> tuple[ReadCall, ...]:
+    """Return the calls that read what the symptoms point at; none where they point at nothing else."""
+    namespace = snapshot.workload.value.metadata.namespace
+    if snapshot.is_healthy:
+        return list_front(namespace, snapshot.alerts)
+    said = "\n".join(_complaints(snapshot)).lower()
+    calls: list[ReadCall] = []
+    if "configmap" in said:
+        calls.append(list_names("configmaps", namespace))
+        calls += [get_one("ConfigMap", name, namespace) for name in _keyed(snapshot)]
+    if "persistentvolumeclaim" in said:
+        calls += [list_all("persistentvolumeclaims", namespace), list_everywhere("storageclasses")]
+    if "serviceaccount" in said:
+        calls.append(list_names("serviceaccounts", namespace))
+    if _concerns_nodes(snapshot):
+        calls.append(list_everywhere("nodes"))
+    return tuple(calls)
+
+
+def with_neighbours(snapshot: Snapshot, answers: Answers) -> Snapshot:
+    """Return the snapshot with all neighbours that were read."""
+    namespace = snapshot.workload.value.metadata.namespace
+    nodes = answers.read(list_everywhere("nodes"), Items[Node])
+    claims = answers.read(list_all("persistentvolumeclaims", namespace), Items[Claim])
+    classes = answers.read(list_everywhere("storageclasses"), Items[Named])
+    keyed = (answers.read(get_one("ConfigMap", name, namespace), ConfigMap) for name in _keyed(snapshot))
+    return replace(
+        snapshot,
+        front=read_front(answers, namespace) if snapshot.is_healthy else None,
+        config_maps=answers.read_names(list_names("configmaps", namespace)),
+        keys=tuple(each for each in keyed if each),
+        service_accounts=answers.read_names(list_names("serviceaccounts", namespace)),
+        # of a list that was cut nothing can be said to be missing
+        nodes=Sourced(nodes.evidence, nodes.value.items) if nodes and not nodes.value.truncated else None,
+        claims=Sourced(claims.evidence, claims.value.items)
+        if claims and not claims.value.truncated
+        else None,
+        storage_classes=Sourced(classes.evidence, classes.value.items) if classes else None,
+    )
+
+
+def _complaints(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what kubelet, scheduler and API server said about the newest pods."""
+    for sighting in snapshot.sightings():
+        if waiting := sighting.status.state.waiting:
+            yield waiting.message
+    for pod in snapshot.newest_pods:
+        yield pod.unschedulable or ""
+    for event in snapshot.events_of(snapshot.newest_pods, "FailedMount", "Failed", "FailedScheduling"):
+        yield event.value.message
+    for refusal in snapshot.refusals():
+        yield refusal.value
+
+
+def _keyed(snapshot: Snapshot) -> tuple[str, ...]:
+    found = (_KEYED.search(complaint) for complaint in _complaints(snapshot))
+    return tuple(dict.fromkeys(match["name"].rstrip(".-") for match in found if match))[:_MOST_KEYED]
+
+
+def _concerns_nodes(snapshot: Snapshot) -> bool:
+    """Whether a pod finds no node, was driven from one, or sits on one that nobody hears from."""
+    pods = snapshot.pods.value
+    driven = any(pod.status.reason == "Evicted" for pod in snapshot.ended)
+    return (
+        driven
+        or bool(snapshot.leaving)
+        or any(pod.unschedulable is not None or _is_silent(pod) for pod in pods)
+    )
+
+
+def _is_silent(pod: Pod) -> bool:
+    """Whether the control plane holds a pod for lost: it isn't Ready, though its containers were."""
+    states = pod.status.container_statuses
+    unready = any((each.type, each.status) == ("Ready", "False") for each in pod.status.conditions)
+    return pod.status.phase == "Unknown" or (unready and bool(states) and all(one.ready for one in states))

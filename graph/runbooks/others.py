@@ -1,0 +1,162 @@
+"""Alerts about nodes, claims and namespaces: no workload stands behind them, and a person must act."""
+
+from graph.diagnosis import CallTools, Diagnosis, HandOver, NothingWrong, ReadCall
+from graph.runbooks.answers import Answers, Sourced, quote
+from graph.runbooks.calls import get_one, list_events, list_everywhere
+from graph.runbooks.lost_nodes import advise_on_node, describe_node, is_sick
+from graph.runbooks.names import find_nearest
+from graph.runbooks.objects import Condition, Event, Items, Metadata
+from graph.runbooks.surroundings import Claim, Named, Node
+from graph.runbooks.templates import Part
+from graph.targets import Target
+
+OTHERS = frozenset({"Node", "PersistentVolumeClaim", "Namespace"})
+_REMAINS = frozenset(
+    {
+        "NamespaceDeletionDiscoveryFailure", "NamespaceDeletionContentFailure",
+        "NamespaceContentRemaining", "NamespaceFinalizersRemaining",
+    }
+)  # fmt: skip
+
+
+class _Conditions(Part):
+    phase: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
+class _Namespace(Part):
+    metadata: Metadata
+    status: _Conditions = _Conditions()
+
+
+def examine(target: Target, answers: Answers) -> CallTools | HandOver | NothingWrong:
+    """Return what to ask about one of the OTHERS, or what a person should do. It proposes nothing."""
+    it = _read(target)
+    beside = _beside(target)
+    if calls := answers.unasked((it, *beside)):
+        return CallTools(reason=f"The alert is about {target}: look at it.", calls=calls)
+    if (answer := answers.find(it)) and answer.is_error:
+        return HandOver(
+            reason=f"{target} can't be read: {quote(answer.text)} [{answer.id}]",
+            advice=(f"Check whether {target} still exists, and whether the reader may read it.",),
+        )
+    match target.kind:
+        case "Node":
+            return _node(target, answers.read(it, Node))
+        case "Namespace":
+            return _namespace(target, answers.read(it, _Namespace))
+    return _claim(target, answers, answers.read(it, Claim))
+
+
+def _read(target: Target) -> ReadCall:
+    call = get_one(target.kind, target.name, target.namespace or "")
+    if target.namespace is None:
+        del call.arguments["namespace"]
+    return call
+
+
+def _beside(target: Target) -> tuple[ReadCall, ...]:
+    if target.kind != "PersistentVolumeClaim" or target.namespace is None:
+        return ()
+    about = f"involvedObject.kind=PersistentVolumeClaim,involvedObject.name={target.name}"
+    return list_everywhere("storageclasses"), list_events(target.namespace, about)
+
+
+def _node(target: Target, node: Sourced[Node] | None) -> HandOver | NothingWrong:
+    assert node is not None, "errors were sorted out before"
+    if not is_sick(node.value):
+        return NothingWrong(reason=f"{target} is ready and under no pressure [{node.evidence}]")
+    what = describe_node(node.value)
+    return _hand_over(
+        target, "node", f"node {target.name} {what}", (advise_on_node(target.name),), (node.evidence,)
+    )
+
+
+def _namespace(target: Target, namespace: Sourced[_Namespace] | None) -> HandOver | NothingWrong:
+    assert namespace is not None, "errors were sorted out before"
+    if namespace.value.status.phase != "Terminating":
+        return NothingWrong(reason=f"{target} isn't being deleted [{namespace.evidence}]")
+    left = [
+        each.message
+        for each in namespace.value.status.conditions
+        if each.type in _REMAINS and each.status == "True"
+    ]
+    said = "; ".join(quote(each) for each in left) or "it doesn't say what is left"
+    advice = (
+        (
+            "See what is left: kubectl api-resources --verbs=list --namespaced -o name | xargs -n 1"
+            " kubectl get -n"
+            f" {target.name} --ignore-not-found --show-kind. An API service that doesn't answer keeps"
+            " namespaces, too:"
+            " kubectl get apiservices"
+        ),
+        (
+            "Let the controller of what is left finish, or bring it back. Remove a finalizer by hand only"
+            " when what it"
+            " protects is known to be gone; never the namespace's own."
+        ),
+    )
+    return _hand_over(
+        target,
+        "namespace",
+        f"namespace {target.name} can't be deleted: {said}",
+        advice,
+        (namespace.evidence,),
+    )
+
+
+def _claim(target: Target, answers: Answers, claim: Sourced[Claim] | None) -> HandOver | NothingWrong:
+    assert claim is not None, "errors were sorted out before"
+    assert target.namespace is not None, "claims have a namespace"
+    asked, events_asked = _beside(target)
+    classes, events = answers.read(asked, Items[Named]), answers.read(events_asked, Items[Event])
+    sources = (claim.evidence, *(each.evidence for each in (classes, events) if each))
+    said = quote(events.value.items[-1].message) if events and events.value.items else ""
+    phase, wanted = claim.value.status.phase, claim.value.spec.storage_class_name
+    place = f"{target.name} -n {target.namespace}"
+    if phase == "Bound":
+        return _hand_over(
+            target,
+            "storage",
+            f"{target} is bound; how full it is, or what else the alert means, can't be seen through the API",
+            (
+                (
+                    "See how full it is from a pod that mounts it (df -h), and free or grow it: kubectl"
+                    f" patch pvc {place}"
+                    " --patch"
+                    ' \'{"spec":{"resources":{"requests":{"storage":"..."}}}}\', where its class allows'
+                    " expansion (kubectl get storageclass)."
+                ),
+            ),
+            sources,
+        )
+    known = [each.metadata.name for each in classes.value.items] if classes else None
+    if wanted and known is not None and wanted not in known:
+        meant = find_nearest(wanted, known)
+        hint = f"it probably means {meant}" if meant else f"there are: {', '.join(known[:10]) or 'none'}"
+        fault = f"{target} wants StorageClass {quote(wanted)}, which doesn't exist ({hint})"
+        advice = (
+            "A claim's class can't be changed: save its manifest, and if it holds no data, delete it"
+            " and make it again"
+            f" with the right storageClassName: kubectl delete pvc {place}"
+        )
+        return _hand_over(target, "storage", fault, (advice,), sources)
+    fault = f"{target} is {quote(phase) or 'not bound'}" + (f": {said}" if said else "")
+    return _hand_over(
+        target, "storage", fault, (f"Read what its provisioner says: kubectl describe pvc {place}",), sources
+    )
+
+
+def _hand_over(
+    target: Target, runbook: str, fault: str, advice: tuple[str, ...], evidence: tuple[str, ...]
+) -> HandOver:
+    diagnosis = Diagnosis(
+        summary=fault,
+        cause=f"{fault[0].upper()}{fault[1:]}.",
+        root_causes=(target,),
+        evidence=evidence,
+        source="runbook",
+        confidence="high",
+        runbook=runbook,
+    )
+    return HandOver(reason=fault, diagnosis=diagnosis, advice=advice)
