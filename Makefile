@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 4
 SEED ?= 1
 BODIES ?= 100000
 
-.PHONY: install demo serve studio test fuzz mutations check lint lock clean
+.PHONY: install demo serve studio test fuzz crash mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
@@ -27,6 +27,9 @@ test: $(VENV)/.dev ## Run the tests, several at a time since most of them wait (
 fuzz: $(VENV)/.dev ## 100,000 mutated webhook bodies, and the API against its description (an hour)
 	$(BIN)/python -m tests.fuzz.campaign --bodies $(BODIES) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz.description --seed $(SEED)
+
+crash: $(VENV)/.dev ## Kill the service 20 times at every boundary, on both databases (ARGS=--help)
+	$(BIN)/python -m tests.crash $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -175,5 +175,6 @@ def _winner(approval: Approval) -> str:
         return f"superseded by {successor}" if successor else f"superseded: {approval.outcome}"
     if not approval.decisions:
         return f"the approval is {approval.status}: {approval.outcome}"
-    last = approval.decisions[-1]
+    rejected = approval.status == "rejected"  # times tell no order where the clock was set back
+    last = [one for one in approval.decisions if (one.verdict == "reject") is rejected][-1]
     return f"already {approval.status}: {last.by} chose to {last.verdict} at {last.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -250,12 +250,16 @@ class Incidents:
             return AlertGroup.model_validate((await _require(session, incident_id)).group)
 
     async def runnable(self) -> Sequence[str]:
-        """Return the active incidents that don't wait for a person, oldest first."""
-        waiting = select(ApprovalRow.incident_id).where(ApprovalRow.status == "pending")
+        """Return the active incidents that don't wait for a person, oldest first.
+
+        One that was killed between its proposal and its pause has yet to say that it waits.
+        """
+        pending = select(ApprovalRow.incident_id).where(ApprovalRow.status == "pending")
+        waiting = (IncidentRow.status == "awaiting_approval") & IncidentRow.id.in_(pending)
         async with self._transaction() as session:
             rows = await session.scalars(
                 select(IncidentRow.id)
-                .where(IncidentRow.status.in_(ACTIVE), IncidentRow.id.not_in(waiting))
+                .where(IncidentRow.status.in_(ACTIVE), ~waiting)
                 .order_by(IncidentRow.created_at)
             )
             return list(rows)

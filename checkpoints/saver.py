@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     from checkpoints.postgres import SaverPool
+    from checkpoints.sqlite_saver import SqliteSaver
 
 TABLES = {
     "sqlite": ("checkpoints", "writes"),
@@ -62,14 +62,15 @@ async def prepare_saver(address: URL) -> str:
 
 
 @asynccontextmanager
-async def _open_sqlite(address: URL) -> AsyncIterator["AsyncSqliteSaver"]:
+async def _open_sqlite(address: URL) -> AsyncIterator["SqliteSaver"]:
     import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from checkpoints.sqlite_saver import SqliteSaver
 
     async with aiosqlite.connect(sqlite_path(address), timeout=10) as connection:
         await connection.execute("PRAGMA journal_mode=WAL")
         await connection.execute("PRAGMA synchronous=FULL")
-        saver = AsyncSqliteSaver(connection, serde=_serializer())
+        saver = SqliteSaver(connection, serde=_serializer())
         await saver.setup()
         yield saver
 

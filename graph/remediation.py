@@ -162,7 +162,8 @@ def _heed(state: IncidentState, approval: Approval) -> Update:
     """Return what a decision means for the run."""
     match approval.status:
         case "rejected":
-            who = approval.decisions[-1].by
+            # not the last one: the clock that orders them may have been set back
+            who = next(one.by for one in approval.decisions if one.verdict == "reject")
             return {"setbacks": (*state.setbacks, f"{who} rejected the proposal: {approval.outcome}")}
         case "superseded":
             return {"setbacks": (*state.setbacks, f"the proposal was superseded: {approval.outcome}")}

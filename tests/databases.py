@@ -78,6 +78,13 @@ class PostgresUnderTest:
                 (make_url(url).database,),
             )
 
+    def version(self) -> str:
+        """Return the server's version, such as `16.4`."""
+        import psycopg
+
+        with psycopg.connect(self._url) as connection:
+            return connection.info.parameter_status("server_version") or "?"
+
     def execute(self, statement: LiteralString, *names: str) -> None:
         """Run one statement as the server's administrator, with names in the place of `{}`."""
         import psycopg

@@ -144,6 +144,17 @@ async def lose_after_the_proposal(scene: Scene, monkeypatch: pytest.MonkeyPatch)
     return await scene.approval(await scene.begin())
 
 
+async def test_a_proposal_stored_before_a_crash_is_waited_for_after_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approval = await lose_after_the_proposal(scene, monkeypatch)
+
+    await scene.reach(approval.proposal.incident_id, "awaiting_approval")
+
+    incident = await scene.ledger.incidents.find(approval.proposal.incident_id)
+    assert incident.approval_ids == (approval.id,)
+
+
 async def test_a_rejection_of_what_was_proposed_before_a_crash_is_heard(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

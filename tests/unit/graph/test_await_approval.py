@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from graph.alerts import AlertGroup
 from graph.answers import PauseAnswer
 from graph.ports import ApprovalLedger, IncidentLedger, Standing
-from graph.proposal import Approval, ApprovalStatus
+from graph.proposal import Approval, ApprovalStatus, Decision
 from graph.remediation import Remediation
 from graph.state import IncidentState
 from tests.unit.graph.proposals import make_proposal
@@ -27,6 +27,7 @@ class OneApproval:
     def __init__(self, approval_id: str = "apr-1") -> None:
         self.approval_id = approval_id
         self.status: ApprovalStatus = "pending"
+        self.decisions: tuple[Decision, ...] = ()
         self.answers: list[PauseAnswer] = []
         self.refusal = ""
 
@@ -34,9 +35,9 @@ class OneApproval:
         now = datetime.now(UTC)
         proposal = make_proposal(id=self.approval_id)
         approval = Approval(
-            proposal=proposal, status=self.status, digest=proposal.digest, quorum=1, decisions=(),
-            created_at=now, decide_by=now + timedelta(hours=1), execute_by=None, superseded_by=None,
-            outcome="",
+            proposal=proposal, status=self.status, digest=proposal.digest, quorum=1,
+            decisions=self.decisions, created_at=now, decide_by=now + timedelta(hours=1), execute_by=None,
+            superseded_by=None, outcome="",
         )  # fmt: skip
         return Standing(approval=approval, stopped_by=None)
 
@@ -140,3 +141,16 @@ async def test_an_answer_to_a_proposal_that_was_edited_meanwhile_is_not_taken_fo
 
     assert (first["x_approval"]["id"], second["x_approval"]["id"]) == ("apr-1", "apr-2")
     assert ledger.answers == []
+
+
+async def test_the_one_who_rejected_is_named_although_the_clock_was_set_back_before() -> None:
+    ledger, now = OneApproval(), datetime.now(UTC)
+    ledger.status = "rejected"
+    ledger.decisions = (  # as their times order them
+        Decision(by="bob", verdict="reject", reason="no", at=now - timedelta(days=1)),
+        Decision(by="alice", verdict="approve", reason="", at=now),
+    )
+
+    update = await make_node(ledger, desk=False).await_approval(paused_state())
+
+    assert update["setbacks"][-1].startswith("bob rejected the proposal")
