@@ -173,7 +173,7 @@ async def test_a_delivery_that_finds_no_place_is_told_to_come_again_and_nothing_
     places = Places(at_once=1, patience_seconds=0.01)
     app = create_app(replace(house.door, places=places))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://alertmend") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         async with places.take():
             refused = await client.post("/alert", json=seed(), headers=house.as_("ingest"))
         before = (await house.ledger.incidents.page()).items
