@@ -99,24 +99,24 @@ class Remediation:
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("apply_fix")
         assert self.actuator is not None, "there was no proposal without an actuator"
-        await self._require_own(state)
+        approval = await self._read_own(state)
         await self.incidents.set_status(state.incident_id, journal.epoch, "applying")
-        await self._withdraw_if_healed(state, journal.epoch)
+        await self._withdraw_if_healed(state, approval, journal.epoch)
         outcome = await self.actuator.execute(state.approval_id, state.digest, journal.epoch)
         update = await self._conclude(state, outcome)
         if outcome.kind == "refused" and "ending" not in update:
             await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
         return {"outcome": outcome, **update}
 
-    async def _require_own(self, state: IncidentState) -> None:
-        """Raise `ForeignApproval` where the state names another incident's approval: epochs don't tell."""
-        standing = await self.approvals.standing(state.approval_id)
-        if standing.approval.proposal.incident_id != state.incident_id:
-            raise ForeignApproval(f"approval {state.approval_id} was given for another incident")
-
-    async def _withdraw_if_healed(self, state: IncidentState, epoch: int) -> None:
-        """Withdraw a fix whose workload was ill when it was proposed and is healthy now; no claim follows."""
+    async def _read_own(self, state: IncidentState) -> Approval:
+        """Return the approval. Raises `ForeignApproval` where the state names another incident's."""
         approval = (await self.approvals.standing(state.approval_id)).approval
+        if approval.proposal.incident_id != state.incident_id:  # epochs don't tell
+            raise ForeignApproval(f"approval {state.approval_id} was given for another incident")
+        return approval
+
+    async def _withdraw_if_healed(self, state: IncidentState, approval: Approval, epoch: int) -> None:
+        """Withdraw a fix whose workload was ill when it was proposed and is healthy now; no claim follows."""
         assert self.drafter is not None, "there was no proposal without a drafter"
         if approval.status != "approved" or approval.proposal.purpose == "undo" or not state.fault:
             return

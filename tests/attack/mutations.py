@@ -143,7 +143,7 @@ MUTATIONS = (
     ),
     Mutation(
         "graph: whose approval it is",
-        (("graph/remediation.py", "        await self._require_own(state)\n", ""),),
+        (("graph/remediation.py", "if approval.proposal.incident_id != state.incident_id:", "if False:"),),
         _ROWS,
     ),
     Mutation(
