@@ -98,11 +98,21 @@ def sightings_in(piece: Evidence, value: NewValue, documents: Sequence[Document]
         return
     for document in documents:
         yield from document.sightings(value)
-    if not documents:
+    if piece.arguments.get("output") == "name":
+        yield from _listed(piece.text, value)
+    elif not documents:
         origin: Origin = "log" if piece.tool in {"kubectl_logs", "pods_log"} else "text"
         for line in piece.text.splitlines():
             if found := Sighting.on_line(line, value, origin):
                 yield found
+
+
+def _listed(text: str, value: NewValue) -> Iterator[Sighting]:
+    """Yield where a list of `kind/name` has a name that the value refers to."""
+    if _is_reference(value.field):
+        for line in text.splitlines():
+            if line.strip().partition("/")[2] == spell(value.value):
+                yield Sighting("object", f"{line.strip()} exists"[:_PLACE_CHARACTERS])
 
 
 def documents_of(piece: Evidence) -> tuple[Document, ...]:

@@ -69,7 +69,7 @@ async def test_a_misspelt_configmap_is_named_rightly(watch: Watch) -> None:
     live = await read(watch.cluster, name)
     (container,) = live["spec"]["template"]["spec"]["containers"]
     assert container["envFrom"] == [{"configMapRef": {"name": f"{name}-config"}}]
-    assert (approval["grounding"], approval["risk"]) == ("evidence", "medium")
+    assert (approval["grounding"], approval["risk"]) == ("evidence", "medium"), approval["traces"]
     assert incident["diagnosis"]["runbook"] == "missing_configuration"
 
 
@@ -127,7 +127,7 @@ async def test_two_faults_are_mended_one_proposal_after_the_other(
     await cluster.apply(deployment(name, nginx(image="nginx:1.25-", readinessProbe=wrong), 1))
     await until_waiting(cluster, name, "ImagePullBackOff", "ErrImagePull")
 
-    async with watching(cluster, tmp_path, ALERTMEND_VERIFY_BUDGET="8") as watch:
+    async with watching(cluster, tmp_path, ALERTMEND_VERIFY_BUDGET="20") as watch:
         incident_id = await watch.service.post_alert(body_for(name))
         incident = await watch.service.decide_all(incident_id, "approve")
 

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from graph.alerts import AlertGroup
 from graph.diagnosis import Candidate
 from graph.drafting import Drafter, Refused
 from tests.acceptance.workloads import deployment, read
 from tests.attack.stages import Stage
+from tests.unit.graph.test_alerts_and_targets import real_body
 from tools.errors import AlertmendError
 from tools.patch import APPROVAL_PATH, PatchArguments
 
@@ -66,7 +68,6 @@ PATCHES: list[Any] = [
     pod(containers=[{"name": "nginx", "securityContext": {"privileged": True}}]),
     pod(containers=[{"name": "nginx", "volumeMounts": [{"name": "host", "mountPath": "/h"}]}]),
     pod(containers=[{"name": "nginx", "lifecycle": {"postStart": {"exec": {"command": ["sh"]}}}}]),
-    pod(containers=[{"name": "nginx", "envFrom": [{"secretRef": {"name": "x"}}]}]),
     pod(containers=[{"name": "evil", "image": "evil:1"}]),
     pod(containers=[{"name": "nginx", "$patch": "delete"}, {"name": "evil", "image": "evil:1"}]),
     pod(initContainers=[{"name": "evil", "image": "evil:1"}]),
@@ -103,12 +104,12 @@ def attacks(name: str) -> list[dict[str, Any]]:
     ]
 
 
-async def draft(drafter: Drafter, arguments: dict[str, Any]) -> str:
+async def draft(drafter: Drafter, arguments: dict[str, Any], incident_id: str) -> str:
     """Propose as whoever proposes does; return what became a proposal's diff, or nothing."""
     try:
         call = PatchArguments.model_validate(arguments)
         candidate = Candidate(call=call, grounding="guess", basis="because")
-        proposal = await drafter.draft(candidate, incident_id="inc-1", summary="")
+        proposal = await drafter.draft(candidate, incident_id=incident_id, summary="")
     except (ValidationError, Refused):
         return ""
     except AlertmendError as error:
@@ -122,13 +123,19 @@ async def test_nothing_but_the_allowed_fields_of_the_workload_can_be_proposed(st
     await stage.front.cluster.apply(manifest)
     before = await read(stage.front.cluster, name)
 
-    proposed = {str(one): diff for one in attacks(name) if (diff := await draft(stage.editor.drafter, one))}
+    incident_id = await stage.ledger.incidents.open(AlertGroup.model_validate(real_body()))
+
+    proposed = {
+        str(one): diff
+        for one in attacks(name)
+        if (diff := await draft(stage.editor.drafter, one, incident_id))
+    }
 
     plain = {"resourceType": "deployment", "name": name, "namespace": "default", "patchData": IMAGE}
 
     assert {call: diff for call, diff in proposed.items() if diff != ALLOWED} == {}
 
-    assert await draft(stage.editor.drafter, plain) == ALLOWED
+    assert await draft(stage.editor.drafter, plain, incident_id) == ALLOWED
     assert stage.front.writes == []
     assert (await read(stage.front.cluster, name))["metadata"]["generation"] == before["metadata"][
         "generation"

@@ -220,10 +220,10 @@ async def test_a_resolution_waits_until_the_run_has_ended(
         await goes_on.wait()
         return await real(incident_id)
 
-    monkeypatch.setattr(incidents, "case_file", held)
     incident_id = await scene.begin()
     await scene.reach(incident_id, "awaiting_approval")
     approval = await scene.approval(incident_id)
+    monkeypatch.setattr(incidents, "case_file", held)  # from now on only the report reads it
     await scene.approve(approval)
 
     async def unknown() -> bool | None:

@@ -59,6 +59,15 @@ def test_a_value_stands_in_a_text_as_a_whole_word_and_where_nobody_misses_it(tex
     assert stands(IMAGE_PATCH, text) == found
 
 
+@pytest.mark.parametrize(("listed", "found"), [("configmap/web-config\n", True), ("configmap/web\n", False)])
+def test_a_name_that_a_list_of_names_has_exists(listed: str, found: bool) -> None:
+    patch = container(envFrom=[{"configMapRef": {"name": "web-config"}}])
+    names = piece(1, listed).model_copy(update={"arguments": {"output": "name"}})
+
+    guessed = is_guess(find_traces(proposed_values(patch), [names]))
+    assert guessed is not found
+
+
 @pytest.mark.parametrize(
     ("patch", "found"),
     [
