@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from tests.acceptance.services import QUICK
+from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 90.0
@@ -141,3 +144,35 @@ def _free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def decisions(folder: Path) -> list[tuple[str, str]]:
+    """Return who said what, from the scratch ledger."""
+    with sqlite3.connect(folder / ".langgraph_api" / "alertmend.db") as connection:
+        return [tuple(row) for row in connection.execute("select by, verdict from decisions order by at")]
+
+
+async def approval_of(thread: StudioThread) -> str:
+    """Return the id of the approval that the run waits for."""
+    payload = await thread.pause()
+    approval_id: str = payload["x_approval"]["id"]
+    return approval_id
+
+
+def studio_credentials(cluster: ClusterUnderTest, folder: Path, context: str) -> tuple[Path, Path]:
+    """Return the two kubeconfigs, the real cluster's with a context of this name."""
+    if isinstance(cluster, SandboxUnderTest):
+        return cluster.reader_kubeconfig, cluster.writer_kubeconfig
+    reader, writer = cluster.reader_kubeconfig, cluster.writer_kubeconfig
+    return _renamed(reader, folder, context), _renamed(writer, folder, context)
+
+
+def _renamed(path: Path, folder: Path, context: str) -> Path:
+    document = yaml.safe_load(path.read_text())
+    for one in document["contexts"]:
+        if one["name"] == document["current-context"]:
+            one["name"] = context
+    document["current-context"] = context
+    copy = folder / f"renamed-{path.name}"
+    copy.write_text(yaml.safe_dump(document))
+    return copy
