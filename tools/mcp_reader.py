@@ -58,7 +58,7 @@ async def get(cluster: Cluster, call: GetArguments) -> str:
     )
     items = [clean(item) for item in found]
     if call.kind.kind == "Event":
-        items.sort(key=last_seen)
+        items.sort(key=last_seen, reverse=True)  # of a list that is cut, the newest are kept
     if call.output == "name":
         return cut(list_names(call.kind, items))
     if call.output == "wide":

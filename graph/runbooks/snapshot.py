@@ -145,14 +145,20 @@ class Snapshot:
         self, kind: str, objects: Iterable[Metadata], reasons: tuple[str, ...]
     ) -> Iterator[Sourced[Event]]:
         known = {each.name: each for each in objects}
-        found = {
-            (event.reason, event.message): Sourced(source.evidence, event)
+        about = [
+            Sourced(source.evidence, event)
             for source in self.events
             for event in source.value
             if (of := known.get(event.involved_object.name)) and event.is_about(kind, of)
             if not reasons or event.reason in reasons
-        }
-        yield from sorted(found.values(), key=lambda each: each.value.seen_at or _LONG_AGO, reverse=True)
+        ]
+        # of those that say the same, the latest counts
+        latest = {(each.value.reason, each.value.message): each for each in sorted(about, key=_seen_at)}
+        yield from sorted(latest.values(), key=_seen_at, reverse=True)
+
+
+def _seen_at(event: Sourced[Event]) -> datetime:
+    return event.value.seen_at or _LONG_AGO
 
 
 def _is_unmade(status: ContainerStatus) -> bool:
