@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from api.rounds import beside
 from checkpoints.audit import Audit
 from tools.errors import AlertmendError
 
@@ -20,12 +21,8 @@ async def watching(audit: Audit, *, every_seconds: float = 3600.0) -> AsyncItera
 
     Whoever altered the audit would otherwise have a way to keep people from rejecting and stopping.
     """
-    task = asyncio.create_task(_watch(audit, every_seconds), name="audit")
-    try:
+    async with beside(_watch(audit, every_seconds), "audit"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _watch(audit: Audit, every_seconds: float) -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from api.rounds import beside
 from checkpoints.retention import Keep, Retention
 from tools.errors import AlertmendError
 
@@ -15,12 +16,8 @@ _PAUSE_SECONDS = 0.2
 @asynccontextmanager
 async def clearing(retention: Retention, keep: Keep, *, every_seconds: float = 3600.0) -> AsyncIterator[None]:
     """Clear up until the block ends, at once and then now and then. The service doesn't wait for it."""
-    task = asyncio.create_task(_clear_forever(retention, keep, every_seconds), name="clearing")
-    try:
+    async with beside(_clear_forever(retention, keep, every_seconds), "clearing"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _clear_forever(retention: Retention, keep: Keep, every_seconds: float) -> None:

@@ -7,12 +7,13 @@ missing is taken in as if it had been delivered, so doing so twice, or in severa
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from api.absences import Absences, Look
+from api.rounds import beside
 from api.settings import Settings
 from checkpoints.ledger import Ledger
 from graph.alerts import Alert, AlertGroup
@@ -86,13 +87,8 @@ class Reconciler:
     @asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
         """Reconcile now and then until the block ends, where there is an Alertmanager to ask."""
-        task = asyncio.create_task(self._go_on(), name="reconcile") if self._alertmanagers else None
-        try:
+        async with beside(self._go_on(), "reconcile") if self._alertmanagers else nullcontext():
             yield
-        finally:
-            if task:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
 
     async def _go_on(self) -> None:
         """Reconcile for ever, less often while nothing answers."""

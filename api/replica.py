@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from api.rounds import repeat
 from api.runs import Runs
 from checkpoints.ledger import Ledger
 from graph.state import IncidentState, RunContext
@@ -44,7 +45,7 @@ class Replica:
     @asynccontextmanager
     async def started(self) -> AsyncIterator["Replica"]:
         """Work until the block ends; then put the runs down, and leave them to the other replicas."""
-        sweeper = asyncio.create_task(self._sweep_forever(), name="sweep")
+        sweeper = asyncio.create_task(repeat(self._sweep, self._sweep_seconds, "sweep"), name="sweep")
         worker = asyncio.create_task(
             self._queue.work(self._do, self._at_once, self._drain_seconds), name="worker"
         )
@@ -70,15 +71,10 @@ class Replica:
         task.set_name(incident_id)  # the log says whose run it is
         await self._runs.go(incident_id)
 
-    async def _sweep_forever(self) -> None:
-        while True:
-            try:
-                await self._queue.bury()
-                due = await self._runs.due()
-                await self._queue.put(due - await self._queue.entrusted())
-            except Exception:
-                log.exception("the sweep failed; the next one is in %g s", self._sweep_seconds)
-            await asyncio.sleep(self._sweep_seconds)
+    async def _sweep(self) -> None:
+        await self._queue.bury()
+        due = await self._runs.due()
+        await self._queue.put(due - await self._queue.entrusted())
 
     async def _hand_on(self) -> None:
         try:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from api.rounds import repeat
 from api.runs import Runs
 from checkpoints.ledger import Ledger
 from graph.state import IncidentState, RunContext
@@ -42,7 +43,7 @@ class Runner:
     @asynccontextmanager
     async def started(self) -> AsyncIterator["Runner"]:
         """Sweep until the block ends; then put the runs down where they stand, within the time to drain."""
-        sweeper = asyncio.create_task(self._sweep_forever(), name="sweep")
+        sweeper = asyncio.create_task(repeat(self._sweep, self._sweep_seconds, "sweep"), name="sweep")
         try:
             yield self
         finally:
@@ -71,15 +72,10 @@ class Runner:
         await self._runs.retry(incident_id, by)
         self.wake(incident_id)
 
-    async def _sweep_forever(self) -> None:
-        while True:
-            try:
-                for incident_id in await self._runs.due():
-                    if incident_id not in self._running:
-                        self.wake(incident_id)
-            except Exception:
-                log.exception("the sweep failed; the next one is in %g s", self._sweep_seconds)
-            await asyncio.sleep(self._sweep_seconds)
+    async def _sweep(self) -> None:
+        for incident_id in await self._runs.due():
+            if incident_id not in self._running:
+                self.wake(incident_id)
 
     async def _run_while_woken(self, incident_id: str) -> None:
         while True:

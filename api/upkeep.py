@@ -4,11 +4,11 @@ Reminders of proposals that wait, withdrawals of those that nobody needs any mor
 that outlive a cool-down. Each is decided in the ledger, so that several services may do it at once.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from api.rounds import beside, repeat
 from checkpoints.ledger import Ledger
 from graph.health import find_fault
 from graph.ports import Observer
@@ -30,12 +30,8 @@ class Upkeep:
     @asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
         """Do a round now and then until the block ends."""
-        task = asyncio.create_task(self._go_round_forever(), name="upkeep")
-        try:
+        async with beside(repeat(self.go_round, self._every_seconds, "upkeep"), "upkeep"):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def go_round(self) -> None:
         """Do everything that is due."""
@@ -44,14 +40,6 @@ class Upkeep:
         for incident_id in await self._ledger.recurrence.open_again():
             self._wake(incident_id)
         await self._withdraw()
-
-    async def _go_round_forever(self) -> None:
-        while True:
-            try:
-                await self.go_round()
-            except Exception:
-                log.exception("the upkeep failed; it goes on in %g s", self._every_seconds)
-            await asyncio.sleep(self._every_seconds)
 
     async def _withdraw(self) -> None:
         for approval in await self._ledger.withdrawals.candidates():

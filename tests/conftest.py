@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checkpoints.ledger import Ledger, open_ledger
+from checkpoints.saver import open_saver
 from tests.integration.clusters import REAL_KUBECONFIGS, ClusterUnderTest, RealUnderTest, SandboxUnderTest
 from tests.integration.executions import Trick
 from tools.sandbox import SandboxCluster
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
     from tests.databases import PostgresUnderTest
 
 
@@ -66,15 +69,20 @@ def postgres() -> Iterator["PostgresUnderTest"]:
         yield server
 
 
+@pytest.fixture
+def url(postgres: "PostgresUnderTest") -> Iterator[str]:
+    """Make a fresh Postgres database."""
+    with postgres.database() as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Run the same test on a fresh SQLite file and on a fresh Postgres database."""
     if request.param == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
         return
-    server: PostgresUnderTest = request.getfixturevalue("postgres")
-    with server.database() as url:
-        yield url
+    yield request.getfixturevalue("url")
 
 
 @pytest.fixture
@@ -82,3 +90,10 @@ async def ledger(database_url: str) -> AsyncIterator[Ledger]:
     """Open a ledger on each of the databases."""
     async with open_ledger(database_url) as ledger:
         yield ledger
+
+
+@pytest.fixture
+async def saver(database_url: str) -> AsyncIterator["BaseCheckpointSaver[str]"]:
+    """Open a saver on each of the databases."""
+    async with open_saver(database_url) as saver:
+        yield saver

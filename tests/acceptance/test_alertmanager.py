@@ -155,8 +155,8 @@ async def test_what_fires_and_ends_while_the_service_is_away_is_neither_lost_nor
     assert await ward.runs() == {"web": 1, "db": 1, "cart": 1, "mail": 1}
 
 
-async def test_resolved_alerts_join_their_incident(ward: Ward, alertmanager: RealAlertmanager) -> None:
-    alertmanager.deliver_to(ward.webhook, ward.token)
+async def fire_and_resolve(ward: Ward, alertmanager: RealAlertmanager) -> None:
+    """Let an alert fire until a fix is proposed, and resolve it; return once the ledger knows."""
     await alertmanager.start()
     await alertmanager.fire("nginx-deployment", began=BEGAN, namespace="default")
 
@@ -171,6 +171,11 @@ async def test_resolved_alerts_join_their_incident(ward: Ward, alertmanager: Rea
         return ("nginx-deployment", "resolved") in await ward.alerts()
 
     await until(has_ended, ward.service.log, alertmanager.log)
+
+
+async def test_resolved_alerts_join_their_incident(ward: Ward, alertmanager: RealAlertmanager) -> None:
+    alertmanager.deliver_to(ward.webhook, ward.token)
+    await fire_and_resolve(ward, alertmanager)
     assert list((await ward.runs()).keys()) == ["nginx-deployment"]
 
 
@@ -243,18 +248,5 @@ async def test_an_end_that_alertmanager_never_tells_is_healed(
 ) -> None:
     ward = await open_ward(tmp_path, sandbox, stack, database_url, **healing(alertmanager))
     alertmanager.deliver_to(ward.webhook, ward.token, send_resolved=False)
-    await alertmanager.start()
-    await alertmanager.fire("nginx-deployment", began=BEGAN, namespace="default")
-
-    async def is_proposed() -> bool:
-        answer = await ward.service.request("GET", "/v1/approvals?status=pending")
-        return len(answer.json()["items"]) == 1
-
-    await until(is_proposed, ward.service.log, alertmanager.log)
-    await alertmanager.resolve("nginx-deployment", namespace="default")
-
-    async def has_ended() -> bool:
-        return ("nginx-deployment", "resolved") in await ward.alerts()
-
-    await until(has_ended, ward.service.log, alertmanager.log)
+    await fire_and_resolve(ward, alertmanager)
     assert await ward.alerts() == {("nginx-deployment", status): 1 for status in ("firing", "resolved")}

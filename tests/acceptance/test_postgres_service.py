@@ -20,12 +20,6 @@ def empty_url(postgres: PostgresUnderTest) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(postgres: PostgresUnderTest) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
-
-
-@pytest.fixture
 async def service(sandbox: SandboxCluster, tmp_path: Path, url: str) -> AsyncIterator[ServiceProcess]:
     await sandbox.break_as(SCENARIOS["image-pull"])
     kubeconfigs = sandbox.write_kubeconfigs(tmp_path)

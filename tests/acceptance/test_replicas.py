@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from tests.acceptance.replica_parts import RUNS, only_answer, think_slowly, think_very_slowly, watch_runs
 from tests.acceptance.replicas import Replicas, replicated
 from tests.acceptance.workloads import body_for, real_body
-from tests.databases import PostgresUnderTest, query
+from tests.databases import query
 from tests.integration.clusters import await_condition
 from tests.integration.executions import Tamper, Trick
 from tools.sandbox import SCENARIOS, SandboxCluster
@@ -30,10 +30,10 @@ OVERLAPS = text("""
 
 
 @pytest.fixture
-def url(postgres: PostgresUnderTest) -> Iterator[str]:
-    with postgres.database() as url:
-        asyncio.run(query(url, text(RUNS)))
-        yield url
+def url(url: str) -> str:
+    """Return a database that remembers who ran what."""
+    asyncio.run(query(url, text(RUNS)))
+    return url
 
 
 @pytest.fixture

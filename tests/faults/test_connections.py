@@ -1,21 +1,12 @@
 """Postgres ends every connection, again and again, while a run goes on."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.databases import PostgresUnderTest
 from tests.faults.wards import is_patch, open_ward
 
 CUTS = 8
-
-
-@pytest.fixture
-def url(postgres: PostgresUnderTest) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
 
 
 async def test_connections_cut_again_and_again_cost_no_incident_and_no_second_write(

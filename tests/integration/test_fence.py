@@ -1,18 +1,15 @@
 """A run that was taken over writes no checkpoint: the thread stays as the later run left it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from psycopg import AsyncCursor
 
-from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.saver import open_saver
+from checkpoints.ledger import Ledger
 from graph.alerts import AlertGroup
 from graph.ports import StaleRun
-from tests.databases import PostgresUnderTest
 from tests.unit.graph.test_alerts_and_targets import real_body
 
 if TYPE_CHECKING:
@@ -21,21 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def url(postgres: PostgresUnderTest) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
-
-
-@pytest.fixture
-async def ledger(url: str) -> AsyncIterator[Ledger]:
-    async with open_ledger(url) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def saver(url: str) -> AsyncIterator["BaseCheckpointSaver[str]"]:
-    async with open_saver(url) as saver:
-        yield saver
+def database_url(url: str) -> str:
+    """Let the ledger and the saver be on Postgres alone."""
+    return url
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Postgres as it is in real life: it restarts, it is busy, it is set up oddly; and the saver on it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,7 +14,6 @@ from sqlalchemy.engine import make_url
 
 from checkpoints.database import DatabaseUnavailable
 from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.saver import open_saver
 from graph.alerts import AlertGroup
 from graph.targets import Target
 from tests.databases import PostgresUnderTest, query
@@ -42,21 +40,9 @@ class Pausing(BaseModel):
 
 
 @pytest.fixture
-def url(postgres: PostgresUnderTest) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
-
-
-@pytest.fixture
-async def ledger(url: str) -> AsyncIterator[Ledger]:
-    async with open_ledger(url) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def saver(url: str) -> AsyncIterator["BaseCheckpointSaver[str]"]:
-    async with open_saver(url) as saver:
-        yield saver
+def database_url(url: str) -> str:
+    """Let the ledger and the saver be on Postgres alone."""
+    return url
 
 
 async def open_incident(ledger: Ledger) -> tuple[str, int]:

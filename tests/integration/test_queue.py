@@ -1,6 +1,5 @@
 """The queue on Postgres: jobs are committed with what they follow from, and its tables are migrated."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,17 +12,11 @@ from checkpoints.ledger import open_ledger
 from checkpoints.queue import Pulse, open_queue, prepare_queue, require_queue
 from checkpoints.schema import SchemaMismatch
 from graph.alerts import AlertGroup
-from tests.databases import PostgresUnderTest, query
+from tests.databases import query
 from tests.integration.rest.house import open_house
 from tests.unit.graph.test_alerts_and_targets import real_body
 
 JOBS = text("SELECT lock, status::text FROM procrastinate_jobs ORDER BY id")
-
-
-@pytest.fixture
-def url(postgres: PostgresUnderTest) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
 
 
 async def test_an_alert_is_committed_with_its_job_and_a_repeat_makes_none(url: str) -> None:
