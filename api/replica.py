@@ -78,6 +78,6 @@ class Replica:
 
     async def _hand_on(self) -> None:
         try:
-            await self._queue.put(self._runs.unfinished)
+            await self._queue.put(self._runs.unfinished - await self._queue.waiting())
         except Exception:
             log.exception("can't hand on what was running; another replica's sweep finds it")

@@ -33,7 +33,6 @@ _QUEUE = "incidents"
 _TASK = "run"
 _CONNECTIONS = 4
 _PAUSE_SECONDS = 1.0
-_UNFINISHED = (Status.TODO.value, Status.DOING.value)
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,16 @@ class Queue:
 
     async def entrusted(self) -> set[str]:
         """Return the incidents that have a job, waiting or being done."""
+        return await self.waiting() | await self._locked(Status.DOING)
+
+    async def waiting(self) -> set[str]:
+        """Return the incidents that have a job which nobody does yet."""
+        return await self._locked(Status.TODO)
+
+    async def _locked(self, status: Status) -> set[str]:
         with _failures_named():
-            lists = [
-                await self._app.job_manager.list_jobs_async(queue=_QUEUE, status=status)
-                for status in _UNFINISHED
-            ]
-        return {job.lock for jobs in lists for job in jobs if job.lock}
+            jobs = await self._app.job_manager.list_jobs_async(queue=_QUEUE, status=status.value)
+        return {job.lock for job in jobs if job.lock}
 
     async def bury(self) -> None:
         """Drop the jobs of replicas that are dead.
