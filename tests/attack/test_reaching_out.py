@@ -117,6 +117,24 @@ async def draft(drafter: Drafter, arguments: dict[str, Any], incident_id: str) -
     return "; ".join(change.path for change in proposal.diff)
 
 
+async def test_a_secret_that_nothing_speaks_of_is_a_guess_of_high_risk_whatever_the_mind_says(
+    stage: Stage,
+) -> None:
+    name = stage.front.cluster.unique("secretive")
+    await stage.front.cluster.apply(deployment(name, {"name": "nginx", "image": "nginx:1.25"}, replicas=1))
+    incident_id = await stage.ledger.incidents.open(AlertGroup.model_validate(real_body()))
+    reading = {"name": "nginx", "envFrom": [{"secretRef": {"name": "payroll-db"}}]}
+    call = PatchArguments.model_validate(
+        {"resourceType": "deployment", "name": name, "namespace": "default"}
+        | {"patchData": pod(containers=[reading])}
+    )
+    candidate = Candidate(call=call, grounding="last_good_revision", basis="trust me", risk="low")
+
+    proposal = await stage.editor.drafter.draft(candidate, incident_id=incident_id, summary="")
+
+    assert (proposal.grounding, proposal.risk) == ("guess", "high")
+
+
 async def test_nothing_but_the_allowed_fields_of_the_workload_can_be_proposed(stage: Stage) -> None:
     name = stage.front.cluster.unique("reached")
     manifest = deployment(name, {"name": "nginx", "image": "nginx:1.25"}, replicas=1)
