@@ -147,7 +147,7 @@ class RealAlertmanager:
             return False
 
     async def _send(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.url, timeout=15, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False) as client:
             answer = await client.request(method, path, json=body)
             return answer.raise_for_status()
 

@@ -12,6 +12,7 @@ import pytest
 
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
+from tests.clocks import Clock, moved_by_hand
 from tests.integration.clusters import REAL_KUBECONFIGS, ClusterUnderTest, RealUnderTest, SandboxUnderTest
 from tests.integration.executions import Trick
 from tools.sandbox import SandboxCluster
@@ -32,6 +33,13 @@ def before() -> list[Trick]:
 def after() -> list[Trick]:
     """Return the tricks to be played on the server's answers to patches."""
     return []
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Move the wall clock by hand."""
+    with moved_by_hand() as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class ServiceProcess:
     async def request(self, method: str, path: str, role: str = "admin", **options: Any) -> httpx.Response:
         """Send one request with a role's token."""
         headers = {"Authorization": f"Bearer {self.tokens[role]}"}
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=15) as client:
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60) as client:
             return await client.request(method, path, **options)
 
     async def post_alert(self, body: dict[str, Any]) -> str:
@@ -110,7 +110,10 @@ class ServiceProcess:
 
     async def pending_approval(self, incident_id: str) -> dict[str, Any]:
         """Wait for the incident's proposal and return its approval."""
-        incident = await self.wait_for(incident_id, "awaiting_approval")
+        return await self.newest_approval(await self.wait_for(incident_id, "awaiting_approval"))
+
+    async def newest_approval(self, incident: dict[str, Any]) -> dict[str, Any]:
+        """Return the approval of the incident's newest proposal, however it stands."""
         approval_id = incident["approval_ids"][-1]
         approval: dict[str, Any] = (await self.request("GET", f"/v1/approvals/{approval_id}")).json()
         return approval

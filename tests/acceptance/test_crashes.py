@@ -94,7 +94,7 @@ async def test_a_service_killed_between_patch_and_record_does_not_patch_again(
     approval = await service.pending_approval(incident_id)
 
     await service.decide(approval, "approve")
-    await asyncio.wait_for(killed.wait(), 30)
+    await asyncio.wait_for(killed.wait(), 60)
     assert len(sandbox.writes) == 1
     await service.start()
     await service.wait_for(incident_id, "resolved")
@@ -119,7 +119,7 @@ async def test_a_service_killed_before_its_patch_was_taken_patches_once(
     approval = await service.pending_approval(incident_id)
 
     await service.decide(approval, "approve")
-    await asyncio.wait_for(killed.wait(), 30)
+    await asyncio.wait_for(killed.wait(), 60)
     assert sandbox.writes == []
     await service.start()
     await service.wait_for(incident_id, "resolved")
@@ -173,7 +173,7 @@ async def test_a_service_that_is_stopping_says_so_and_still_takes_alerts(
     after.append(hold)
     incident_id = await service.post_alert(real_body())
     await service.decide(await service.pending_approval(incident_id), "approve")
-    await asyncio.wait_for(held.wait(), 30)
+    await asyncio.wait_for(held.wait(), 60)
 
     assert service.process is not None
     service.process.terminate()

@@ -23,9 +23,9 @@ async def test_a_proposal_that_nobody_decides_expires_and_changes_nothing(
     service = ServiceProcess(tmp_path, *broken.write_kubeconfigs(tmp_path), policy=policy)
     await service.start()
     incident_id = await service.post_alert(real_body())
-    approval = await service.pending_approval(incident_id)
 
     incident = await service.wait_for(incident_id, "expired")
+    approval = await service.newest_approval(incident)
     late = await service.decide(approval, "approve")
     report = await service.report(incident_id)
     await service.stop()

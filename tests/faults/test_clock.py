@@ -1,43 +1,19 @@
 """The wall clock jumps. Windows don't care; expiries follow it; no record names the wrong person."""
 
-import sys
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from checkpoints.decisions import AlreadyDecided, ApprovalGone
 from graph.verification import Verifier
+from tests.clocks import Clock
 from tests.faults.wards import open_ward
 from tests.integration.rest.house import open_house
 from tests.unit.graph.test_verification import HEALTHY, PlayedCluster, ignore, plan
 
-ROOMS = ("api.", "checkpoints.", "graph.", "tools.")
 DAY = timedelta(days=1)
-
-
-class Clock:
-    """The wall clock as alertmend sees it."""
-
-    def __init__(self) -> None:
-        self.offset = timedelta(0)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-
-    class Jumping(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return datetime.now(tz) + clock.offset  # type: ignore[return-value]  # databases bind no other
-
-    for name, module in list(sys.modules.items()):
-        if name.startswith(ROOMS) and getattr(module, "datetime", None) is datetime:
-            monkeypatch.setattr(module, "datetime", Jumping)
-    return clock
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])

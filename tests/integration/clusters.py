@@ -36,7 +36,7 @@ def open_client(kubeconfig: Path, *, token: str | None = None) -> httpx.AsyncCli
         trust = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
     bearer = user["token"] if token is None else token
     headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-    return httpx.AsyncClient(base_url=cluster["server"], headers=headers, verify=trust, timeout=20)
+    return httpx.AsyncClient(base_url=cluster["server"], headers=headers, verify=trust, timeout=60)
 
 
 async def await_condition(probe: Callable[[], Awaitable[T | None]], what: str, seconds: float = 30) -> T:

@@ -174,7 +174,7 @@ async def test_npms_logs_of_a_deployment_bring_errors_as_success_and_are_shown_a
 async def test_a_rollout_that_never_ends_stops_neither_its_caller_nor_the_next_one(
     npm: Ask, broken: str
 ) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         status, listed = await asyncio.gather(
             npm("kubectl_rollout", subCommand="status", resourceType="deployment", name=broken),
             npm("kubectl_get", resourceType="deployment", name=broken),

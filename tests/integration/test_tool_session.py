@@ -213,7 +213,7 @@ async def test_closing_during_the_opening_ends_both(steps: int) -> None:
     await session.aclose()
 
     with pytest.raises(ToolServerError, match="is closed"):
-        await asyncio.wait_for(opening, 5)
+        await asyncio.wait_for(opening, 60)
 
 
 async def test_the_session_may_be_opened_in_one_task_and_closed_in_another() -> None:

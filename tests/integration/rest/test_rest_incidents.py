@@ -123,7 +123,7 @@ async def test_events_are_followed_while_the_run_goes_on(house: House) -> None:
 
     await end(house, incident_id)
 
-    answer = await asyncio.wait_for(following, 5)
+    answer = await asyncio.wait_for(following, 60)
     kinds = [kind for _, kind in parse(answer.text)]
     assert kinds == ["alert_received", "error", "reasoned", "ended"]
     assert data(answer.text)[2]["data"] == {"reason": "看 ü\n"}
@@ -135,7 +135,7 @@ async def test_a_closing_service_ends_its_event_streams(house: House) -> None:
 
     house.door.closing.set()
 
-    await asyncio.wait_for(following, 5)
+    await asyncio.wait_for(following, 60)
 
 
 async def test_the_kill_switch_tells_who_set_it_and_why(house: House) -> None:
