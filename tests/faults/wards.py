@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.settings import Settings
 from api.wiring import Service, open_service
+from checkpoints.database import DatabaseUnavailable
 from graph.alerts import AlertGroup
 from graph.incident import Incident, IncidentStatus
 from graph.proposal import Approval
@@ -109,7 +110,10 @@ class Ward:
         """Wait until the incident has one of the statuses."""
 
         async def probe() -> Incident | None:
-            incident = await self.service.ledger.incidents.find(self.incident_id)
+            try:
+                incident = await self.service.ledger.incidents.find(self.incident_id)
+            except DatabaseUnavailable:
+                return None  # a person would ask again
             assert incident.status in statuses or incident.status not in ENDS, incident
             return incident if incident.status in statuses else None
 
