@@ -6,9 +6,17 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, wakeups
-from checkpoints.approvals import expire_approval, hold_approval, note_decision, read_approval
+from checkpoints.approvals import (
+    expire_approval,
+    hold_approval,
+    note_decision,
+    read_approval,
+    require_approval,
+)
 from checkpoints.database import Transaction
 from checkpoints.decisions import AlreadyDecided, ApprovalGone
+from checkpoints.locks import hold_intake
+from checkpoints.merging import find_holder
 from checkpoints.tables import ApprovalRow, IncidentRow
 from graph.incident import ACTIVE
 from graph.proposal import Approval
@@ -53,20 +61,29 @@ class Settlements:
         """Settle an execution whose end is unknown; return the approval, and whether that is new.
 
         The incident goes on: what was applied is verified, what wasn't ends it as failed. Raises a
-        `DecisionRefused` unless the outcome is unknown.
+        `DecisionRefused` unless the outcome is unknown and no other incident is at work on the target.
         """
         async with self._transaction() as session:
+            await hold_intake(session)
+            unheld = await require_approval(session, approval_id)
+            incident = await session.get_one(IncidentRow, unheld.incident_id)
+            holder = await find_holder(session, incident.id, incident.target_key)
             row = await hold_approval(session, approval_id)
+            await session.refresh(incident)
             approval = await read_approval(session, row)
             settled = next((past for past in approval.decisions if past.verdict == "resolve"), None)
             if settled and row.status == _STATUSES[finding]:
                 return approval, False
             if row.status != "unknown":
                 raise AlreadyDecided(f"the approval is {row.status}: nothing about it is unknown", approval)
-            incident = await session.get_one(IncidentRow, row.incident_id)
             if incident.status in ACTIVE:  # its run has yet to write down that it ends so
                 raise AlreadyDecided(
                     "the run is still on its way to its end: try again in a moment", approval
+                )
+            if holder:  # two runs on one target would undo each other's changes
+                raise AlreadyDecided(
+                    f"incident {holder.id} about the same target is open: settle this once it has ended",
+                    approval,
                 )
             row.status, row.outcome = _STATUSES[finding], f"{by} settled it as {finding}: {reason}"
             await note_decision(session, row, by, "resolve", reason)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from checkpoints.decisions import AlreadyDecided
 from checkpoints.homes import Pace
 from checkpoints.incidents import NotRetryable
 from checkpoints.intake import Receipt
@@ -15,9 +16,12 @@ from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import AlertStateRow, IncidentRow
 from graph.alerts import AlertGroup
 from graph.incident import Ending, EndStatus, Entry, Verification
+from graph.proposal import Terms
 from graph.targets import Target
 from tests.databases import query
+from tests.unit.graph.proposals import make_proposal
 from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.executor import Outcome
 
 EARLY, LATE, LATER = "2026-11-20T07:00:00Z", "2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z"
 WEB = Target(kind="Deployment", namespace="shop", name="web")
@@ -344,3 +348,25 @@ async def test_a_run_by_hand_is_not_merged_into_another(ledger: Ledger) -> None:
     first, second = [await ledger.incidents.open(group(fires())) for _ in range(2)]
 
     assert [await ledger.incidents.set_target(one, 0, WEB) for one in (first, second)] == [None, None]
+
+
+async def test_an_unknown_outcome_is_not_settled_beside_an_open_incident_of_the_same_target(
+    hasty: Ledger,
+) -> None:
+    first = await opened(hasty, fires("a"))
+    epoch = await hasty.incidents.begin_run(first)
+    proposal = make_proposal(id="apr-1", incident_id=first)
+    await hasty.approvals.propose(proposal, epoch, Terms())
+    await hasty.decisions.decide("apr-1", by="alice", verdict="approve", digest=proposal.digest, reason="")
+    await hasty.approvals.claim("apr-1", proposal.digest, epoch)
+    await hasty.approvals.record_outcome("apr-1", epoch, Outcome(kind="unknown", detail="no answer"))
+    await end(hasty, first, "handed_over")
+    second = await opened(hasty, fires("a", at=LATER))
+
+    with pytest.raises(AlreadyDecided, match=f"{second} about the same target is open"):
+        await hasty.settlements.resolve("apr-1", finding="applied", by="alice", reason="I looked")
+    await end(hasty, second)
+    settled, is_new = await hasty.settlements.resolve("apr-1", finding="applied", by="alice", reason="so")
+
+    assert (settled.status, is_new) == ("applied", True)
+    assert (await hasty.incidents.find(first)).status == "applying"
