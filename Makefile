@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 4
 SEED ?= 1
 BODIES ?= 100000
 
-.PHONY: install demo serve studio test fuzz crash mutations check lint lock clean
+.PHONY: install demo serve studio test fuzz crash bench mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
@@ -30,6 +30,9 @@ fuzz: $(VENV)/.dev ## 100,000 mutated webhook bodies, and the API against its de
 
 crash: $(VENV)/.dev ## Kill the service 20 times at every boundary, on both databases (ARGS=--help)
 	$(BIN)/python -m tests.crash $(ARGS)
+
+bench: $(VENV)/.dev ## Measure: overhead, ingest, storm, decisions, growth, start, replicas (ARGS=--help)
+	$(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

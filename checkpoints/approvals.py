@@ -173,8 +173,7 @@ class Approvals:
             if namespace:
                 query = query.where(ApprovalRow.namespace == namespace)
             rows = (await session.scalars(query)).all()
-            items = [await read_approval(session, row) for row in rows[:limit]]
-            return cut_page(items, more=len(rows) > limit)
+            return cut_page(await _read_approvals(session, rows[:limit]), more=len(rows) > limit)
 
     async def expire(self) -> Sequence[str]:
         """Mark every approval whose time is over as expired; return their incidents."""
@@ -201,7 +200,7 @@ async def approvals_of(session: AsyncSession, incident_id: str) -> Sequence[Appr
     rows = await session.scalars(
         select(ApprovalRow).where(ApprovalRow.incident_id == incident_id).order_by(ApprovalRow.created_at)
     )
-    return [await read_approval(session, row) for row in rows]
+    return await _read_approvals(session, rows.all())
 
 
 async def store_approval(
@@ -273,9 +272,21 @@ async def hold_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:
 
 async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
     """Return a row with its decisions as the model that people and the graph see."""
-    decisions = await session.scalars(
-        select(DecisionRow).where(DecisionRow.approval_id == row.id).order_by(DecisionRow.at)
-    )
+    (approval,) = await _read_approvals(session, [row])
+    return approval
+
+
+async def _read_approvals(session: AsyncSession, rows: Sequence[ApprovalRow]) -> list[Approval]:
+    """Do so for several; their decisions are asked for all at once."""
+    decisions: dict[str, list[Decision]] = {row.id: [] for row in rows}
+    for decision in await session.scalars(
+        select(DecisionRow).where(DecisionRow.approval_id.in_(decisions)).order_by(DecisionRow.at)
+    ):
+        decisions[decision.approval_id].append(Decision.model_validate(decision, from_attributes=True))
+    return [_approval(row, decisions[row.id]) for row in rows]
+
+
+def _approval(row: ApprovalRow, decisions: Sequence[Decision]) -> Approval:
     return Approval(
         proposal=Proposal.model_validate(row.proposal),
         status=row.status,
@@ -285,7 +296,7 @@ async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
         own_approval=row.own_approval,
         rule=row.rule or "",
         approvers=tuple(row.approvers or ()),
-        decisions=tuple(Decision.model_validate(decision, from_attributes=True) for decision in decisions),
+        decisions=tuple(decisions),
         created_at=row.created_at,
         decide_by=row.decide_by,
         execute_by=row.execute_by,

@@ -205,8 +205,7 @@ class Incidents:
             if status:
                 query = query.where(IncidentRow.status == status)
             rows = (await session.scalars(query)).all()
-            items = [await _incident(session, row) for row in rows[:limit]]
-            return cut_page(items, more=len(rows) > limit)
+            return cut_page(await _incidents(session, rows[:limit]), more=len(rows) > limit)
 
     async def report(self, incident_id: str) -> str | None:
         """Return the report's Markdown, or None while there is none."""
@@ -291,15 +290,27 @@ async def _write(session: AsyncSession, incident_id: str, epoch: int, **values: 
 
 
 async def _incident(session: AsyncSession, row: IncidentRow) -> Incident:
-    ids = await session.scalars(
-        select(ApprovalRow.id).where(ApprovalRow.incident_id == row.id).order_by(ApprovalRow.created_at)
+    (incident,) = await _incidents(session, [row])
+    return incident
+
+
+async def _incidents(session: AsyncSession, rows: Sequence[IncidentRow]) -> list[Incident]:
+    """Return the rows with their approvals' ids, which are asked for all at once."""
+    ids: dict[str, list[str]] = {row.id: [] for row in rows}
+    approvals = await session.execute(
+        select(ApprovalRow.incident_id, ApprovalRow.id)
+        .where(ApprovalRow.incident_id.in_(ids))
+        .order_by(ApprovalRow.created_at)
     )
-    return Incident.model_validate(
-        {
-            "approval_ids": tuple(ids),
-            **{name: getattr(row, name) for name in Incident.model_fields if name != "approval_ids"},
-        }
-    )
+    for incident_id, approval_id in approvals:
+        ids[incident_id].append(approval_id)
+    own = [name for name in Incident.model_fields if name != "approval_ids"]
+    return [
+        Incident.model_validate(
+            {"approval_ids": tuple(ids[row.id]), **{name: getattr(row, name) for name in own}}
+        )
+        for row in rows
+    ]
 
 
 async def _all_evidence(session: AsyncSession, incident_id: str) -> Sequence[Evidence]:

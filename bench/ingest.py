@@ -1,0 +1,67 @@
+"""How many deliveries a second are taken and kept, against a handler that does nothing but keep the bytes."""
+
+import time
+from statistics import median
+
+from bench.clients import make_post, percentile, send_all
+from bench.databases import Databases
+from bench.driver import Kind, Stand, open_stand
+from bench.sections import Section
+from bench.webhooks import webhook_body
+
+_PATH = "/v1/webhooks/alertmanager"
+_DELIVERIES, _CONNECTIONS, _ROUNDS = 600, 16, 3
+_LEAST_SHARE, _MOST_SPREAD = 0.6, 5.0
+_KINDS: tuple[Kind, ...] = ("insert", "intake")
+
+
+async def measure(databases: Databases) -> Section:
+    """Deliver as fast as the answers come, then at half that rate."""
+    rows, shares, spreads = [], [], []
+    for database in databases.names:
+        rates: dict[Kind, list[float]] = {kind: [] for kind in _KINDS}
+        half: dict[Kind, list[float]] = {kind: [] for kind in _KINDS}
+        for _ in range(_ROUNDS):
+            for kind in _KINDS:
+                with databases.fresh(database) as url:
+                    async with open_stand(kind, url) as stand:
+                        await _deliver(stand, "warm", 40)
+                        rate = _DELIVERIES / await _deliver(stand, "full", _DELIVERIES)
+                        rates[kind].append(rate)
+                        half[kind] += await _time(stand, "half", _DELIVERIES // 2, rate / 2)
+        share = median(rates["intake"]) / median(rates["insert"])
+        spread = percentile(half["intake"], 0.99) / median(half["intake"])
+        shares.append(share)
+        spreads.append(spread)
+        for kind, name in (("insert", "one insert"), ("intake", "alertmend")):
+            times = half[kind]
+            rows.append((
+                database, name, f"{median(rates[kind]):.0f}",
+                f"{1000 * median(times):.1f}", f"{1000 * percentile(times, 0.99):.1f}",
+                f"{share:.2f}" if kind == "intake" else "",
+            ))  # fmt: skip
+    return Section(
+        title="Ingest",
+        about=(
+            f"Deliveries of three alerts, each about another workload, over {_CONNECTIONS} "
+            "connections, answered when they are committed, while 32 runs wait for a silent model. "
+            "Beside it: a bare FastAPI handler that commits one insert of the same bytes. "
+            "The times are those at half the rate."
+        ),
+        head=("database", "handler", "deliveries/s", "p50, ms", "p99, ms", "share of the bare rate"),
+        rows=rows,
+        aim=f"at least {_LEAST_SHARE} × the bare rate, and a p99 under {_MOST_SPREAD:g} × p50 at half load",
+        met=min(shares) >= _LEAST_SHARE and max(spreads) < _MOST_SPREAD,
+    )
+
+
+async def _deliver(stand: Stand, prefix: str, count: int) -> float:
+    began = time.perf_counter()
+    await _time(stand, prefix, count)
+    return time.perf_counter() - began
+
+
+async def _time(stand: Stand, prefix: str, count: int, per_second: float = 0) -> list[float]:
+    url, token = str(stand.client.base_url), stand.token
+    posts = [make_post(url, _PATH, token, webhook_body(f"{prefix}-{number}")) for number in range(count)]
+    return await send_all(url, posts, _CONNECTIONS, per_second)

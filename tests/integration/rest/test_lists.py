@@ -1,0 +1,43 @@
+"""Lists ask the database the same few questions, however long they are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from tests.integration.rest.house import House
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Note every statement while the block runs."""
+    made: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        made.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield made
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("path", ["/v1/incidents", "/v1/approvals"])
+async def test_a_longer_list_takes_no_more_questions(house: House, path: str) -> None:
+    async def ask() -> tuple[int, int]:
+        with statements() as made:
+            answer = await house.client.get(path, headers=house.as_("viewer"))
+        return len(answer.json()["items"]), len(made)
+
+    await house.propose()
+    one = await ask()
+    for _ in range(4):
+        await house.propose()
+    five = await ask()
+
+    assert (one[0], five[0]) == (1, 5)
+    assert five[1] == one[1]
