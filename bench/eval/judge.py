@@ -20,7 +20,12 @@ _ENDS: dict[Outcome, str] = {
     "unresolved": "unresolved",
     "withdrawn": "withdrawn",
 }
-_REVISION = 'metadata.annotations["deployment.kubernetes.io/revision"]'
+_COUNTED = frozenset(
+    {
+        'metadata.annotations["deployment.kubernetes.io/revision"]',
+        'metadata.annotations["deprecated.daemonset.template.generation"]',
+    }
+)
 _FIXED_TAG = re.compile(r":(?!latest$|stable$)[\w.-]+$|@sha256:")
 _GONE = re.compile(r"(Probe|\.limits(\.\w+)?|\.resources)$")
 
@@ -188,7 +193,7 @@ def _find_damage(course: Course) -> Iterator[str]:
             continue
         for change in diff_objects(_but_status(before[ref]), _but_status(after[ref])):
             is_stamp = change.path in {APPROVAL_PATH, "metadata.annotations"} and ref == target
-            if not (is_stamp or change.path == _REVISION or _is_repair(ref, change, target, fields)):
+            if not (is_stamp or change.path in _COUNTED or _is_repair(ref, change, target, fields)):
                 yield f"{ref}: {change.path} was changed"
 
 
