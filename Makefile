@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 4
 SEED ?= 1
 BODIES ?= 100000
 
-.PHONY: install demo serve studio test fuzz crash bench mutations check lint lock clean
+.PHONY: install demo serve studio test eval fuzz crash bench mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
@@ -23,6 +23,9 @@ studio: $(VENV)/.dev ## Debug runs in LangGraph Studio (docs/studio.md)
 
 test: $(VENV)/.dev ## Run the tests, several at a time since most of them wait (PYTEST_ARGS narrows them down)
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
+
+eval: $(VENV)/.dev ## Score the diagnosis, the repairs and the verdicts on all scenarios (docs/evaluation.md; ARGS=--help)
+	$(BIN)/python -m bench.eval $(ARGS)
 
 fuzz: $(VENV)/.dev ## 100,000 mutated webhook bodies, and the API against its description (an hour)
 	$(BIN)/python -m tests.fuzz.campaign --bodies $(BODIES) --seed $(SEED)

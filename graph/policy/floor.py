@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from graph.policy.fields import covers
 
-RULES = 4
+RULES = 5
 """Raise it with every change of what the code itself refuses: it is part of a policy's version."""
 WorkloadKind = Literal["Deployment", "StatefulSet", "DaemonSet", "Service"]
 # Whether a change helped is judged by the pods of its object, or by the addresses behind a Service: nothing

@@ -33,7 +33,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
             (
                 snapshot.workload.evidence,
                 snapshot.pods.evidence,
-                *(line.evidence for each in crashes for line in each.said[:1]),
+                *(each.last_words.evidence for each in crashes if each.last_words),
             )
         ),
         options=combine(workload, (tuple(_remedies(snapshot, each)) for each in crashes)),
@@ -105,6 +105,5 @@ def _variables(now: Container, then: Container) -> list[dict[str, Any]]:
 def _explain(crash: Crash) -> str:
     end = crash.end
     how = f"ends with {quote(end.reason) or 'exit'} {end.exit_code}" if end else "can't be started"
-    last = next((line.value for line in crash.said if line.value.strip()), "")
-    words = f' It was said last: "{quote(last)}".' if last else ""
+    words = f' It was said last: "{quote(crash.last_words.value)}".' if crash.last_words else ""
     return f"Container {crash.name} {how}.{words}"

@@ -26,6 +26,7 @@ from graph.runbooks import (
     services,
     start_command,
     storage,
+    stuck_pod,
     stuck_rollout,
     unknown_host,
     unschedulable,
@@ -53,6 +54,7 @@ CATALOGUE: Mapping[str, Runbook] = {
     "probe_port": probe_port.diagnose,
     "probe_answers": probe_answers.diagnose,
     "bad_rollout": bad_rollout.diagnose,
+    "stuck_pod": stuck_pod.diagnose,
 }
 # where the pods are well
 FRONT: Mapping[str, Runbook] = {

@@ -1,5 +1,6 @@
 """Containers that end by themselves: who, and what they said before."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container
 
 _TERMINATED_BY_SIGNAL = frozenset({137, 143})
+_BACK_OFF = re.compile(r"back-off \S+ restarting failed container", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,12 @@ class Crash:
     def name(self) -> str:
         """The container's name."""
         return self.container.name
+
+    @property
+    def last_words(self) -> Sourced[str] | None:
+        """Return the line that says most about the end: that the kubelet backs off says nothing."""
+        telling = (line for line in self.said if line.value.strip() and not _BACK_OFF.match(line.value))
+        return next(telling, None)
 
 
 def list_crashes(snapshot: Snapshot) -> Iterator[Crash]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from graph.runbooks.answers import quote
 from graph.runbooks.finding import Finding, unique
-from graph.runbooks.objects import Pod
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.surroundings import Node
 
@@ -75,15 +74,11 @@ def advise_on_node(name: str) -> str:
 
 
 def _sick(snapshot: Snapshot) -> Iterator[Node]:
-    pods = (*snapshot.leaving, *(pod for pod in snapshot.pods.value if not _is_ready(pod)))
+    pods = (*snapshot.leaving, *(pod for pod in snapshot.pods.value if not pod.is_ready))
     used = {pod.spec.node_name for pod in pods}
     for node in snapshot.nodes.value if snapshot.nodes else ():
         if node.metadata.name in used and is_sick(node):
             yield node
-
-
-def _is_ready(pod: Pod) -> bool:
-    return any((each.type, each.status) == ("Ready", "True") for each in pod.status.conditions)
 
 
 def _advise_on_evictions(namespace: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from graph.targets import Target
 
 _REVISION = "deployment.kubernetes.io/revision"
 _REVISION_DIGITS = 12
+_REVISION_HASH = "controller-revision-hash"
 Labels = dict[str, str]
 Number = Annotated[int, Field(ge=0, le=2**63)]
 
@@ -60,6 +61,12 @@ class Selector(Part):
     match_expressions: tuple[Requirement, ...] = ()
 
 
+class UpdateStrategy(Part):
+    """How a StatefulSet's or DaemonSet's pods are replaced."""
+
+    type: str = "RollingUpdate"
+
+
 class WorkloadSpec(Part):
     """What a workload wants. `replicas` means nothing for a DaemonSet, `completions` is a Job's."""
 
@@ -69,6 +76,8 @@ class WorkloadSpec(Part):
     suspend: bool = False
     backoff_limit: Number = 6
     active_deadline_seconds: Number | None = None
+    pod_management_policy: str = "OrderedReady"
+    update_strategy: UpdateStrategy = UpdateStrategy()
     selector: Selector = Selector()
     template: PodTemplate = PodTemplate()
 
@@ -86,6 +95,7 @@ class WorkloadStatus(Part):
     """How a workload fares, in the words of Deployments and StatefulSets, DaemonSets, and Jobs."""
 
     observed_generation: Number = 0
+    update_revision: str = ""
     ready_replicas: Number = 0
     updated_replicas: Number = 0
     desired_number_scheduled: Number = 0
@@ -227,6 +237,16 @@ class Pod(Part):
     def statuses(self) -> tuple[ContainerStatus, ...]:
         """The statuses of init containers and containers, in the order in which they start."""
         return (*self.status.init_container_statuses, *self.status.container_statuses)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its Ready condition holds."""
+        return any((each.type, each.status) == ("Ready", "True") for each in self.status.conditions)
+
+    @property
+    def made_from(self) -> str:
+        """The revision of a StatefulSet or a DaemonSet that the pod was made from; empty if it has none."""
+        return self.metadata.labels.get(_REVISION_HASH, "")
 
     @property
     def unschedulable(self) -> str | None:

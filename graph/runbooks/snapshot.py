@@ -88,7 +88,12 @@ class Snapshot:
         if self.workload.value.kind == "Deployment" and self.revisions and self.revisions.value:
             newest = self.revisions.value[0].metadata.uid
             return tuple(pod for pod in self.pods.value if pod.metadata.is_controlled_by(newest))
-        return tuple(pod for pod in self.pods.value if _images(pod.spec) >= _images(self.template))
+        latest = self.workload.value.status.update_revision
+        return tuple(
+            pod
+            for pod in self.pods.value
+            if _images(pod.spec) >= _images(self.template) and (not latest or pod.made_from in {latest, ""})
+        )
 
     @property
     def unmade_pods(self) -> tuple[Pod, ...]:

@@ -170,6 +170,30 @@ async def test_a_patch_without_effect_moves_no_version(cluster: ClusterUnderTest
     assert answer.json()["metadata"]["generation"] == before["metadata"]["generation"]
 
 
+async def test_a_daemonset_s_templates_are_counted_by_the_server_whatever_a_patch_says(
+    cluster: ClusterUnderTest,
+) -> None:
+    counted, name = "deprecated.daemonset.template.generation", cluster.unique("contract")
+    template = deployment(name)["spec"]["template"]
+    template["spec"]["nodeSelector"] = {"no-node": "has-it"}
+    spec = {"selector": {"matchLabels": template["metadata"]["labels"]}, "template": template}
+    await cluster.apply(
+        {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": name, "namespace": "default"}}
+        | {"spec": spec}
+    )
+    path, headers = path_of(name, "daemonset"), {"content-type": f"application/{STRATEGIC}+json"}
+    forged = {"metadata": {"annotations": {counted: "99", "note": "x"}}}
+    changed = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "nginx:1.26"}]}}}}
+
+    answers = [
+        (await cluster.writer.patch(path, json=body, headers=headers, params={"dryRun": "All"})).json()
+        for body in (forged, changed, {**forged, **changed})
+    ]
+
+    assert (await read(cluster, name, "daemonset"))["metadata"]["annotations"][counted] == "1"
+    assert [one["metadata"]["annotations"][counted] for one in answers] == ["1", "2", "2"]
+
+
 async def test_an_unknown_field_is_dropped_in_silence(cluster: ClusterUnderTest) -> None:
     name = await make(cluster)
     before = await read(cluster, name)

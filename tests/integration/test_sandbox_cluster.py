@@ -170,6 +170,20 @@ async def test_a_cluster_entered_again_is_where_and_what_it_was(tmp_path: Path) 
     assert answer.status_code == 200
 
 
+async def test_in_a_cluster_that_is_still_everything_stays_as_it_was_put_in(tmp_path: Path) -> None:
+    made = deployment("web")
+    status = {"observedGeneration": 1, "unavailableReplicas": 1}
+
+    async with SandboxCluster(still=True) as cluster:
+        cluster.apply({**made, "status": status})
+        reader, _ = cluster.write_kubeconfigs(tmp_path)
+        async with open_client(reader) as client:
+            answer = await client.get(path_of("web"))
+
+    assert answer.json()["status"] == status
+    assert cluster.select("ReplicaSet") == []
+
+
 async def test_a_taken_port_is_named(sandbox: SandboxCluster) -> None:
     with pytest.raises(ClusterUnreachable, match=f"127.0.0.1:{sandbox.port}"):
         async with SandboxCluster(port=sandbox.port):

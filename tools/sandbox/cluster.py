@@ -39,7 +39,8 @@ class SandboxCluster:
 
     `port` 0 takes any free port and keeps it: a cluster that is entered again comes back where it was, with
     its objects. Tokens left out are made up. `middleware` wraps the HTTP application, so that a test can
-    lose, delay or falsify answers.
+    lose, delay or falsify answers. Nothing moves in a cluster that is `still`: no controller runs, and
+    objects stay as they were put in, status and all.
     """
 
     def __init__(  # noqa: PLR0913 - each is one choice of a demo or a test, all by name
@@ -51,8 +52,10 @@ class SandboxCluster:
         pace: Pace | None = None,
         catalogue: Catalogue = KNOWN_IMAGES,
         middleware: Sequence["Middleware"] = (),
+        still: bool = False,
     ) -> None:
         self.port = port
+        self._still = still
         self.reader_token = reader_token or secrets.token_urlsafe(24)
         self.writer_token = writer_token or secrets.token_urlsafe(24)
         self._middleware = tuple(middleware)
@@ -84,7 +87,11 @@ class SandboxCluster:
         self._server = self._new_server()
         self._tasks = [
             asyncio.create_task(self._server.serve(sockets=[listener]), name="sandbox-api"),
-            asyncio.create_task(self._simulation.run(), name="sandbox-controllers"),
+            *(
+                []
+                if self._still
+                else [asyncio.create_task(self._simulation.run(), name="sandbox-controllers")]
+            ),
         ]
         while not self._server.started:
             if self._tasks[0].done():

@@ -11,7 +11,7 @@ from typing import Any
 from tools.errors import BadInput
 from tools.sandbox.endpoints import resolve_port
 from tools.sandbox.events import Recorder, Source
-from tools.sandbox.images import Catalogue, ImageRule, explain_pull_failure, parse_reference
+from tools.sandbox.images import Catalogue, Death, ImageRule, explain_pull_failure, parse_reference
 from tools.sandbox.pace import Pace
 from tools.sandbox.quantities import parse_quantity
 from tools.sandbox.store import Object, timestamp, uid_of
@@ -181,7 +181,18 @@ class Container:
         if annotations.get(f"{ANNOTATION}crash") == "true" or "exit 1" in command:
             words = annotations.get(f"{ANNOTATION}crash-log", "fatal: exiting with status 1")
             return "Error", 1, words.splitlines()
-        return None
+        deaths = (death for death in self._rule.deaths if self._dies_of(death))
+        return next((("Error", 1, death.says.splitlines()) for death in deaths), None)
+
+    def _dies_of(self, death: Death) -> bool:
+        variables = {one["name"]: one.get("value", "") for one in self.spec.get("env") or []}
+        command = [*(self.spec.get("command") or []), *(self.spec.get("args") or [])]
+        reference = parse_reference(self.spec["image"])
+        return (
+            (not death.word or any(death.word in text for text in [*command, *variables.values()]))
+            and (not death.lacks or death.lacks not in variables)
+            and (not death.tag or (reference is not None and reference.tag == death.tag))
+        )
 
     def _exit(self, now: float) -> None:
         fate = self._fate() or ("Error", 1, [])
@@ -257,7 +268,9 @@ class Container:
             return None
         port = resolve_port(probe[handler]["port"], [self.spec])
         if port in self._listening():
-            return None
+            asked = probe["httpGet"]["path"] if handler == "httpGet" else ""
+            known = not asked or not self._rule.paths or asked in self._rule.paths
+            return None if known else "HTTP probe failed with statuscode: 404"
         target = f"{self.pod['status']['podIP']}:{port}"
         refused = f"dial tcp {target}: connect: connection refused"
         if handler == "httpGet":

@@ -11,12 +11,31 @@ _REFERENCE = re.compile(
 
 
 @dataclass(frozen=True)
+class Death:
+    """Why an imagined program ends soon after its start; all that is given must be so.
+
+    `word` stands in its command, its arguments or the value of a variable, `lacks` names a variable that its
+    `env` doesn't set, `tag` is its image's. `says` are its last words.
+    """
+
+    says: str
+    word: str = ""
+    lacks: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True)
 class ImageRule:
-    """One image that can be pulled: its tags, the ports its program listens on, and what it logs."""
+    """One image that can be pulled: its tags, the ports its program listens on, and what it logs.
+
+    `paths` are what it answers over HTTP (none given: everything), `deaths` what it can't live with.
+    """
 
     tags: frozenset[str]
     ports: frozenset[int] = frozenset()
     logs: tuple[str, ...] = ()
+    paths: frozenset[str] = frozenset()
+    deaths: tuple[Death, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ FieldValidation = Literal["Ignore", "Warn", "Strict"]
 _MERGE, _STRATEGIC, _JSON = (
     f"application/{name}-patch+json" for name in ("merge", "strategic-merge", "json")
 )
+_TEMPLATE_COUNT = "deprecated.daemonset.template.generation"
 _SERVER_OWNED = ("creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
@@ -109,6 +110,8 @@ class Writer:
 
     def _create(self, kind: Kind, obj: Object) -> Object:
         fill_defaults(obj)
+        if kind.kind == "DaemonSet":
+            _count_templates(obj, None)
         validate(kind, obj, None)
         if kind.kind == "Service" and obj["spec"]["type"] != "ExternalName":
             address = obj["spec"].setdefault("clusterIP", f"10.96.0.{next(self._addresses)}")
@@ -132,6 +135,14 @@ class Writer:
         return _finish(kind, current, decoded)
 
 
+def _count_templates(obj: Object, current: Object | None) -> None:
+    """Count a DaemonSet's templates as the real server does, whatever a patch says of it."""
+    known = (current or {"metadata": {}})["metadata"].get("annotations") or {}
+    changed = current is None or current["spec"].get("template") != obj["spec"].get("template")
+    annotations = obj["metadata"].setdefault("annotations", {})
+    annotations[_TEMPLATE_COUNT] = str(int(known.get(_TEMPLATE_COUNT, "0")) + int(changed))
+
+
 def _finish(kind: Kind, current: Object, changed: Object) -> Object:
     """Return the new version: server-owned fields as they were, defaults filled in, rules checked."""
     after = copy.deepcopy(changed)
@@ -144,6 +155,8 @@ def _finish(kind: Kind, current: Object, changed: Object) -> Object:
     if "status" in current:
         after["status"] = current["status"]
     fill_defaults(after)
+    if kind.kind == "DaemonSet":
+        _count_templates(after, current)
     validate(kind, after, current)
     if not same_content(current, after):
         generation = next_generation(kind, current, after)

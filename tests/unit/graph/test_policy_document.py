@@ -176,6 +176,17 @@ def test_a_kind_that_a_file_leaves_out_is_closed() -> None:
     assert refuse_call(call(kind="sts"), policy) is None
 
 
+def test_what_the_server_counts_on_a_daemonset_is_no_change_of_ours_and_on_others_it_is() -> None:
+    count = 'metadata.annotations["deprecated.daemonset.template.generation"]'
+    changes = [
+        FieldChange(path=f"{CONTAINER}.image", before="nginx:1.25-", after="nginx:1.25"),
+        FieldChange(path=count, before="1", after="2"),
+    ]
+
+    assert refuse_change("DaemonSet", {}, changes, BUILT_IN) is None
+    assert refuse_change("Deployment", {}, changes, BUILT_IN)
+
+
 def test_a_file_narrows_and_opens_fields() -> None:
     limits = "spec.template.spec.containers[*].resources.limits"
     policy = parse_policy(f"name: x\npatch: {{Deployment: ['{limits}', spec.strategy]}}", "policy.yaml")

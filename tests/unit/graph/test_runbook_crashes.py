@@ -261,6 +261,20 @@ async def test_a_change_that_crashes_is_put_back_field_by_field() -> None:
     assert (step.diagnosis.runbook, step.candidate.risk) == ("bad_rollout", "medium")
 
 
+async def test_the_programs_last_words_are_told_and_cited_and_not_that_the_kubelet_backs_off() -> None:
+    said = "back-off 40s restarting failed container=app pod=shop-1_default(1)"
+    statuses = [{**crashed(), "state": {"waiting": {"reason": "CrashLoopBackOff", "message": said}}}]
+    older = [[container(image="shop/api:0.9")]]
+
+    step = await decide(
+        crashing(container(), "panic: out of range", statuses=statuses, older=older, ready_older=1)
+    )
+
+    assert isinstance(step, ProposePatch)
+    assert 'It was said last: "panic: out of range".' in step.diagnosis.cause
+    assert len(step.diagnosis.evidence) > 2
+
+
 async def test_an_image_that_nobody_saw_run_is_not_rolled_back_to() -> None:
     step = await decide(crashing(container(), "it broke", older=[[container(image="shop/api:0.9")]]))
 

@@ -7,7 +7,7 @@ import pytest
 
 from tools.kinds import find_kind
 from tools.sandbox.containers import go_duration
-from tools.sandbox.images import KNOWN_IMAGES
+from tools.sandbox.images import KNOWN_IMAGES, Catalogue, Death, ImageRule
 from tools.sandbox.pace import Pace
 from tools.sandbox.rollout import hash_template
 from tools.sandbox.simulation import Simulation
@@ -23,7 +23,8 @@ class TurnedClock:
         self.store = Store()
         self.writer = Writer(self.store)
         dice = random.Random(1)
-        self.simulation = Simulation(self.store, Pace(), KNOWN_IMAGES, lambda: self.now, dice)
+        self.catalogue = Catalogue(dict(KNOWN_IMAGES.images))
+        self.simulation = Simulation(self.store, Pace(), self.catalogue, lambda: self.now, dice)
 
     def run(self, seconds: float) -> None:
         for _ in range(int(seconds * 20)):
@@ -120,6 +121,44 @@ def test_a_failing_liveness_probe_restarts_the_container(world: TurnedClock) -> 
     assert pod["status"]["containerStatuses"][0]["restartCount"] >= 1
     reasons = {event["reason"] for event in world.store.select("Event")}
     assert {"Unhealthy", "Killing"} <= reasons
+
+
+@pytest.mark.parametrize(
+    ("death", "container", "dies"),
+    [
+        (Death("unknown flag", word="--prot"), {"args": ["--prot=80"]}, True),
+        (Death("unknown flag", word="--prot"), {"args": ["--port=80"]}, False),
+        (Death("no such host", word="postgers"), {"env": [{"name": "DB", "value": "postgers:1"}]}, True),
+        (Death("not set", lacks="DB"), {}, True),
+        (Death("not set", lacks="DB"), {"env": [{"name": "DB", "value": "x"}]}, False),
+        (Death("panic", tag="2"), {"image": "app:2"}, True),
+        (Death("panic", tag="2"), {"image": "app:1"}, False),
+        (Death("panic", tag="2", lacks="DB"), {"image": "app:1"}, False),
+    ],
+)
+def test_a_program_dies_of_what_its_image_cannot_live_with(
+    world: TurnedClock, death: Death, container: Object, dies: bool
+) -> None:
+    world.catalogue.images["app"] = ImageRule(frozenset({"1", "2"}), deaths=(death,))
+    world.apply(replicas=1, **{"image": "app:1", **container})
+
+    world.run(6)
+
+    (pod,) = world.store.select("Pod")
+    status = pod["status"]["containerStatuses"][0]
+    ended = status["lastState"].get("terminated", {})
+    assert (status["restartCount"] > 0, ended.get("exitCode")) == ((True, 1) if dies else (False, None))
+
+
+def test_a_path_that_the_program_does_not_know_fails_the_probe(world: TurnedClock) -> None:
+    world.catalogue.images["app"] = ImageRule(frozenset({"1"}), frozenset({80}), paths=frozenset({"/ok"}))
+    world.apply(replicas=1, image="app:1", readinessProbe={"httpGet": {"path": "/no", "port": 80}})
+
+    world.run(3)
+
+    told = [one["message"] for one in world.store.select("Event") if one["reason"] == "Unhealthy"]
+    assert told == ["Readiness probe failed: HTTP probe failed with statuscode: 404"]
+    assert "readyReplicas" not in world.status()
 
 
 def test_a_startup_probe_holds_readiness_back(world: TurnedClock) -> None:

@@ -1,0 +1,43 @@
+"""The webhook body that Alertmanager would send."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.eval.manifests import NAMESPACE
+from bench.eval.scenario import Alert
+
+_SOURCE = "http://prometheus.monitoring:9090/graph"
+
+
+def write_body(alert: Alert, pods: Sequence[str]) -> bytes:
+    """Return the body with one firing alert per pod, or with one that has the alert's labels alone."""
+    common = {"alertname": alert.name, "severity": "warning", "namespace": NAMESPACE, **alert.labels}
+    fired = [_fire({**common, "pod": pod}, alert) for pod in pods] or [_fire(common, alert)]
+    body = {
+        "version": "4",
+        "receiver": "alertmend",
+        "status": "firing",
+        "alerts": fired,
+        "groupKey": f'{{}}:{{alertname="{alert.name}"}}',
+        "groupLabels": {"alertname": alert.name},
+        "commonLabels": common,
+        "commonAnnotations": alert.annotations,
+        "externalURL": "http://alertmanager.monitoring:9093",
+        "truncatedAlerts": 0,
+    }
+    return json.dumps(body).encode()
+
+
+def _fire(labels: dict[str, str], alert: Alert) -> dict[str, Any]:
+    return {
+        "status": "firing",
+        "labels": labels,
+        "annotations": alert.annotations,
+        "startsAt": datetime.now(UTC).isoformat(),
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": _SOURCE,
+        "fingerprint": hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).hexdigest()[:16],
+    }
