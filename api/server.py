@@ -38,7 +38,8 @@ async def serve(settings: Settings, pulse: "Pulse | None" = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings, pulse) as url:
-        print(f"alertmend listens on {url} (webhook: {url}/v1/webhooks/alertmanager)", flush=True)  # noqa: T201 -- what a person who started it waits for
+        webhook = f"{url}/v1/webhooks/alertmanager"
+        print(f"alertmend listens on {url} (open it in a browser; webhook: {webhook})", flush=True)  # noqa: T201 -- what a person who started it waits for
         await stop.wait()
 
 

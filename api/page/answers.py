@@ -11,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
@@ -62,7 +61,7 @@ class PageRoute(APIRoute):
                 response = await handle(request)
             except (PageGone, Unauthenticated):
                 response = _send_to_sign_in(request)
-            except (AlertmendError, RequestValidationError, ValidationError, HTTPException) as error:
+            except (AlertmendError, RequestValidationError, HTTPException) as error:
                 response = show_refusal(request, explain(error))
             response.headers.update(HEADERS)
             response.headers.setdefault("Cache-Control", "no-store")

@@ -9,12 +9,14 @@ from starlette.responses import RedirectResponse, Response
 
 from api import control_routes
 from api.page.answers import PageRoute, show
+from api.page.refusals import fill
 from api.page.visitors import Looking, Ruling
 from api.schemas import FreezeBody, KillSwitchBody
 from tools.errors import BadInput
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Text = Annotated[str, Form()]
+_SWITCH = {"on": True, "off": False}
 
 
 @router.get("/controls")
@@ -30,9 +32,7 @@ async def read_controls(visitor: Looking) -> Response:
 @router.post("/controls/kill-switch")
 async def set_kill_switch(visitor: Ruling, engaged: Text = "", reason: Text = "") -> Response:
     """Stop every write, or allow them again."""
-    body = KillSwitchBody.model_validate(
-        {"engaged": {"on": True, "off": False}.get(engaged), "reason": reason}
-    )
+    body = fill(KillSwitchBody, engaged=_SWITCH.get(engaged), reason=reason)
     await control_routes.set_kill_switch(visitor.door, visitor.caller, body)
     return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
 
@@ -42,7 +42,7 @@ async def add_freeze(
     visitor: Ruling, starts_at: Text = "", ends_at: Text = "", reason: Text = ""
 ) -> Response:
     """Add a freeze; its times are in UTC, as the form says."""
-    body = FreezeBody(starts_at=_read_utc(starts_at), ends_at=_read_utc(ends_at), reason=reason)
+    body = fill(FreezeBody, starts_at=_read_utc(starts_at), ends_at=_read_utc(ends_at), reason=reason)
     await control_routes.add_freeze(visitor.door, visitor.caller, body)
     return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
 

@@ -16,9 +16,9 @@ from api import approval_routes, incident_routes
 from api.approval_routes import Desk
 from api.page.answers import PageRoute
 from api.page.incident import show_incident
-from api.page.refusals import explain
+from api.page.refusals import explain, fill
 from api.page.visitors import Deciding, Visitor
-from api.schemas import ApprovalView, ApproveBody, EditBody, RejectBody, ResolutionBody, RevokeBody
+from api.schemas import ApproveBody, EditBody, RejectBody, ResolutionBody, RevokeBody
 from tools.errors import AlertmendError, BadInput
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -28,15 +28,21 @@ Text = Annotated[str, Form()]
 @router.post("/approvals/{approval_id}/approve")
 async def approve(approval_id: str, visitor: Deciding, digest: Text = "") -> Response:
     """Let exactly the change happen that was shown."""
-    body = ApproveBody(digest=digest or None)
-    return await _decide(visitor, approval_id, "approve", lambda desk: approval_routes.approve(desk, body))
+
+    async def act(desk: Desk) -> None:
+        await approval_routes.approve(desk, fill(ApproveBody, digest=digest or None))
+
+    return await _decide(visitor, approval_id, "approve", act)
 
 
 @router.post("/approvals/{approval_id}/reject")
 async def reject(approval_id: str, visitor: Deciding, digest: Text = "", reason: Text = "") -> Response:
     """Keep the change from happening."""
-    body = RejectBody(digest=digest or None, reason=reason)
-    return await _decide(visitor, approval_id, "reject", lambda desk: approval_routes.reject(desk, body))
+
+    async def act(desk: Desk) -> None:
+        await approval_routes.reject(desk, fill(RejectBody, digest=digest or None, reason=reason))
+
+    return await _decide(visitor, approval_id, "reject", act)
 
 
 @router.post("/approvals/{approval_id}/edit")
@@ -44,28 +50,34 @@ async def edit(
     approval_id: str, visitor: Deciding, digest: Text = "", reason: Text = "", patch: Text = ""
 ) -> Response:
     """Put a patch of one's own in the proposal's place."""
-    shown = await visitor.door.ledger.approvals.find(approval_id)
 
-    async def propose(desk: Desk) -> ApprovalView:
+    async def act(desk: Desk) -> None:
+        shown = await visitor.door.ledger.approvals.find(approval_id)
         arguments = shown.proposal.arguments.as_json() | {"patchData": _parse_patch(patch)}
-        body = EditBody(arguments=arguments, digest=digest or None, reason=reason)
-        return await approval_routes.edit(desk, body)
+        body = fill(EditBody, arguments=arguments, digest=digest or None, reason=reason)
+        await approval_routes.edit(desk, body)
 
-    return await _decide(visitor, approval_id, "edit", propose, edited=patch)
+    return await _decide(visitor, approval_id, "edit", act, edited=patch)
 
 
 @router.post("/approvals/{approval_id}/revoke")
 async def revoke(approval_id: str, visitor: Deciding, reason: Text = "") -> Response:
     """Take an approval back."""
-    body = RevokeBody(reason=reason)
-    return await _decide(visitor, approval_id, "revoke", lambda desk: approval_routes.revoke(desk, body))
+
+    async def act(desk: Desk) -> None:
+        await approval_routes.revoke(desk, fill(RevokeBody, reason=reason))
+
+    return await _decide(visitor, approval_id, "revoke", act)
 
 
 @router.post("/approvals/{approval_id}/settle")
 async def settle(approval_id: str, visitor: Deciding, outcome: Text = "", reason: Text = "") -> Response:
     """Say how an execution ended whose end is unknown."""
-    body = ResolutionBody.model_validate({"outcome": outcome, "reason": reason})
-    return await _decide(visitor, approval_id, "settle", lambda desk: approval_routes.resolve(desk, body))
+
+    async def act(desk: Desk) -> None:
+        await approval_routes.resolve(desk, fill(ResolutionBody, outcome=outcome, reason=reason))
+
+    return await _decide(visitor, approval_id, "settle", act)
 
 
 @router.post("/incidents/{incident_id}/retry")
@@ -82,7 +94,7 @@ async def _decide(
     visitor: Visitor,
     approval_id: str,
     said: str,
-    act: Callable[[Desk], Awaitable[ApprovalView]],
+    act: Callable[[Desk], Awaitable[None]],
     edited: str = "",
 ) -> Response:
     """Decide at the API's desk; show the incident with the refusal where the gate refuses."""

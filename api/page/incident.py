@@ -19,12 +19,13 @@ from api.page.visitors import Looking, Visitor
 from api.page.words import find_line_tone, say_clock, spell, stamp
 from api.telling import tell
 from graph.incident import ACTIVE, Entry
+from graph.proposal import Approval
 from tools.patch import APPROVAL_PATH
 from tools.plain_text import make_plain
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _SAID = {
-    "approve": "Your approval is recorded. What was approved is carried out by itself.",
+    "approve": "Your approval is recorded. Once it has all it needs, the change is carried out by itself.",
     "reject": "Your rejection is recorded. The diagnosis hears your reason.",
     "edit": "Your edit is a proposal of its own now, previewed afresh. It waits for its approval below.",
     "revoke": "The approval is taken back. Nothing will be written because of it.",
@@ -84,10 +85,21 @@ async def show_incident(
         incident=incident, approval=approvals[-1] if approvals else None, earlier=approvals[:-1],
         alerts=(await ledger.incidents.group(incident_id)).alerts,
         evidence=await ledger.incidents.evidence(incident_id), timeline=timeline,
-        steps=find_steps(incident, timeline), report=render_report(report) if report else None,
+        bar=_find_bar(visitor, approvals[-1]) if approvals else "", steps=find_steps(incident, timeline),
+        report=render_report(report) if report else None,
         standing=await ledger.stops.standing(), is_active=incident.status in ACTIVE,
         said=said, refusal=refusal, edited=edited, stamp_path=APPROVAL_PATH,
     )  # fmt: skip
+
+
+def _find_bar(visitor: Visitor, approval: Approval) -> str:
+    """Return why this visitor can't approve, or nothing; the gate decides, this spares them the way."""
+    name = visitor.caller.name
+    if name == approval.requested_by and not approval.own_approval:
+        return "You edited this proposal: somebody else must approve it."
+    if not approval.may_be_approved_by(name, visitor.caller.role):
+        return f"Others must approve this: {', '.join(approval.approvers)}."
+    return ""
 
 
 async def _tell_lines(visitor: Visitor, incident_id: str, after: int) -> AsyncIterator[ServerSentEvent]:

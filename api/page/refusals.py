@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from api.auth import Forbidden
-from api.problems import find_kind
+from api.problems import InvalidBody, field_problems, find_kind, say_detail
 from checkpoints.decisions import (
     AlreadyDecided,
     ApprovalGone,
@@ -20,6 +21,7 @@ from checkpoints.decisions import (
 from tools.errors import AlertmendError, BadInput
 
 log = logging.getLogger(__name__)
+Form = TypeVar("Form", bound=BaseModel)
 _SERVER_FAILED = 500
 _ADVICE: dict[type[AlertmendError], tuple[str, str]] = {
     AlreadyDecided: (
@@ -41,6 +43,7 @@ _ADVICE: dict[type[AlertmendError], tuple[str, str]] = {
     NotAnApprover: ("Others must approve this", "Nothing was recorded. Ask somebody whom the policy names."),
     OwnProposal: ("Somebody else must approve this", "Nothing was recorded. Ask a second person."),
     Forbidden: ("Your role doesn't allow this", "Nothing was done. An admin can give you another token."),
+    InvalidBody: ("This can't be used", "Nothing was recorded. Change what you wrote, and send it again."),
     BadInput: ("This can't be used", "Nothing was recorded. Change what you wrote, and send it again."),
 }
 
@@ -68,8 +71,8 @@ def explain(error: Exception) -> Refusal:
     match error:
         case ForgedForm():
             return Refusal(403, "This form is too old", str(error), "Nothing was done. Open the page afresh.")
-        case RequestValidationError() | ValidationError():
-            return Refusal(422, *_ADVICE[BadInput][:1], _name_fields(error), _ADVICE[BadInput][1])
+        case RequestValidationError():
+            return _explain_own(InvalidBody(_name_fields(error), field_problems(error)))
         case HTTPException():
             return Refusal(error.status_code, "This didn't work", str(error.detail))
         case AlertmendError():
@@ -84,7 +87,15 @@ def _explain_own(error: AlertmendError) -> Refusal:
     headline, advice = next(
         (words for cls, words in _ADVICE.items() if isinstance(error, cls)), (kind.title, "")
     )
-    return Refusal(kind.status, headline, str(error), advice)
+    return Refusal(kind.status, headline, say_detail(error), advice)
+
+
+def fill(form: type[Form], **fields: object) -> Form:
+    """Return a body of the API with what a form says. Raises `InvalidBody`."""
+    try:
+        return form.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidBody(_name_fields(error), field_problems(error)) from error
 
 
 def _name_fields(error: RequestValidationError | ValidationError) -> str:

@@ -14,6 +14,7 @@ def render_report(report: str) -> Markup:
     """Return a report's Markdown as HTML; its headings stand below the page's own."""
     tokens = _markdown.parse(make_plain(report))
     for token in tokens:
+        token.attrs.pop("style", None)  # of an aligned column: the page lets no style stand inline
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(_DEEPEST, int(token.tag[1]) + 2)}"
     html = _markdown.renderer.render(tokens, _markdown.options, {})

@@ -13,7 +13,7 @@ from typing import Self
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -57,9 +57,9 @@ class Sessions:
         cookie = request.cookies.get(_cookie_name(request), "")
         try:
             document = self._fernet.decrypt(cookie.encode(), ttl=LASTS_SECONDS)
-        except InvalidToken:
+            return Session.model_validate_json(document)
+        except (InvalidToken, ValidationError):  # the latter for a cookie of another release
             return None
-        return Session.model_validate_json(document)
 
     def write(self, request: Request, response: Response, session: Session) -> None:
         """Give the browser a session. Raises `BadInput` for a bearer that no cookie can hold."""

@@ -3,16 +3,16 @@ import { startClocks } from "./clocks.js";
 import { refresh, rememberParts } from "./live.js";
 import { followTimeline } from "./timeline.js";
 
-const INBOX_MILLISECONDS = 10_000;
+const LOOK_EVERY_MILLISECONDS = 10_000;
 
 rememberParts();
 startClocks(refresh);
 const lines = document.getElementById("lines");
-if (lines) {
-  followTimeline(lines, refresh);
-} else if (document.querySelector("[data-live]")) {
-  setInterval(() => { if (!document.hidden) refresh(); }, INBOX_MILLISECONDS);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+if (lines) followTimeline(lines, refresh);
+if (document.querySelector("[data-live]")) {
+  const look = () => { if (!document.hidden) refresh(); };
+  setInterval(look, LOOK_EVERY_MILLISECONDS); // stops, for one, are on no timeline
+  document.addEventListener("visibilitychange", look);
 }
 openTarget();
 window.addEventListener("hashchange", openTarget);

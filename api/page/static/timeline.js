@@ -31,12 +31,8 @@ export function followTimeline(lines, refresh) {
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) {
-      close();
-    } else {
-      open();
-      soon();
-    }
+    if (document.hidden) close();
+    else open();
   });
   window.addEventListener("pagehide", close);
   lines.parentElement.scrollTop = lines.parentElement.scrollHeight;

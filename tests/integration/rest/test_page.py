@@ -13,10 +13,12 @@ from cryptography.fernet import Fernet
 from api.app import create_app
 from api.page.answers import HEADERS
 from api.page.sessions import LASTS_SECONDS, Session
+from graph.incident import Ending
 from tests.integration.rest.access import ALLOWED
 from tests.integration.rest.gate import KEY, Gate
 from tests.integration.rest.house import House
 from tests.issuer import MadeUpIssuer
+from tools.executor import Outcome
 
 READS = ["/", "/history", "/controls", "/me", "/incidents/inc-x", "/incidents/inc-x/lines",
          "/incidents/inc-x/report.md", "/approvals/apr-x"]  # fmt: skip
@@ -178,6 +180,15 @@ async def test_the_session_ends_with_its_token(house: House) -> None:
     assert (await house.ledger.approvals.find(proposal.id)).status == "pending"
 
 
+async def test_a_visitor_is_told_nothing_about_the_token_file(house: House) -> None:
+    house.store.path.chmod(0o666)
+
+    answer = await sign_in(house.client, house.tokens["alice"])
+
+    assert answer.status_code == 503
+    assert str(house.store.path) not in answer.text
+
+
 async def test_signing_out_takes_the_cookie(house: House) -> None:
     await sign_in(house.client, house.tokens["alice"])
 
@@ -229,7 +240,9 @@ async def test_a_cookie_of_another_key_or_another_day_is_no_session(house: House
     old = fernet.encrypt_at_time(session, int(time.time()) - LASTS_SECONDS - 1)
     foreign = Fernet(Fernet.generate_key()).encrypt(session)
 
-    for cookie in (old, foreign):
+    other_release = fernet.encrypt(b"{}")
+
+    for cookie in (old, foreign, other_release):
         house.client.cookies.set("alertmend", cookie.decode(), domain="localhost.local")
         assert (await house.client.get("/")).status_code == 303
 
@@ -307,6 +320,7 @@ async def test_the_gates_words_are_readable(house: House) -> None:
     assert (stop.status_code, still.status_code) == (423, 303)
     assert "the registry is down" in stop.text
     assert (blank.status_code, unknown.status_code) == (422, 404)
+    assert "reason: String should have at least 1 character" in blank.text
     assert (await house.ledger.approvals.find(late.id)).status == "pending"
 
 
@@ -318,6 +332,9 @@ async def test_a_person_the_policy_does_not_name_is_told_who_may(house: House) -
 
     assert answer.status_code == 403
     assert "names carol" in answer.text
+    assert "Others must approve this: carol." in answer.text
+    assert f"{proposal.id}/approve" not in answer.text
+    assert f"{proposal.id}/reject" in answer.text
 
 
 async def test_an_approval_is_recorded_under_the_tokens_name_and_can_be_taken_back(house: House) -> None:
@@ -338,6 +355,28 @@ async def test_an_approval_is_recorded_under_the_tokens_name_and_can_be_taken_ba
     ]
     assert approval.status == "revoked"
     assert house.woken == [proposal.incident_id] * 2
+
+
+async def test_a_person_settles_what_nobody_knows(house: House) -> None:
+    proposal = await house.propose()
+    ledger = house.ledger
+    await ledger.decisions.decide(
+        proposal.id, by="bob", verdict="approve", digest=proposal.digest, reason="", role="approver"
+    )
+    epoch = await ledger.incidents.begin_run(proposal.incident_id)
+    await ledger.approvals.claim(proposal.id, proposal.digest, epoch)
+    await ledger.approvals.record_outcome(proposal.id, epoch, Outcome(kind="unknown", detail="lost"))
+    ending = Ending(status="handed_over", reason="whether the patch was applied is unknown")
+    await ledger.incidents.finish(proposal.incident_id, epoch, ending, "# Report")
+    await sign_in(house.client, house.tokens["alice"])
+    inbox = (await house.client.get("/")).text
+
+    unsaid = await send(house, f"/approvals/{proposal.id}/settle", outcome="perhaps", reason="I looked")
+    settled = await send(house, f"/approvals/{proposal.id}/settle", outcome="not_applied", reason="I looked")
+
+    assert "Nobody knows how these ended" in inbox
+    assert (unsaid.status_code, settled.status_code) == (422, 303)
+    assert (await ledger.approvals.find(proposal.id)).status == "failed"
 
 
 async def test_an_edit_goes_the_way_of_the_api(house: House) -> None:
