@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 4
 SEED ?= 1
 BODIES ?= 100000
 
-.PHONY: install demo serve studio test eval fuzz crash bench mutations check lint lock clean
+.PHONY: install demo serve studio test eval fuzz crash bench screenshots mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
 	@$(BIN)/alertmend demo $(ARGS)
@@ -42,6 +42,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+screenshots: $(VENV)/.dev ## Take the pictures of the page in docs/images/ anew (needs chromium)
+	$(BIN)/python -m tests.acceptance.screenshots
 
 mutations: $(VENV)/.dev ## Take the gate's conditions away, one at a time: tests must turn red
 	$(BIN)/python -m tests.attack.mutations $(ARGS)

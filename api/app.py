@@ -1,4 +1,4 @@
-"""The HTTP app: every route of `/v1`, the webhook, and the errors as problems."""
+"""The HTTP app: every route of `/v1`, the webhook, the page, and the errors as problems."""
 
 from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +10,7 @@ from api import approval_routes, audit_routes, control_routes, incident_routes, 
 from api.door import Door
 from api.limits import BodyLimit
 from api.openapi import install_description
+from api.page.site import install_page
 from api.problems import answer_error, install_handlers
 from api.sites import SiteGuard
 
@@ -41,6 +42,7 @@ def create_app(door: Door, names: Collection[str] = ()) -> FastAPI:
     install_handlers(app)
     for module in (webhook, incident_routes, approval_routes, control_routes, audit_routes):
         app.include_router(module.router)
+    install_page(app)
     install_description(app)
     return app
 

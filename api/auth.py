@@ -67,13 +67,14 @@ class Knock:
                 "send `Authorization: Bearer <token>`; `alertmend token create` makes one",
                 token_given="authorization" in request.headers,
             )
-        caller = await _identify(door, credentials.credentials)
-        if self._needed and not includes(caller.role, self._needed):
-            raise Forbidden(f"{caller.name} is {caller.role}; this needs the role {self._needed}")
+        caller = await identify(door, credentials.credentials)
+        if self._needed:
+            require_role(caller, self._needed)
         return caller
 
 
-async def _identify(door: Door, token: str) -> Caller:
+async def identify(door: Door, token: str) -> Caller:
+    """Return whose bearer this is, or raise `Unauthenticated`, `Forbidden` or `IssuerUnavailable`."""
     if door.issuer and token.count(".") == _DOTS_OF_A_JWT:  # our own tokens have none
         caller = await door.issuer.identify(token)
         if caller.name.startswith(POLICY_PREFIX):  # our own tokens' names have no colon
@@ -83,6 +84,12 @@ async def _identify(door: Door, token: str) -> Caller:
     if record is None:
         raise Unauthenticated("this token isn't known here, or it was revoked", token_given=True)
     return Caller(name=record.name, role=record.role)
+
+
+def require_role(caller: Caller, needed: Role) -> None:
+    """Raise `Forbidden` unless the caller's role includes the needed one."""
+    if not includes(caller.role, needed):
+        raise Forbidden(f"{caller.name} is {caller.role}; this needs the role {needed}")
 
 
 Anyone = Annotated[Caller, Depends(Knock(None))]

@@ -4,11 +4,9 @@ What comes from the cluster is printed as plain text: markup and escape sequence
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from string import Formatter
-from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
@@ -16,27 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from api.schemas import ApprovalView
+from api.telling import say_plan, tell
 from graph.incident import Entry, Incident
 from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.plain_text import make_plain
-from tools.toolbox import OWN_SERVER
 
-_ANSWER_LINES = 6
 _KIND_COLUMNS = 14
 _CUT_COLUMNS = frozenset({"alert", "target", "change"})
-_TOLD: dict[str, str] = {
-    "node_entered": "{node}",
-    "proposed": "{approval_id}: {summary}",
-    "reminded": "{approval_id}: {reason}",
-    "not_withdrawn": "{approval_id}: {reason}",
-    "decided": "{verdict} by {by}: {reason}",
-    "applying": "{approval_id}",
-    "applied": "{outcome}: {detail}",
-    "verdict": "{verdict}: {reason}",
-    "ended": "{status}: {reason}",
-    "error": "{reason}",
-}
 _STYLES = {
     "proposed": "bold yellow", "reminded": "bold yellow", "decided": "bold", "verdict": "bold",
     "error": "bold red", "node_entered": "cyan",
@@ -56,7 +41,7 @@ def render_entry(entry: Entry) -> RenderableType:
     line.add_column(width=_KIND_COLUMNS)
     line.add_column(overflow="fold")
     kind = Text(entry.kind.replace("_", " "), style=_style(entry))
-    line.add_row(f"{entry.at.astimezone():%H:%M:%S}", kind, plain(_tell(entry)))
+    line.add_row(f"{entry.at.astimezone():%H:%M:%S}", kind, plain(tell(entry)))
     return Trimmed(line)
 
 
@@ -71,7 +56,7 @@ def render_proposal(approval: ApprovalView) -> RenderableType:
         *(("a guess" if trace.is_guess else "traced", trace) for trace in approval.traces),
         ("call", f"{approval.tool} {_json(approval.arguments.as_json())}"),
         ("same as", approval.command),
-        ("verified by", _plan(approval)),
+        ("verified by", say_plan(approval.verification_plan)),
         ("undo", approval.undo_plan.summary),
         ("decide by", f"{approval.decide_by.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
         ("digest", approval.digest),
@@ -180,75 +165,6 @@ def _place(target: Target | None) -> str:
     return f"{target.namespace}/{target.name}" if target else ""
 
 
-def _tell(entry: Entry) -> str:
-    data: dict[str, Any] = {name: "" if value is None else value for name, value in entry.data.items()}
-    template = _TOLD.get(entry.kind)
-    if teller := _TELLERS.get(entry.kind):
-        return teller(data)
-    if template and all(name in data for name in _names(template)):
-        return template.format_map(data).removesuffix(": ")
-    return "  ".join(f"{name}: {value}" for name, value in data.items() if value != "")
-
-
-def _call(data: Mapping[str, Any]) -> str:
-    server = data.get("server", OWN_SERVER)
-    tool = data.get("tool") if server == OWN_SERVER else f"{server}/{data.get('tool')}"
-    return f"{tool} {_json(data.get('arguments'))}\n{data.get('reason', '')}".rstrip()
-
-
-def _checks(data: Mapping[str, Any]) -> str:
-    return "\n".join(_check(check) for check in data.get("checks", []))
-
-
-def _names(template: str) -> Iterable[str]:
-    return (name for _, name, _, _ in Formatter().parse(template) if name)
-
-
-def _alert(data: Mapping[str, Any]) -> str:
-    count = data.get("alerts")
-    about = f" about {data['target']}" if data.get("target") else ""
-    alerts = f"{count} alert{'' if count == 1 else 's'}{about}"
-    missing = f"; {data['truncated']} more were left out (max_alerts)" if data.get("truncated") else ""
-    return f"{data.get('alertname')}: {alerts}, from receiver {data.get('receiver')}{missing}"
-
-
-def _attached(data: Mapping[str, Any]) -> str:
-    about = " ".join(str(data[name]) for name in ("alertname", "status", "about") if data.get(name))
-    return ": ".join(part for part in (about, str(data.get("note", ""))) if part)
-
-
-def _reasoning(data: Mapping[str, Any]) -> str:
-    """Return a decision, what a model's costs are by now, and what was wrong with its answers before."""
-    lines = [f"(told back: {complaint})" for complaint in data.get("complaints", [])]
-    by = ""
-    if data.get("source") == "model":
-        memory = data.get("model", {})
-        by = f" (model: {memory.get('calls', 0)} calls, {memory.get('tokens', 0)} tokens so far)"
-    return "\n".join([*lines, f"{data.get('reason')} → {data.get('decision')}{by}"])
-
-
-def _check(check: Mapping[str, Any]) -> str:
-    sign = {True: "✓", False: "✗", None: "?"}[check.get("held")]
-    return f"{sign} {check.get('predicate')} ({check.get('detail')})"
-
-
-def _answer(data: Mapping[str, Any]) -> str:
-    """Return the first lines of what a tool answered; whole objects as JSON only by their size."""
-    excerpt = str(data.get("excerpt", "")).strip()
-    size = f"{'error' if data.get('is_error') else 'ok'}, {data.get('characters')} characters"
-    if excerpt.startswith(("{", "[")) and not data.get("is_error"):
-        return f"[{data.get('evidence')}] {size} of JSON"
-    lines = excerpt.splitlines()
-    shown = [size, *lines[:_ANSWER_LINES], *(["…"] if len(lines) > _ANSWER_LINES else [])]
-    return f"[{data.get('evidence')}] " + "\n".join(shown)
-
-
-def _plan(approval: ApprovalView) -> str:
-    plan = approval.verification_plan
-    held = ", ".join(predicate.replace("_", " ") for predicate in plan.predicates)
-    return f"{held}; for {plan.window_seconds:g} s without a break, within {plan.budget_seconds:g} s"
-
-
 def _facts(*facts: tuple[str, object]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -276,13 +192,3 @@ def _one_line(value: object) -> Text:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-_TELLERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "alert_received": _alert,
-    "alert_attached": _attached,
-    "reasoned": _reasoning,
-    "tool_called": _call,
-    "tool_answered": _answer,
-    "checked": _checks,
-}

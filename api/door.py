@@ -1,6 +1,7 @@
 """What every route needs, handed to the app once instead of living in module-level clients."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from api.limits import Places
+from api.page.sessions import Sessions
 from api.tokens import TokenStore
 from checkpoints.ledger import Ledger
 
@@ -22,7 +24,8 @@ class Door:
 
     `wake` tells the runner that an incident has something to do; it returns at once. `retry` opens a failed
     incident again, in the name of a person, or raises. `editor` is None where nothing can be written,
-    `issuer` where JWTs aren't let in.
+    `issuer` where JWTs aren't let in. `sessions` are the page's: of this process alone, unless a key is
+    given.
     """
 
     ledger: Ledger
@@ -31,6 +34,7 @@ class Door:
     tokens: TokenStore
     editor: "Editor | None" = None
     issuer: "Issuer | None" = None
+    sessions: Sessions = field(default_factory=lambda: Sessions(secrets.token_bytes(32)))
     places: Places = field(default_factory=Places)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 

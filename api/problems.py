@@ -150,14 +150,15 @@ def answer_error(error: AlertmendError) -> JSONResponse:
         type=kind.type,
         title=kind.title,
         status=kind.status,
-        detail=_detail(error),
+        detail=say_detail(error),
         errors=error.errors if isinstance(error, InvalidBody) else None,
         approval=ApprovalView.of(error.approval) if isinstance(error, DecisionRefused) else None,
     )
     return _answer(problem, _headers(error))
 
 
-def _detail(error: AlertmendError) -> str:
+def say_detail(error: AlertmendError) -> str:
+    """Return what happened, for somebody who may not be signed in."""
     if isinstance(error, TokenFileUnusable):
         return "the token file can't be used, so that nobody is let in: see the service's log"
     return str(error)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from api.app import create_app
 from api.door import Door
 from api.oidc import open_issuer
+from api.page.sessions import Sessions
 from api.settings import Settings
 from api.tokens import TokenStore
 from api.wiring import open_service
@@ -37,7 +38,8 @@ async def serve(settings: Settings, pulse: "Pulse | None" = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings, pulse) as url:
-        print(f"alertmend listens on {url} (webhook: {url}/v1/webhooks/alertmanager)", flush=True)  # noqa: T201 -- what a person who started it waits for
+        webhook = f"{url}/v1/webhooks/alertmanager"
+        print(f"alertmend listens on {url} (open it in a browser; webhook: {webhook})", flush=True)  # noqa: T201 -- what a person who started it waits for
         await stop.wait()
 
 
@@ -49,7 +51,8 @@ async def serving(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIter
         async with open_issuer(settings) as issuer, open_service(settings, pulse) as service:
             tokens = TokenStore(settings.tokens)
             runner = service.runner
-            door = Door(service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer)
+            sessions = Sessions.of_file(settings.audit_key)
+            door = Door(service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer, sessions)
             names = (settings.host, *settings.allowed_hosts)
             # Requests are answered while the runs are put down: what comes in is committed, and waits.
             async with _answering(door, listener, names), service.working():

@@ -1,7 +1,8 @@
 """From which sites a browser may talk to the service: from its own, by a name that is its own.
 
-A page elsewhere can make its own name lead here (DNS rebinding), or have a browser post here. No credential
-travels by itself, so that neither gains anything by it; both are turned away before a token is looked at.
+A page elsewhere can make its own name lead here (DNS rebinding), or have a browser post here. Bearers don't
+travel by themselves, and the page's cookie doesn't travel from or to another site, so that neither gains
+anything by it; both are turned away before either is looked at.
 CORS headers are never sent.
 """
 

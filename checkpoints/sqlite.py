@@ -4,12 +4,14 @@ WAL and `synchronous=FULL`: an acknowledged alert or decision survives a power c
 `BEGIN IMMEDIATE`, so that a transaction that will write never fails half-way on a busy file.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 _BUSY_TIMEOUT_MILLISECONDS = 10_000
 _POOL_SECONDS = 60
@@ -27,6 +29,7 @@ def make_sqlite_engine(address: URL, path: Path) -> AsyncEngine:
     engine = create_async_engine(address, pool_size=1, max_overflow=0, pool_timeout=_POOL_SECONDS)
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "invalidate", _roll_back)
     return engine
 
 
@@ -40,3 +43,11 @@ def _configure(connection: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _roll_back(connection: Any, _record: object, _error: object) -> None:
+    """End the transaction of a connection that is given up because its task was cancelled.
+
+    Closing alone doesn't: SQLite keeps the lock until the last statement is collected.
+    """
+    await_only(asyncio.shield(connection.driver_connection.rollback()))

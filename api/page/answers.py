@@ -1,0 +1,96 @@
+"""How the page answers: templates that escape, headers that let nothing foreign run, errors as pages."""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.templating import Jinja2Templates
+
+from api.auth import Unauthenticated
+from api.page import words
+from api.page.refusals import PageGone, Refusal, explain
+from api.page.visitors import Visitor
+from tools.errors import AlertmendError
+from tools.plain_text import make_plain
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # not `no-referrer`: browsers then name no origin on forms, and the site guard wants one
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_FOLDER = Path(__file__).parent
+STATIC = _FOLDER / "static"
+
+
+def _make_harmless(value: object) -> object:
+    """Take out of every text that is shown what would act instead of being seen."""
+    return make_plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+_environment = Environment(
+    loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined,
+    finalize=_make_harmless, trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
+_environment.filters |= words.FILTERS
+_templates = Jinja2Templates(env=_environment)
+
+
+class PageRoute(APIRoute):
+    """A route of the page: its errors are pages too, and every answer has the page's headers."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler around the usual one."""
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except (PageGone, Unauthenticated):
+                response = _send_to_sign_in(request)
+            except (AlertmendError, RequestValidationError, HTTPException) as error:
+                response = show_refusal(request, explain(error))
+            response.headers.update(HEADERS)
+            response.headers.setdefault("Cache-Control", "no-store")
+            return response
+
+        return answer
+
+
+def show(visitor: Visitor, template: str, status: int = HTTPStatus.OK, **facts: Any) -> Response:
+    """Return a page for a visitor who is signed in."""
+    return render(visitor.request, template, status, visitor=visitor, **facts)
+
+
+def render(request: Request, template: str, status: int = HTTPStatus.OK, **facts: Any) -> Response:
+    """Return a page."""
+    return _templates.TemplateResponse(request, template, {"visitor": None, **facts}, status)
+
+
+def show_refusal(request: Request, refusal: Refusal) -> Response:
+    """Return the page that says why something wasn't done."""
+    return render(request, "refusal.html", refusal.status, refusal=refusal)
+
+
+def _send_to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in, and back from there to what was asked for; a live timeline just ends."""
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # what an EventSource takes for the end
+    place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    wanted = f"?next={quote(place, safe='')}" if request.method == "GET" and place != "/" else ""
+    response = RedirectResponse(f"/login{wanted}", HTTPStatus.SEE_OTHER)
+    request.app.state.door.sessions.end(request, response)
+    return response

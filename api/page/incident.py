@@ -1,0 +1,122 @@
+"""An incident as a person reads it: where it stands, what is proposed, what it rests on, what happened."""
+
+import json
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import RedirectResponse, Response
+
+from api.events import follow_entries
+from api.incident_routes import read_report
+from api.page.answers import PageRoute, show
+from api.page.refusals import Refusal
+from api.page.reports import render_report
+from api.page.steps import find_steps
+from api.page.visitors import Looking, Visitor
+from api.page.words import find_line_tone, say_clock, spell, stamp
+from api.telling import tell
+from graph.incident import ACTIVE, Entry
+from graph.proposal import Approval
+from tools.patch import APPROVAL_PATH
+from tools.plain_text import make_plain
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+_SAID = {
+    "approve": "Your approval is recorded. Once it has all it needs, the change is carried out by itself.",
+    "reject": "Your rejection is recorded. The diagnosis hears your reason.",
+    "edit": "Your edit is a proposal of its own now, previewed afresh. It waits for its approval below.",
+    "revoke": "The approval is taken back. Nothing will be written because of it.",
+    "settle": "You have settled how the execution ended.",
+    "retry": "The incident goes on.",
+}
+
+
+@router.get("/incidents/{incident_id}")
+async def read_incident(incident_id: str, visitor: Looking, said: Annotated[str, Query()] = "") -> Response:
+    """Show one incident; `said` is what the visitor has just done."""
+    return await show_incident(visitor, incident_id, said=_SAID.get(said, ""))
+
+
+@router.get("/approvals/{approval_id}")
+async def find_approval(approval_id: str, visitor: Looking) -> Response:
+    """Lead to the incident of an approval."""
+    approval = await visitor.door.ledger.approvals.find(approval_id)
+    return RedirectResponse(f"/incidents/{approval.proposal.incident_id}", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/incidents/{incident_id}/report.md")
+async def download_report(incident_id: str, visitor: Looking) -> Response:
+    """Hand out the report as it was stored."""
+    report = await read_report(incident_id, visitor.door, visitor.caller)
+    report.headers["Content-Disposition"] = f'attachment; filename="{incident_id}.md"'
+    return report
+
+
+@router.get("/incidents/{incident_id}/lines")
+async def follow_lines(
+    incident_id: str,
+    visitor: Looking,
+    after: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+) -> Response:
+    """Follow the timeline in the page's words, as long as the session counts; 204 once there is no more."""
+    start = after if last_event_id is None else last_event_id
+    incidents = visitor.door.ledger.incidents
+    incident = await incidents.find(incident_id)
+    if incident.status not in ACTIVE and not await incidents.entries(incident_id, after=start):
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return EventSourceResponse(_tell_lines(visitor, incident_id, start))
+
+
+async def show_incident(
+    visitor: Visitor, incident_id: str, *, said: str = "", refusal: Refusal | None = None, edited: str = ""
+) -> Response:
+    """Show one incident with what came of the visitor's last form; `edited` is a patch they wrote."""
+    ledger = visitor.door.ledger
+    incident = await ledger.incidents.find(incident_id)
+    approvals = [await ledger.approvals.find(one) for one in incident.approval_ids]
+    timeline = await ledger.incidents.entries(incident_id)
+    report = await ledger.incidents.report(incident_id)
+    return show(
+        visitor, "incident.html", refusal.status if refusal else HTTPStatus.OK,
+        incident=incident, approval=approvals[-1] if approvals else None, earlier=approvals[:-1],
+        alerts=(await ledger.incidents.group(incident_id)).alerts,
+        evidence=await ledger.incidents.evidence(incident_id), timeline=timeline,
+        bar=_find_bar(visitor, approvals[-1]) if approvals else "", steps=find_steps(incident, timeline),
+        report=render_report(report) if report else None,
+        standing=await ledger.stops.standing(), is_active=incident.status in ACTIVE,
+        said=said, refusal=refusal, edited=edited, stamp_path=APPROVAL_PATH,
+    )  # fmt: skip
+
+
+def _find_bar(visitor: Visitor, approval: Approval) -> str:
+    """Return why this visitor can't approve, or nothing; the gate decides, this spares them the way."""
+    name = visitor.caller.name
+    if name == approval.requested_by and not approval.own_approval:
+        return "You edited this proposal: somebody else must approve it."
+    if not approval.may_be_approved_by(name, visitor.caller.role):
+        return f"Others must approve this: {', '.join(approval.approvers)}."
+    return ""
+
+
+async def _tell_lines(visitor: Visitor, incident_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+    door = visitor.door
+    async for entry in follow_entries(door.ledger.incidents, incident_id, after, door.closing):
+        if not await visitor.is_still_welcome():
+            return
+        yield ServerSentEvent(id=str(entry.seq), event="line", data=_show_line(entry))
+
+
+def _show_line(entry: Entry) -> str:
+    line = {
+        "seq": entry.seq,
+        "at": stamp(entry.at),
+        "clock": say_clock(entry.at),
+        "kind": spell(entry.kind),
+        "text": make_plain(tell(entry)),
+        "tone": find_line_tone(entry),
+    }
+    return json.dumps(line)

@@ -1,0 +1,78 @@
+"""Signing in and out: a bearer is exchanged for a session of the page."""
+
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import identify, require_role
+from api.door import Door, DoorIn
+from api.page.answers import PageRoute, render, show
+from api.page.refusals import Refusal, explain
+from api.page.sessions import Session
+from api.page.visitors import Looking, require_own_form
+from tools.errors import AlertmendError
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/login")
+async def read_sign_in(
+    request: Request, door: DoorIn, next_: Annotated[str, Query(alias="next")] = "/"
+) -> Response:
+    """Show the form that takes a token."""
+    return _show_form(request, door, next_)
+
+
+@router.post("/login")
+async def sign_in(
+    request: Request,
+    door: DoorIn,
+    token: Annotated[str, Form()] = "",
+    next_: Annotated[str, Form(alias="next")] = "/",
+) -> Response:
+    """Exchange a token of ours, or a JWT of the issuer, for a session."""
+    bearer = token.strip()
+    try:
+        await require_own_form(request, door.sessions.read(request))
+        require_role(await identify(door, bearer), "viewer")
+        response = RedirectResponse(_keep_home(next_), HTTPStatus.SEE_OTHER)
+        door.sessions.write(request, response, Session.begin(bearer))
+    except AlertmendError as error:
+        return _show_form(request, door, next_, explain(error))
+    return response
+
+
+@router.post("/logout")
+async def sign_out(visitor: Looking) -> Response:
+    """End the session."""
+    response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+    visitor.door.sessions.end(visitor.request, response)
+    return response
+
+
+@router.get("/me")
+async def read_me(visitor: Looking) -> Response:
+    """Show who the session's token says one is."""
+    return show(visitor, "me.html")
+
+
+def _show_form(request: Request, door: Door, wanted: str, refusal: Refusal | None = None) -> Response:
+    """Show the form with a session of nobody, so that no other site can sign people in."""
+    kept = door.sessions.read(request)
+    session = kept if kept and not kept.bearer else Session.begin()  # two tabs may sign in at once
+    response = render(
+        request, "sign_in.html", refusal.status if refusal else HTTPStatus.OK, csrf=session.csrf,
+        next=_keep_home(wanted), refusal=refusal, takes_jwts=door.issuer is not None,
+    )  # fmt: skip
+    door.sessions.write(request, response, session)
+    return response
+
+
+def _keep_home(wanted: str) -> str:
+    """Return the path if it is one of this service, else the front page: nobody is sent elsewhere."""
+    parts = urlsplit(wanted)
+    at_home = not parts.scheme and not parts.netloc and wanted.startswith("/") and "\\" not in wanted
+    return wanted if at_home and not wanted.startswith("//") and wanted.isprintable() else "/"

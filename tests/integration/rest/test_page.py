@@ -1,0 +1,477 @@
+"""The page without a browser: sessions, forms, headers, and that the API beside it stays what it is."""
+
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from api.app import create_app
+from api.page.answers import HEADERS
+from api.page.sessions import LASTS_SECONDS, Session
+from graph.incident import Ending
+from tests.integration.rest.access import ALLOWED
+from tests.integration.rest.gate import KEY, Gate
+from tests.integration.rest.house import House
+from tests.issuer import MadeUpIssuer
+from tools.executor import Outcome
+
+READS = ["/", "/history", "/controls", "/me", "/incidents/inc-x", "/incidents/inc-x/lines",
+         "/incidents/inc-x/report.md", "/approvals/apr-x"]  # fmt: skip
+POSTS = {
+    "/logout": "viewer",
+    "/approvals/apr-x/approve": "approver",
+    "/approvals/apr-x/reject": "approver",
+    "/approvals/apr-x/edit": "approver",
+    "/approvals/apr-x/revoke": "approver",
+    "/approvals/apr-x/settle": "approver",
+    "/incidents/inc-x/retry": "approver",
+    "/controls/kill-switch": "admin",
+    "/controls/freezes": "admin",
+}
+SECRET = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, migrated: Path) -> str:
+    """Copy one database: what the page asks of it, the API's tests ask of both."""
+    shutil.copy(migrated, tmp_path)
+    return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+
+
+async def sign_in(client: httpx.AsyncClient, token: str, **fields: str) -> httpx.Response:
+    form = (await client.get("/login")).text
+    body = {"csrf": read_secret(form), "token": token, **fields}
+    return await client.post("/login", data=body)
+
+
+def read_secret(html: str) -> str:
+    found = SECRET.search(html)
+    assert found, html
+    return found[1]
+
+
+async def send(house: House, path: str, **fields: str) -> httpx.Response:
+    """Send a form as the session's own page would."""
+    csrf = read_secret((await house.client.get("/me")).text)
+    return await house.client.post(path, data={"csrf": csrf, **fields})
+
+
+def there(path: str, proposal: Any) -> str:
+    return path.replace("apr-x", proposal.id).replace("inc-x", proposal.incident_id)
+
+
+async def test_the_description_and_unknown_paths_are_the_apis_alone(house: House) -> None:
+    paths = (await house.client.get("/openapi.json")).json()["paths"]
+    unknown = [await house.client.get(path) for path in ("/v1/nowhere", "/nowhere", "/static/nowhere.js")]
+
+    assert {path for path in paths if not path.startswith("/v1/")} == {"/alert", "/healthz"}
+    assert [(one.status_code, one.headers["content-type"]) for one in unknown] == [
+        (404, "application/problem+json")
+    ] * 3
+
+
+@pytest.mark.parametrize("path", READS)
+async def test_without_a_session_a_page_leads_to_the_sign_in_and_back(house: House, path: str) -> None:
+    answer = await house.client.get(path)
+    form = await house.client.get(answer.headers["location"])
+
+    assert answer.status_code == 303
+    assert f'name="next" value="{path}"' in form.text
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_without_a_session_a_form_changes_nothing(house: House, path: str) -> None:
+    proposal = await house.propose()
+
+    answer = await house.client.post(there(path, proposal), data={"digest": proposal.digest, "reason": "x"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert (await house.ledger.approvals.find(proposal.id)).status == "pending"
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("csrf", [None, "", "x", "\udcff"])
+async def test_a_form_of_anothers_making_changes_nothing(house: House, path: str, csrf: str | None) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["admin"])
+    body = {"digest": proposal.digest, "reason": "x", "engaged": "on"}
+
+    sent = body if csrf is None else body | {"csrf": csrf}
+    encoded = httpx.QueryParams({k: v.encode(errors="replace").decode() for k, v in sent.items()})
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await house.client.post(there(path, proposal), content=str(encoded), headers=headers)
+
+    assert answer.status_code == 403
+    assert "too old" in answer.text
+    assert (await house.ledger.approvals.find(proposal.id)).status == "pending"
+    assert not (await house.ledger.stops.kill_switch()).engaged
+    assert (await house.client.get("/me")).status_code == 200  # nobody was signed out
+
+
+async def test_the_sign_in_itself_takes_no_form_of_anothers_making(house: House) -> None:
+    answer = await house.client.post("/login", data={"token": house.tokens["admin"]})
+
+    assert answer.status_code == 403
+    assert (await house.client.get("/")).status_code == 303
+
+
+@pytest.mark.parametrize(("path", "needed"), POSTS.items())
+async def test_a_role_that_may_not_is_told_so(house: House, path: str, needed: str) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["viewer"])
+
+    answer = await send(house, there(path, proposal), digest=proposal.digest, reason="x", engaged="on")
+
+    assert answer.status_code == (303 if needed == "viewer" else 403)
+    if needed != "viewer":
+        assert f"this needs the role {needed}" in answer.text
+    assert (await house.ledger.approvals.find(proposal.id)).status == "pending"
+
+
+async def test_a_viewer_sees_no_forms_that_would_be_refused(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["viewer"])
+
+    pages = [
+        (await house.client.get(path)).text for path in (f"/incidents/{proposal.incident_id}", "/controls")
+    ]
+
+    assert [re.findall(r'<form method="post" action="([^"]+)"', page) for page in pages] == [["/logout"]] * 2
+
+
+@pytest.mark.parametrize("token", ["", "am_unknown", "ingest", "x.y.z"])
+async def test_who_may_not_look_is_not_signed_in(house: House, token: str) -> None:
+    answer = await sign_in(house.client, house.tokens.get(token, token))
+
+    assert answer.status_code == (403 if token == "ingest" else 401)
+    assert (await house.client.get("/")).status_code == 303
+
+
+async def test_the_cookie_opens_the_page_and_nothing_of_the_api(house: House) -> None:
+    await sign_in(house.client, house.tokens["admin"])
+
+    assert (await house.client.get("/")).status_code == 200
+    for method, path in ALLOWED:
+        assert (await house.client.request(method, path, json={})).status_code == 401, path
+
+
+async def test_a_bearer_opens_the_api_and_nothing_of_the_page(house: House) -> None:
+    for path in READS:
+        assert (await house.client.get(path, headers=house.as_("admin"))).status_code == 303
+
+
+async def test_the_session_ends_with_its_token(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+    csrf = read_secret((await house.client.get("/me")).text)
+    house.store.revoke("alice")
+
+    read = await house.client.get("/me")
+    decided = await house.client.post(
+        f"/approvals/{proposal.id}/approve", data={"csrf": csrf, "digest": proposal.digest}
+    )
+
+    assert (read.status_code, decided.status_code) == (303, 303)
+    assert (await house.ledger.approvals.find(proposal.id)).status == "pending"
+
+
+async def test_a_visitor_is_told_nothing_about_the_token_file(house: House) -> None:
+    house.store.path.chmod(0o666)
+
+    answer = await sign_in(house.client, house.tokens["alice"])
+
+    assert answer.status_code == 503
+    assert str(house.store.path) not in answer.text
+
+
+async def test_signing_out_takes_the_cookie(house: House) -> None:
+    await sign_in(house.client, house.tokens["alice"])
+
+    await send(house, "/logout")
+
+    assert not house.client.cookies
+    assert (await house.client.get("/")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "secure"),
+    [
+        ("localhost:10000", "alertmend", False),
+        ("127.0.0.1", "alertmend", False),
+        ("alertmend.example", "__Host-alertmend", True),
+        ("10.1.2.3", "__Host-alertmend", True),
+    ],
+)
+async def test_the_cookie_is_for_this_site_and_for_https_unless_on_loopback(
+    house: House, host: str, name: str, secure: bool
+) -> None:
+    house.client._transport.app = create_app(house.door, ["alertmend.example"])  # type: ignore[attr-defined]  # httpx's own type hides it
+
+    cookie = (await house.client.get("/login", headers={"Host": host})).headers["set-cookie"]
+
+    assert cookie.startswith(f"{name}=")
+    marks = set(cookie.split("; ")[1:])
+    assert {"HttpOnly", "SameSite=strict", "Path=/", f"Max-Age={LASTS_SECONDS}"} <= marks
+    assert ("Secure" in marks) is secure
+    assert not [mark for mark in marks if mark.startswith("Domain")]
+
+
+async def test_the_cookie_shows_nobody_the_token(house: House) -> None:
+    await sign_in(house.client, house.tokens["alice"])
+
+    assert house.tokens["alice"] not in str(house.client.cookies.jar)
+
+
+@pytest.mark.parametrize("forged", ["", "x", "gAAAAA", "é"])
+async def test_a_forged_cookie_is_no_session(house: House, forged: str) -> None:
+    raw = f"alertmend={forged}".encode()
+
+    assert (await house.client.get("/", headers={b"Cookie": raw})).status_code == 303
+
+
+async def test_a_cookie_of_another_key_or_another_day_is_no_session(house: House) -> None:
+    session = Session.begin(house.tokens["admin"]).model_dump_json().encode()
+    fernet = house.door.sessions._fernet
+    old = fernet.encrypt_at_time(session, int(time.time()) - LASTS_SECONDS - 1)
+    foreign = Fernet(Fernet.generate_key()).encrypt(session)
+
+    other_release = fernet.encrypt(b"{}")
+
+    for cookie in (old, foreign, other_release):
+        house.client.cookies.set("alertmend", cookie.decode(), domain="localhost.local")
+        assert (await house.client.get("/")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "",
+    ],
+)
+async def test_nobody_is_sent_elsewhere_after_signing_in(house: House, wanted: str) -> None:
+    answer = await sign_in(house.client, house.tokens["alice"], next=wanted)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+async def test_every_answer_lets_nothing_foreign_run(house: House) -> None:
+    proposal = await house.propose()
+    outside = [await house.client.get(path) for path in ("/", "/login", "/static/page.css")]
+    await sign_in(house.client, house.tokens["alice"])
+    paths = [there(path, proposal) for path in READS if path != "/incidents/inc-x/lines"]
+    inside = [await house.client.get(path) for path in [*paths, "/incidents/inc-y", "/history?status=x"]]
+    refused = await house.client.post("/controls/kill-switch", data={})
+
+    for answer in [*outside, *inside, refused]:
+        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, answer.url
+    assert [one.status_code for one in inside[-2:]] == [404, 422]
+    assert {one.headers["cache-control"] for one in inside} == {"no-store"}
+
+
+async def test_no_page_holds_inline_code_or_style_or_names_another_site(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["admin"])
+
+    for path in (
+        "/",
+        "/history",
+        "/controls",
+        "/me",
+        f"/incidents/{proposal.incident_id}",
+        "/nowhere/../login",
+    ):
+        html = (await house.client.get(path)).text
+        assert not re.search(r"<script(?! type=\"module\" src=\"/static/)|<style|\sstyle=|\son\w+=", html), (
+            path
+        )
+        assert not re.search(r"(src|href|action)=\"(?![/#])", html), path
+
+
+async def test_the_gates_words_are_readable(house: House) -> None:
+    late = await house.propose()
+    stopped = await house.propose()
+    taken = await house.propose()
+    await house.ledger.decisions.decide(taken.id, by="bob", verdict="reject", digest=None, reason="no")
+    await sign_in(house.client, house.tokens["alice"])
+
+    other = await send(house, f"/approvals/{late.id}/approve", digest="0" * 64)
+    none = await send(house, f"/approvals/{late.id}/approve")
+    conflict = await send(house, f"/approvals/{taken.id}/approve", digest=taken.digest)
+    await house.ledger.stops.set_kill_switch(engaged=True, by="admin", reason="the registry is down")
+    stop = await send(house, f"/approvals/{stopped.id}/approve", digest=stopped.digest)
+    still = await send(house, f"/approvals/{stopped.id}/reject", digest=stopped.digest, reason="not now")
+    blank = await send(house, f"/approvals/{late.id}/reject", digest=late.digest, reason="  ")
+    unknown = await send(house, "/approvals/apr-0/approve", digest="0" * 64)
+
+    assert (other.status_code, none.status_code, conflict.status_code) == (412, 428, 409)
+    assert "This isn&#39;t what you looked at" in other.text
+    assert "bob chose to reject" in conflict.text
+    assert "Somebody else was faster" in conflict.text
+    assert (stop.status_code, still.status_code) == (423, 303)
+    assert "the registry is down" in stop.text
+    assert (blank.status_code, unknown.status_code) == (422, 404)
+    assert "reason: String should have at least 1 character" in blank.text
+    assert (await house.ledger.approvals.find(late.id)).status == "pending"
+
+
+async def test_a_person_the_policy_does_not_name_is_told_who_may(house: House) -> None:
+    proposal = await house.propose(rule="careful", approvers=("carol",))
+    await sign_in(house.client, house.tokens["alice"])
+
+    answer = await send(house, f"/approvals/{proposal.id}/approve", digest=proposal.digest)
+
+    assert answer.status_code == 403
+    assert "names carol" in answer.text
+    assert "Others must approve this: carol." in answer.text
+    assert f"{proposal.id}/approve" not in answer.text
+    assert f"{proposal.id}/reject" in answer.text
+
+
+async def test_an_approval_is_recorded_under_the_tokens_name_and_can_be_taken_back(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+
+    given = await send(house, f"/approvals/{proposal.id}/approve", digest=proposal.digest, by="bob")
+    page = await house.client.get(given.headers["location"])
+    back = await send(house, f"/approvals/{proposal.id}/revoke", reason="wrong cluster")
+
+    assert given.headers["location"] == f"/incidents/{proposal.incident_id}?said=approve"
+    assert "Your approval is recorded" in page.text
+    assert back.status_code == 303
+    approval = await house.ledger.approvals.find(proposal.id)
+    assert [(one.by, one.verdict) for one in approval.decisions] == [
+        ("alice", "approve"),
+        ("alice", "revoke"),
+    ]
+    assert approval.status == "revoked"
+    assert house.woken == [proposal.incident_id] * 2
+
+
+async def test_a_person_settles_what_nobody_knows(house: House) -> None:
+    proposal = await house.propose()
+    ledger = house.ledger
+    await ledger.decisions.decide(
+        proposal.id, by="bob", verdict="approve", digest=proposal.digest, reason="", role="approver"
+    )
+    epoch = await ledger.incidents.begin_run(proposal.incident_id)
+    await ledger.approvals.claim(proposal.id, proposal.digest, epoch)
+    await ledger.approvals.record_outcome(proposal.id, epoch, Outcome(kind="unknown", detail="lost"))
+    ending = Ending(status="handed_over", reason="whether the patch was applied is unknown")
+    await ledger.incidents.finish(proposal.incident_id, epoch, ending, "# Report")
+    await sign_in(house.client, house.tokens["alice"])
+    inbox = (await house.client.get("/")).text
+
+    unsaid = await send(house, f"/approvals/{proposal.id}/settle", outcome="perhaps", reason="I looked")
+    settled = await send(house, f"/approvals/{proposal.id}/settle", outcome="not_applied", reason="I looked")
+
+    assert "Nobody knows how these ended" in inbox
+    assert (unsaid.status_code, settled.status_code) == (422, 303)
+    assert (await ledger.approvals.find(proposal.id)).status == "failed"
+
+
+async def test_an_edit_goes_the_way_of_the_api(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+
+    unread = await send(house, f"/approvals/{proposal.id}/edit", digest=proposal.digest, patch="{<b>")
+    unable = await send(house, f"/approvals/{proposal.id}/edit", digest=proposal.digest, patch="{}")
+
+    assert (unread.status_code, unable.status_code) == (422, 422)
+    assert "isn&#39;t JSON" in unread.text
+    assert "{&lt;b&gt;</textarea>" in unread.text  # what was written isn't lost
+    assert "ALERTMEND_WRITE_KUBECONFIG" in unable.text
+
+
+async def test_an_admin_sets_the_stops(house: House) -> None:
+    await sign_in(house.client, house.tokens["admin"])
+
+    on = await send(house, "/controls/kill-switch", engaged="on", reason="a storm")
+    stopped = (await house.client.get("/")).text
+    off = await send(house, "/controls/kill-switch", engaged="off", reason="over")
+    odd = await send(house, "/controls/kill-switch", engaged="maybe", reason="x")
+    times = {"starts_at": "2126-12-24T08:00", "ends_at": "2126-12-27T08:00"}
+    frozen = await send(house, "/controls/freezes", **times, reason="holidays")
+    wrong = await send(house, "/controls/freezes", starts_at="soon", ends_at="later", reason="x")
+
+    assert (on.status_code, off.status_code, odd.status_code) == (303, 303, 422)
+    assert "the kill switch is on (by admin: a storm)" in stopped
+    assert (frozen.status_code, wrong.status_code) == (303, 422)
+    (freeze,) = await house.ledger.stops.freezes()
+    assert (freeze.by, freeze.starts_at.isoformat()) == ("admin", "2126-12-24T08:00:00+00:00")
+    assert "2126-12-24 08:00:00 UTC" in (await house.client.get("/controls")).text
+
+
+async def test_the_history_goes_on_where_a_page_ends(house: House) -> None:
+    incident_ids = [await house.open_incident() for _ in range(27)]
+    await sign_in(house.client, house.tokens["viewer"])
+
+    first = (await house.client.get("/history?status=open")).text
+    further = re.search(r'rel="next" href="([^"]+)"', first)
+    assert further
+    second = (await house.client.get(further[1].replace("&amp;", "&"))).text
+    resolved = (await house.client.get("/history?status=resolved")).text
+
+    shown = [re.findall(r'href="/incidents/(inc-\w+)"', page) for page in (first, second, resolved)]
+    assert [len(ids) for ids in shown] == [25, 2, 0]
+    assert {*shown[0], *shown[1]} == {*incident_ids}
+
+
+async def test_the_timeline_is_told_in_words_as_long_as_the_session_counts(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+    epoch = await house.ledger.incidents.begin_run(proposal.incident_id)
+    await house.ledger.incidents.fail(proposal.incident_id, epoch, "\x1b[31mthe cluster is gone")
+
+    lines = await house.client.get(f"/incidents/{proposal.incident_id}/lines")
+    nothing = await house.client.get(f"/incidents/{proposal.incident_id}/lines?after=999")
+
+    assert lines.headers["content-type"].startswith("text/event-stream")
+    assert "event: line" in lines.text
+    assert "\\ufffd[31mthe cluster is gone" in lines.text
+    assert nothing.status_code == 204
+
+
+async def test_a_failed_incident_is_tried_again(house: House) -> None:
+    incident_id = await house.open_incident()
+    epoch = await house.ledger.incidents.begin_run(incident_id)
+    await house.ledger.incidents.fail(incident_id, epoch, "the cluster is gone")
+    await sign_in(house.client, house.tokens["alice"])
+
+    again = await send(house, f"/incidents/{incident_id}/retry")
+    twice = await send(house, f"/incidents/{incident_id}/retry")
+
+    assert (again.status_code, twice.status_code) == (303, 409)
+    assert house.retried == [(incident_id, "alice")]
+
+
+async def test_a_link_to_an_approval_leads_to_its_incident(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+
+    answer = await house.client.get(f"/approvals/{proposal.id}")
+
+    assert answer.headers["location"] == f"/incidents/{proposal.incident_id}"
+
+
+async def test_somebody_of_the_issuer_signs_in_with_a_jwt(gate: Gate, issuer: MadeUpIssuer) -> None:
+    jwt = KEY.sign(issuer.claims(groups=["sre"]))
+    long = KEY.sign(issuer.claims(groups=["sre", *(f"group-{number}" for number in range(400))]))
+
+    refused = await sign_in(gate.house.client, long)
+    taken = await sign_in(gate.house.client, jwt)
+    me = await gate.house.client.get("/me")
+
+    assert (refused.status_code, taken.status_code) == (422, 303)
+    assert "too long for a browser" in refused.text
+    assert "oidc:" in me.text
+    assert "approver" in me.text
