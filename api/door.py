@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from api.limits import Places
+from api.metrics import Metrics
 from api.tokens import TokenStore
 from checkpoints.ledger import Ledger
 
 if TYPE_CHECKING:
     from api.editing import Editor
     from api.oidc import Issuer
+    from api.spans import Traces
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Door:
 
     `wake` tells the runner that an incident has something to do; it returns at once. `retry` opens a failed
     incident again, in the name of a person, or raises. `editor` is None where nothing can be written,
-    `issuer` where JWTs aren't let in.
+    `issuer` where JWTs aren't let in, `traces` where nobody collects them. `open_metrics`: without a token.
     """
 
     ledger: Ledger
@@ -31,6 +33,9 @@ class Door:
     tokens: TokenStore
     editor: "Editor | None" = None
     issuer: "Issuer | None" = None
+    metrics: Metrics = field(default_factory=Metrics)
+    open_metrics: bool = False
+    traces: "Traces | None" = None
     places: Places = field(default_factory=Places)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
