@@ -120,10 +120,13 @@ class Metrics:
         self._tool_calls.labels(tool, outcome).inc()
         self._tool_seconds.labels(tool).observe(seconds)
 
-    def note_model(self, outcome: str, seconds: float, tokens_in: int, tokens_out: int) -> None:
+    def note_model(self, outcome: str, seconds: float) -> None:
         """Count a question to the model."""
         self._model_calls.labels(outcome).inc()
         self._model_seconds.observe(seconds)
+
+    def note_tokens(self, tokens_in: int, tokens_out: int) -> None:
+        """Count what a question and its answer cost."""
         self._tokens.labels("in").inc(tokens_in)
         self._tokens.labels("out").inc(tokens_out)
 

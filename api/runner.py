@@ -63,7 +63,7 @@ class Runner:
 
     async def waiting(self) -> int:
         """Return how many incidents wait for a place to run."""
-        return len(self._running) - self.at_work
+        return max(0, len(self._running) - self.at_work)  # what was put down counts as at work
 
     def wake(self, incident_id: str) -> None:
         """See whether the incident has something to do, now or right after its present run."""

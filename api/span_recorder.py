@@ -20,6 +20,7 @@ from api.spans import Traces
 class _Open:
     span: Span
     incident_id: str
+    parent_id: UUID | None = None
 
 
 class SpanRecorder(AsyncCallbackHandler):
@@ -114,10 +115,12 @@ class SpanRecorder(AsyncCallbackHandler):
             return
         attributes = {"alertmend.incident": parent.incident_id, **facts}
         span = self._traces.begin_child(name, parent.span, attributes)
-        self._open[run_id] = _Open(span, parent.incident_id)
+        self._open[run_id] = _Open(span, parent.incident_id, parent_id)
 
     def _end(self, run_id: UUID, outcome: str) -> None:
         if opened := self._open.pop(run_id, None):
+            for child in [one for one, within in self._open.items() if within.parent_id == run_id]:
+                self._end(child, "cancelled")  # LangChain says nothing of what was
             if outcome:
                 opened.span.set_attribute("alertmend.outcome", outcome)
             opened.span.end()
