@@ -52,8 +52,8 @@ mutations: $(VENV)/.dev ## Take the gate's conditions away, one at a time: tests
 check: lint test ## Everything a change must pass
 
 lock: ## Resolve both locks anew (needs uv); no registry's address may enter them
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --extra build pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --extra build --extra otel pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --extra build --extra otel --extra dev pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV)

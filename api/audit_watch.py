@@ -5,7 +5,7 @@ Logs are kept elsewhere, so that what they name as the newest row can't be cut o
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from api.rounds import beside
@@ -16,28 +16,32 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def watching(audit: Audit, *, every_seconds: float = 3600.0) -> AsyncIterator[None]:
+async def watching(
+    audit: Audit, tell: Callable[[bool], None], *, every_seconds: float = 3600.0
+) -> AsyncIterator[None]:
     """Watch until the block ends. The service doesn't wait for it, nor stop where something is wrong.
 
-    Whoever altered the audit would otherwise have a way to keep people from rejecting and stopping.
+    Whoever altered the audit would otherwise have a way to keep people from rejecting and stopping. `tell`
+    hears whether the audit is intact, once that is known.
     """
-    async with beside(_watch(audit, every_seconds), "audit"):
+    async with beside(_watch(audit, tell, every_seconds), "audit"):
         yield
 
 
-async def _watch(audit: Audit, every_seconds: float) -> None:
-    await _tell_whether_intact(audit)
+async def _watch(audit: Audit, tell: Callable[[bool], None], every_seconds: float) -> None:
+    await _tell_whether_intact(audit, tell)
     while True:
         await _tell_head(audit)
         await asyncio.sleep(every_seconds)
 
 
-async def _tell_whether_intact(audit: Audit) -> None:
+async def _tell_whether_intact(audit: Audit, tell: Callable[[bool], None]) -> None:
     try:
         found = await audit.verify()
     except AlertmendError as error:
         log.error("the audit can't be verified: %s", error)  # noqa: TRY400 -- the message says it all
         return
+    tell(found.intact)
     for fault in found.faults:
         log.error("THE AUDIT ISN'T INTACT (%s at row %d): %s", fault.kind, fault.seq, fault.detail)
 

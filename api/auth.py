@@ -1,4 +1,4 @@
-"""Who knocks, and whether they may: bearer tokens on every path but /healthz and the API's description.
+"""Who knocks, and whether they may: bearer tokens on every path but the probes and the API's description.
 
 A bearer is one of our own tokens, or a JWT of the OIDC issuer where one is set.
 """
@@ -73,6 +73,15 @@ class Knock:
         return caller
 
 
+async def _knock_to_scrape(
+    door: DoorIn,
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller | None:
+    """Let in viewers, or everybody where the metrics were opened."""
+    return None if door.open_metrics else await Knock("viewer")(door, request, credentials)
+
+
 async def identify(door: Door, token: str) -> Caller:
     """Return whose bearer this is, or raise `Unauthenticated`, `Forbidden` or `IssuerUnavailable`."""
     if door.issuer and token.count(".") == _DOTS_OF_A_JWT:  # our own tokens have none
@@ -97,3 +106,4 @@ Ingester = Annotated[Caller, Depends(Knock("ingest"))]
 Viewer = Annotated[Caller, Depends(Knock("viewer"))]
 Approver = Annotated[Caller, Depends(Knock("approver"))]
 Admin = Annotated[Caller, Depends(Knock("admin"))]
+Scraper = Annotated[Caller | None, Depends(_knock_to_scrape)]

@@ -56,8 +56,9 @@ def serve() -> None:
     from api.server import serve
     from api.settings import load_settings
 
-    configure_logging()
-    asyncio.run(serve(load_settings()))
+    settings = load_settings()
+    configure_logging(style=settings.log_format)
+    asyncio.run(serve(settings))
 
 
 @app.command()

@@ -6,10 +6,9 @@ from fastapi import APIRouter, Body
 
 from api.auth import Admin, Anyone, Caller, Viewer
 from api.door import DoorIn
-from api.examples import CALLER, FREEZE, FREEZE_BODY, FREEZES, HEALTH, KILL_SWITCH, KILL_SWITCH_BODY, POLICY
+from api.examples import CALLER, FREEZE, FREEZE_BODY, FREEZES, KILL_SWITCH, KILL_SWITCH_BODY, POLICY
 from api.openapi import answers
-from api.problems import Stopping
-from api.schemas import FreezeBody, FreezeList, Health, KillSwitchBody
+from api.schemas import FreezeBody, FreezeList, KillSwitchBody
 from checkpoints.stops import Freeze, KillSwitch, WriteStanding
 
 router = APIRouter(tags=["controls"])
@@ -65,12 +64,3 @@ async def read_policy(door: DoorIn, _caller: Viewer) -> WriteStanding:
 async def read_me(caller: Anyone) -> Caller:
     """Read who the token says you are."""
     return caller
-
-
-@router.get("/healthz", tags=["service"], responses=answers(200, "It works.", HEALTH, refusals=(503,)))
-async def check_health(door: DoorIn) -> Health:
-    """Tell whether the service and its database answer, and it isn't about to stop. Needs no token."""
-    if door.closing.is_set():
-        raise Stopping("the service is stopping; requests are answered until it has")
-    await door.ledger.stops.kill_switch()
-    return Health()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from api.limits import Places
+from api.metrics import Metrics
 from api.page.sessions import Sessions
 from api.tokens import TokenStore
 from checkpoints.ledger import Ledger
@@ -16,6 +17,7 @@ from checkpoints.ledger import Ledger
 if TYPE_CHECKING:
     from api.editing import Editor
     from api.oidc import Issuer
+    from api.spans import Traces
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Door:
 
     `wake` tells the runner that an incident has something to do; it returns at once. `retry` opens a failed
     incident again, in the name of a person, or raises. `editor` is None where nothing can be written,
-    `issuer` where JWTs aren't let in. `sessions` are the page's: of this process alone, unless a key is
-    given.
+    `issuer` where JWTs aren't let in, `traces` where nobody collects them. `sessions` are the page's: of this
+    process alone, unless a key is given. `open_metrics`: without a token.
     """
 
     ledger: Ledger
@@ -35,6 +37,9 @@ class Door:
     editor: "Editor | None" = None
     issuer: "Issuer | None" = None
     sessions: Sessions = field(default_factory=lambda: Sessions(secrets.token_bytes(32)))
+    metrics: Metrics = field(default_factory=Metrics)
+    open_metrics: bool = False
+    traces: "Traces | None" = None
     places: Places = field(default_factory=Places)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -225,6 +225,7 @@ AUDIT_VERIFICATION = {
 }
 CALLER = {"name": "alice", "role": "approver"}
 HEALTH = {"status": "ok"}
+METRICS = 'alertmend_incidents{status="awaiting_approval"} 2.0\nalertmend_queue_depth 0.0\n'
 _DETAILS = {
     "unauthenticated": "send `Authorization: Bearer <token>`; `alertmend token create` makes one",
     "forbidden": "bob is viewer; this needs the role approver",
@@ -238,6 +239,8 @@ _DETAILS = {
     "approval-gone": "nobody decided by 2026-11-23 11:40:54 UTC",
     "writes-stopped": "the kill switch is on (by alice: the registry is down); rejecting is still possible",
     "invalid-input": "/reason: String should have at least 1 character",
+    "stopping": "the service is stopping; requests are answered until it has",
+    "not-ready": "database: it can't be used now; the service's log says more",
     "unavailable": "the database can't be used now (database is locked): nothing was stored; try again",
     "issuer-unavailable": "the keys of the OIDC issuer https://login.example.com can't be had now: try again "
     "in a few seconds; a token of `alertmend token create` works meanwhile, and the service's log says why",

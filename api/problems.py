@@ -78,6 +78,10 @@ class Stopping(AlertmendError):
     """The service was told to stop: send new requests elsewhere, or wait for the next start."""
 
 
+class NotReady(AlertmendError):
+    """Something that every request needs isn't fit; the message begins with the check that failed."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of problem: its status, the last part of its type, and its title."""
@@ -113,6 +117,7 @@ KINDS: dict[type[AlertmendError], Kind] = {
     BadInput: Kind(422, "invalid-input", "The input can't be used"),
     Overloaded: Kind(503, "unavailable", "Try again later"),
     Stopping: Kind(503, "stopping", "The service is stopping"),
+    NotReady: Kind(503, "not-ready", "Not ready for requests"),
     DatabaseUnavailable: Kind(503, "unavailable", "Try again later"),
     ClusterUnreachable: Kind(503, "cluster-unreachable", "The cluster doesn't answer"),
     ToolServerError: Kind(503, "tool-server-unreachable", "The MCP server doesn't answer"),

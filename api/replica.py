@@ -58,6 +58,15 @@ class Replica:
             await asyncio.gather(sweeper, worker, return_exceptions=True)
             await self._hand_on()
 
+    @property
+    def at_work(self) -> int:
+        """How many runs are under way here."""
+        return len(self._runs.unfinished)
+
+    async def waiting(self) -> int:
+        """Return how many incidents have a job that no replica does yet."""
+        return len(await self._queue.waiting())
+
     def wake(self, incident_id: str) -> None:
         """Do nothing: the job was committed with the change that makes the incident run."""
 

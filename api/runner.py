@@ -56,6 +56,15 @@ class Runner:
                 task.cancel()
             await asyncio.gather(sweeper, *runs, return_exceptions=True)
 
+    @property
+    def at_work(self) -> int:
+        """How many runs are under way."""
+        return len(self._runs.unfinished)
+
+    async def waiting(self) -> int:
+        """Return how many incidents wait for a place to run."""
+        return max(0, len(self._running) - self.at_work)  # what was put down counts as at work
+
     def wake(self, incident_id: str) -> None:
         """See whether the incident has something to do, now or right after its present run."""
         if self._runs.is_draining:

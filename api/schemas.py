@@ -144,7 +144,7 @@ class Woken(_Given):
 
 
 class Health(_Given):
-    """The service answers and its database can be used."""
+    """The process answers; of `/readyz`: it may be sent requests."""
 
     status: Literal["ok"] = "ok"
 

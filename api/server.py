@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from api.app import create_app
 from api.door import Door
+from api.logs import counting_lines
 from api.oidc import open_issuer
 from api.page.sessions import Sessions
 from api.settings import Settings
@@ -52,10 +53,13 @@ async def serving(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIter
             tokens = TokenStore(settings.tokens)
             runner = service.runner
             sessions = Sessions.of_file(settings.audit_key)
-            door = Door(service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer, sessions)
+            door = Door(
+                service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer, sessions,
+                metrics=service.metrics, open_metrics=settings.metrics_open, traces=service.traces,
+            )  # fmt: skip
             names = (settings.host, *settings.allowed_hosts)
             # Requests are answered while the runs are put down: what comes in is committed, and waits.
-            async with _answering(door, listener, names), service.working():
+            async with counting_lines(service.metrics), _answering(door, listener, names), service.working():
                 host, port = listener.getsockname()[:2]
                 try:
                     yield f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -16,10 +16,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.tokens import Role
+from api.watch_settings import WatchSettings
 from tools.errors import BadInput
 
 _FILE = "alertmend.env"
-_UNPREFIXED = frozenset({"kubeconfig", "openai_base_url", "openai_api_key"})
+_UNPREFIXED = frozenset({"kubeconfig", "openai_base_url", "openai_api_key", "otel_exporter_otlp_endpoint"})
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -92,7 +93,7 @@ HostName = Annotated[str, Field(pattern=r"^[a-z0-9._-]+$")]
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_positive)]
 
 
-class Settings(BaseSettings):
+class Settings(WatchSettings, BaseSettings):
     """What the service needs to know. Durations are seconds (`90`) or ISO 8601 (`PT90S`)."""
 
     model_config = SettingsConfigDict(

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
+from time import time_ns
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -37,9 +38,13 @@ async def receive_alert(request: Request, door: DoorIn, _caller: Ingester) -> Re
 
     The same delivery again changes nothing. Fields that newer Alertmanagers add are kept.
     """
+    started = time_ns()
     async with door.places.take(), _in_time():
         raw = await request.body()
         receipt = await door.ledger.intake.accept(_parse(raw), raw)
+    door.metrics.note_receipt(receipt)
+    if door.traces:
+        door.traces.received(receipt.incident_ids, started)
     for incident_id in receipt.incident_ids:
         door.wake(incident_id)
     return receipt

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.metrics import Metrics
 from api.settings import Settings
 from checkpoints.database import is_postgres, parse_url
 from checkpoints.homes import Pace
@@ -13,12 +14,14 @@ from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
     from langgraph.graph.state import CompiledStateGraph
 
     from api.editing import Editor
     from api.reconciler import Reconciler
     from api.replica import Replica
     from api.runner import Runner
+    from api.spans import Traces
     from api.upkeep import Upkeep
     from checkpoints.queue import Pulse
     from graph.nodes import Nodes
@@ -41,6 +44,8 @@ class Service:
     upkeep: "Upkeep"
     reconciler: "Reconciler"
     editor: "Editor | None"
+    metrics: Metrics
+    traces: "Traces | None"
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -58,8 +63,10 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
     """
     from api.audit_watch import watching
     from api.clearing import clearing
+    from api.gauges import Gauges
     from api.policy_file import load_policy
     from api.reconciler import open_reconciler
+    from api.traces import open_traces
     from api.upkeep import Upkeep
     from checkpoints.retention import Keep
     from graph.builder import build_graph
@@ -67,17 +74,33 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
     async with AsyncExitStack() as stack:
         pace = Pace(settings.cool_down, settings.runs_per_hour)
         policy = load_policy(settings.policy)
-        opening = open_ledger(settings.database_url, settings.audit_key, policy, pace)
+        metrics = Metrics()
+        opening = open_ledger(settings.database_url, settings.audit_key, policy, pace, metrics.note)
         ledger = await stack.enter_async_context(opening)
         saver = await stack.enter_async_context(open_saver(settings.database_url))
-        await stack.enter_async_context(watching(ledger.audit))
+        await stack.enter_async_context(watching(ledger.audit, metrics.note_audit))
         nodes = await open_nodes(stack, settings, ledger)
-        runner = await _open_runner(stack, settings, ledger, build_graph(nodes, saver), pulse)
+        traces = await stack.enter_async_context(open_traces(settings.otel_exporter_otlp_endpoint))
+        graph = build_graph(nodes, saver).with_config(callbacks=_listeners(metrics, traces))
+        runner = await _open_runner(stack, settings, ledger, graph, pulse)
+        gauges = Gauges(ledger.counts, runner)
+        metrics.watch(gauges, gauges.refresh)
         upkeep = Upkeep(ledger, nodes.investigation.observer, runner.wake)
         keep = Keep(settings.retention_checkpoints, settings.retention_evidence, settings.retention_webhooks)
         await stack.enter_async_context(clearing(ledger.retention, keep))
         reconciler = await stack.enter_async_context(open_reconciler(settings, ledger, runner.wake))
-        yield Service(ledger, runner, upkeep, reconciler, editor_for(nodes, ledger))
+        yield Service(ledger, runner, upkeep, reconciler, editor_for(nodes, ledger), metrics, traces)
+
+
+def _listeners(metrics: Metrics, traces: "Traces | None") -> "list[BaseCallbackHandler]":
+    """Return who hears of the calls that runs make."""
+    from api.call_watch import CallWatch
+
+    if traces is None:
+        return [CallWatch(metrics)]
+    from api.span_recorder import SpanRecorder
+
+    return [CallWatch(metrics), SpanRecorder(traces)]
 
 
 async def _open_runner(

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from checkpoints import audit
+from checkpoints import audit, milestones
 from checkpoints.approvals import Approvals
 from checkpoints.audit import Audit
 from checkpoints.audit_files import Keeper
+from checkpoints.counts import Counts
 from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
 from checkpoints.decisions import Decisions
 from checkpoints.held_alerts import HeldAlerts
 from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
+from checkpoints.milestones import Milestone, Tell
 from checkpoints.recurrence import Recurrence
 from checkpoints.reminders import Reminders
 from checkpoints.retention import Retention
@@ -27,6 +29,10 @@ from checkpoints.withdrawals import Withdrawals
 from graph.policy import BUILT_IN, Policy
 
 _USUAL = Pace()
+
+
+def _tell_nobody(_: Milestone) -> None:
+    """Keep to oneself what happens."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +51,27 @@ class Ledger:
     recurrence: Recurrence
     audit: Audit
     retention: Retention
+    counts: Counts
     policy: Policy
 
 
 @asynccontextmanager
 async def open_ledger(
-    url: str, audit_key: Path | None = None, policy: Policy = BUILT_IN, pace: Pace = _USUAL
+    url: str,
+    audit_key: Path | None = None,
+    policy: Policy = BUILT_IN,
+    pace: Pace = _USUAL,
+    tell: Tell = _tell_nobody,
 ) -> AsyncIterator[Ledger]:
     """Open the ledger in the database at `url`.
 
     SQLite's tables are brought up to date. Postgres' must be, by `alertmend migrate`: else it raises
     `SchemaMismatch`. `audit_key` is the file of the audit's key (None: its rows are chained with a key that
     everybody knows); raises `AuditUnusable` if it isn't the one that belongs to the database. `policy` is
-    what claims and decisions obey.
+    what claims and decisions obey. `tell` hears of what was committed; it must neither wait nor raise.
     """
     keeper = Keeper(audit_key)
-    async with _open_database(url, keeper) as transaction:
+    async with _open_database(url, keeper, tell) as transaction:
         await Audit(transaction, keeper).open()
         yield Ledger(
             intake=Intake(transaction, pace),
@@ -75,12 +86,13 @@ async def open_ledger(
             recurrence=Recurrence(transaction, pace),
             audit=Audit(transaction, keeper),
             retention=Retention(transaction),
+            counts=Counts(transaction),
             policy=policy,
         )
 
 
 @asynccontextmanager
-async def _open_database(url: str, keeper: Keeper) -> AsyncIterator[Transaction]:
+async def _open_database(url: str, keeper: Keeper, tell: Tell) -> AsyncIterator[Transaction]:
     """Open the database at `url` and yield a factory of transactions.
 
     Each `async with transaction() as session` is one transaction, committed at its end. It raises
@@ -96,6 +108,8 @@ async def _open_database(url: str, keeper: Keeper) -> AsyncIterator[Transaction]
             async with begin() as session:
                 yield session
         await audit.remember(session)
+        for milestone in milestones.take(session):
+            tell(milestone)
 
     try:
         with failures_named():

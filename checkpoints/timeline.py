@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from checkpoints import milestones
 from checkpoints.chunks import in_chunks
 from checkpoints.tables import EntryRow
 from graph.incident import Entry, EntryKind
@@ -19,6 +20,7 @@ async def append(session: AsyncSession, incident_id: str, kind: EntryKind, data:
         EntryRow(incident_id=incident_id, seq=(last or 0) + 1, at=datetime.now(UTC), kind=kind, data=data)
     )
     await session.flush()
+    await milestones.note(session, incident_id, kind, data)
 
 
 async def append_all(

@@ -177,14 +177,15 @@ async def test_a_service_that_is_stopping_says_so_and_still_takes_alerts(
 
     assert service.process is not None
     service.process.terminate()
-    health = [await service.request("GET", "/healthz")]
+    health = [await service.request("GET", "/readyz")]
     while health[-1].status_code == 200:
-        health.append(await service.request("GET", "/healthz"))
+        health.append(await service.request("GET", "/readyz"))
+    alive = await service.request("GET", "/healthz")
     late = await service.request("POST", "/alert", "ingest", json=real_body())
     goes_on.set()
     await service.ended()
 
-    assert health[-1].status_code == 503
+    assert (health[-1].status_code, alive.status_code) == (503, 200)
     assert health[-1].json()["type"] == "urn:alertmend:problem:stopping"
     assert (late.status_code, late.json()["incident_ids"]) == (202, [incident_id])
 

@@ -414,11 +414,13 @@ async def test_the_watch_tells_of_a_fault_and_the_service_goes_on(
     async def told_twice() -> bool | None:
         return caplog.text.count("newest row is 6") > 1 or None
 
-    async with watching(ledger.audit, every_seconds=0.01):
+    verdicts: list[bool] = []
+    async with watching(ledger.audit, verdicts.append, every_seconds=0.01):
         await await_condition(told_twice, "the watch to tell the head again", 10)
         await ledger.stops.set_kill_switch(engaged=True, by="root", reason="still works")
 
     assert "THE AUDIT ISN'T INTACT (rewritten at row 3)" in caplog.text
+    assert verdicts == [False]
 
 
 async def test_pages_lead_through_all_rows(ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 READS = [
     "/v1/incidents", "/v1/incidents/inc-x", "/v1/incidents/inc-x/report", "/v1/incidents/inc-x/events",
     "/v1/incidents/inc-x/evidence", "/v1/approvals", "/v1/approvals/apr-x", "/v1/controls/kill-switch",
-    "/v1/freezes", "/v1/policy",
+    "/v1/freezes", "/v1/policy", "/metrics",
 ]  # fmt: skip
 ALLOWED = {
     ("POST", "/alert"): {"ingest", "admin"},

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.door import Door
+from api.metrics import Metrics
 from api.tokens import Role, TokenStore
 from checkpoints.ledger import Ledger, open_ledger
 from graph.alerts import AlertGroup
@@ -116,13 +117,14 @@ async def open_house(folder: Path, database_url: str = "", policy: Policy = BUIL
     woken: list[str] = []
     retried: list[tuple[str, str]] = []
     url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
-    async with open_ledger(url, folder / "audit.key", policy) as ledger:
+    metrics = Metrics()
+    async with open_ledger(url, folder / "audit.key", policy, tell=metrics.note) as ledger:
 
         async def retry(incident_id: str, by: str) -> None:
             await ledger.incidents.retry(incident_id, by, afresh=False)
             retried.append((incident_id, by))
 
-        door = Door(ledger=ledger, wake=woken.append, retry=retry, tokens=store)
+        door = Door(ledger=ledger, wake=woken.append, retry=retry, tokens=store, metrics=metrics)
         app = create_app(door)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:

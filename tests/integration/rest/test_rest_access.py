@@ -50,7 +50,7 @@ def test_the_table_names_every_path(house: House) -> None:
         (method, path.replace("inc-x", "{incident_id}").replace("apr-x", "{approval_id}"))
         for method, path in ALLOWED
     }
-    assert described == named | {("GET", "/healthz")}
+    assert described == named | {("GET", "/healthz"), ("GET", "/readyz")}
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,9 @@ async def test_one_may_ask_who_one_is(house: House) -> None:
     assert answer.json() == {"name": "alice", "role": "approver"}
 
 
-async def test_health_needs_no_token(house: House) -> None:
-    answer = await house.client.get("/healthz")
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_a_probe_needs_no_token(house: House, path: str) -> None:
+    answer = await house.client.get(path)
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 

@@ -1,13 +1,15 @@
 """The log names the incident and never a token."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from api.logs import LogFormatter, configure_logging
+from api.logs import JsonFormatter, LogFormatter, configure_logging, counting_lines
+from api.metrics import Metrics
 
 TOKEN = "am_" + "x7-_" * 10 + "abc"
 
@@ -80,3 +82,59 @@ def test_libraries_speak_from_warning_on(capsys: pytest.CaptureFixture[str], lib
     said = capsys.readouterr().err
     assert "Retrying task" not in said
     assert said.endswith(f"{library}: deprecated\n")
+
+
+@pytest.mark.parametrize("formatter", [LogFormatter(), JsonFormatter()])
+@pytest.mark.parametrize(
+    "text",
+    [
+        TOKEN,
+        "DB_PASSWORD=hunter2-x",
+        "postgres://app:hunter2-x@db/x",
+        "eyJhbGciOiJub25l.eyJzdWIiOiIxIn0.c2ln",
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_in_both_formats(formatter: logging.Formatter, text: str) -> None:
+    try:
+        raise ValueError(text)  # noqa: TRY301 -- a traceback is what is looked at
+    except ValueError as error:
+        told = (type(error), error, error.__traceback__)
+    written = formatter.format(logging.LogRecord("api", logging.ERROR, "", 0, "it said: %s", (text,), told))
+
+    for secret in (TOKEN, "hunter2-x", "eyJzdWIiOiIxIn0"):
+        assert secret not in written
+
+
+async def test_a_line_of_json_is_one_object_whatever_was_said() -> None:
+    async def run() -> str:
+        message = 'broke on "x"\n2026-01-01 INFO forged'
+        return JsonFormatter().format(logging.LogRecord("api.runs", logging.ERROR, "", 0, message, (), None))
+
+    written = await asyncio.create_task(run(), name="inc-0f3a9c1b2d4e5f60")
+
+    assert "\n" not in written
+    told = json.loads(written)
+    assert told.pop("at").endswith("+00:00")
+    assert told == {
+        "level": "ERROR",
+        "logger": "api.runs",
+        "incident": "inc-0f3a9c1b2d4e5f60",
+        "message": 'broke on "x"\n2026-01-01 INFO forged',
+    }
+
+
+async def test_warnings_and_errors_are_counted_by_the_room_they_come_from() -> None:
+    metrics = Metrics()
+
+    async with counting_lines(metrics):
+        logging.getLogger("api.runs").error("x")
+        logging.getLogger("some.library").warning("y")
+        logging.getLogger("graph").info("not counted")
+    logging.getLogger("api.runs").error("after its end")
+
+    text = (await metrics.render()).decode()
+    counted = [line for line in text.splitlines() if line.startswith("alertmend_log_lines_total")]
+    assert counted == [
+        'alertmend_log_lines_total{level="error",room="api"} 1.0',
+        'alertmend_log_lines_total{level="warning",room="library"} 1.0',
+    ]

@@ -102,7 +102,9 @@ def test_only_what_went_well_is_green(kind: EntryKind, data: dict[str, Any], ton
 
 
 def test_values_are_shown_as_the_json_they_are() -> None:
-    assert [show_json(one) for one in ("1", 1, None, [], {"a": "\u00e9"})] == [
+    values: list[Any] = ["1", 1, None, [], {"a": "\u00e9"}]
+
+    assert [show_json(one) for one in values] == [
         '"1"', "1", "null", "[]", '{\n  "a": "\u00e9"\n}',
     ]  # fmt: skip
 

@@ -1,0 +1,99 @@
+"""Calls as LangChain tells of them: what answers, what fails, and what it says nothing about, is counted."""
+
+from contextlib import suppress
+from typing import Any, TypedDict
+
+import pytest
+from langgraph.graph import END, START, StateGraph
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from api.call_watch import CallWatch
+from api.metrics import Metrics
+from api.span_recorder import SpanRecorder
+from api.spans import IncidentIds, Traces
+from tests.integration.model_server import Answer, ScriptedModel, says, silence, status
+from tools.chat_model import ChatModel, Message, ModelUnavailable, Question
+from tools.executor import Outcome
+
+APPLIED = Outcome(kind="applied", detail="")
+PATIENT, SOON = 60.0, 0.5
+
+
+class State(TypedDict, total=False):
+    outcome: Outcome
+
+
+class Watched:
+    """A graph of one node that asks a model, with both that listen."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.exporter = InMemorySpanExporter()
+        ids = IncidentIds()
+        provider = TracerProvider(id_generator=ids, shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.listeners = [CallWatch(self.metrics), SpanRecorder(Traces(provider, ids))]
+
+    async def ask(self, answer: Answer, outcome: Outcome = APPLIED, seconds: float = PATIENT) -> None:
+        """Run the graph: its node asks for so many seconds, and ends with the outcome."""
+        question = Question((Message("user", "why?"),), functions=(), answer_schema={}, seconds=seconds)
+        async with ScriptedModel([answer]) as server, _model(server) as model:
+
+            async def analyse(state: State) -> dict[str, Any]:
+                with suppress(ModelUnavailable):  # the runbooks would go on
+                    await model.ask(question)
+                return {"outcome": outcome}
+
+            builder = StateGraph(State)
+            builder.add_node("analyse", analyse)
+            builder.add_edge(START, "analyse")
+            builder.add_edge("analyse", END)
+            graph = builder.compile().with_config(callbacks=self.listeners)
+            await graph.ainvoke({}, {"configurable": {"thread_id": "inc-1.1"}})
+
+    async def counted(self, name: str) -> list[str]:
+        lines = (await self.metrics.render()).decode().splitlines()
+        return [line for line in lines if line.startswith(f"alertmend_{name}")]
+
+    def spans(self) -> dict[str, str]:
+        """Return the outcome of each span that has ended."""
+        spans = self.exporter.get_finished_spans()
+        return {one.name: str((one.attributes or {}).get("alertmend.outcome", "")) for one in spans}
+
+
+def _model(server: ScriptedModel) -> ChatModel:
+    return ChatModel("scripted", base_url=server.base_url, api_key=None, retries=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds", "outcome"),
+    [
+        (says("because"), PATIENT, "answered"),
+        (status(401), PATIENT, "failed"),
+        (silence(), SOON, "cancelled"),
+    ],
+    ids=["answers", "refuses", "is silent"],
+)
+async def test_a_question_is_counted_and_traced_whatever_becomes_of_it(
+    answer: Answer, seconds: float, outcome: str
+) -> None:
+    await Watched().ask(says("what takes long is imported by now"))
+    watched = Watched()
+
+    await watched.ask(answer, seconds=seconds)
+
+    counted = await watched.counted("model_calls_total")
+    assert counted == [f'alertmend_model_calls_total{{outcome="{outcome}"}} 1.0']
+    assert watched.spans()["model"] == outcome
+    assert watched.spans()["node analyse"] == "applied"
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("refused", 1), ("applied", 0)])
+async def test_a_refused_claim_is_counted_once(kind: Any, refused: int) -> None:
+    watched = Watched()
+
+    await watched.ask(says("because"), Outcome(kind=kind, detail="the kill switch is on"))
+
+    assert await watched.counted("claims_refused_total") == [f"alertmend_claims_refused_total {refused}.0"]
