@@ -71,7 +71,7 @@ def handle(method: str, parameters: Answer) -> Answer:
 
 def main() -> None:
     if "--refuse" in sys.argv:
-        sys.exit("odd: the cupboard is bare")
+        sys.exit(f"odd: the cupboard is bare ({os.getpid()})")
     for line in sys.stdin:
         message = json.loads(line)
         if "id" not in message:

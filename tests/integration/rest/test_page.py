@@ -69,7 +69,12 @@ async def test_the_description_and_unknown_paths_are_the_apis_alone(house: House
     paths = (await house.client.get("/openapi.json")).json()["paths"]
     unknown = [await house.client.get(path) for path in ("/v1/nowhere", "/nowhere", "/static/nowhere.js")]
 
-    assert {path for path in paths if not path.startswith("/v1/")} == {"/alert", "/healthz"}
+    assert {path for path in paths if not path.startswith("/v1/")} == {
+        "/alert",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     assert [(one.status_code, one.headers["content-type"]) for one in unknown] == [
         (404, "application/problem+json")
     ] * 3

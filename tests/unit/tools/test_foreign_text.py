@@ -1,7 +1,6 @@
 """Answers of servers that somebody else wrote: no credentials, nothing lost, nothing that explodes."""
 
 import json
-import time
 
 import pytest
 import yaml
@@ -135,12 +134,9 @@ def test_a_credential_is_hidden_in_yaml_that_is_too_long_to_show() -> None:
     ids=["aliases", "brackets", "yaml brackets", "a tag", "json depth", "quotes", "names"],
 )  # fmt: skip
 def test_hostile_documents_neither_explode_nor_raise(text: str) -> None:
-    before = time.monotonic()
-
-    shown = clean_foreign(text)
+    shown = clean_foreign(text)  # what explodes would never end
 
     assert len(shown) <= LIMIT_CHARACTERS + 100
-    assert time.monotonic() - before < 10
 
 
 @pytest.mark.parametrize(
