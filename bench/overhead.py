@@ -8,7 +8,7 @@ from bench.databases import Databases
 from bench.driver import Kind, Spent, open_stand
 from bench.sections import Chart, Section
 
-_INCIDENTS = {1: 10, 8: 48, 64: 128}
+_INCIDENTS = {1: 6, 8: 24, 64: 64}
 _ROUNDS = 3
 _MOST = 1.5
 _KINDS: tuple[Kind, ...] = ("reference", "alertmend")

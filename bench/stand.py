@@ -46,6 +46,10 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._compiled, name)
 
+    def with_config(self, **options: Any) -> "Watched":
+        """Return the same with a configuration."""
+        return Watched(self._compiled.with_config(**options))
+
     async def ainvoke(self, *given: Any, **options: Any) -> Any:
         """Run, and say that the run has paused or ended."""
         result = await self._compiled.ainvoke(*given, **options)
