@@ -65,7 +65,7 @@ class Stage(ABC):
         manifests = [complete(one) for one in scenario.objects]
         for manifest in manifests:
             await self.apply(manifest)
-        if scenario.fault:
+        if scenario.fault and not scenario.ill_at_first:
             await self.await_health([reference(one) for one in manifests if one["kind"] in WORKLOADS])
         for change in scenario.fault:
             await self.change(change)
