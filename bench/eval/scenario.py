@@ -120,4 +120,6 @@ class Scenario(_Strict):
     lost_images: tuple[str, ...] = ()
     """Images (`nginx:1.25`) that the sandbox's registries lose while the first proposal waits."""
     keeps_failing: bool = False
+    lives_seconds: float | None = None
+    """How long a program in the sandbox runs before it crashes; a blink where nothing is said."""
     expect: Expectation
