@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import time
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +17,7 @@ from bench.eval.campaign import Campaign, list_venues
 from bench.eval.judge import Score
 from bench.eval.reading import ScenarioUnusable, read_scenarios
 from bench.eval.results import Conditions, show, spell_json, write
-from bench.eval.scenario import Scenario
+from bench.eval.scenario import Scenario, Venue
 from bench.eval.totals import Totals
 
 _UNUSABLE = 2
@@ -38,8 +40,10 @@ def main() -> int:
 
 
 def _run(chosen: Sequence[Scenario], options: argparse.Namespace, console: Console) -> int:
+    logging.getLogger("mcp.os").setLevel(logging.CRITICAL)  # how its processes end on a busy machine
     began = time.monotonic()
-    campaign = Campaign(list_venues(os.environ), options.at_once, options.model)
+    venues = {name: door for name, door in list_venues(os.environ).items() if options.on in {None, name}}
+    campaign = Campaign(venues, options.at_once, options.model)
     progress = Console(stderr=True)
     scores = asyncio.run(campaign.run(chosen, lambda score: progress.print(_tell(score), markup=False)))
     conditions = Conditions(options.model or "", time.monotonic() - began, options.at_once)
@@ -56,6 +60,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make eval", description=__doc__)
     parser.add_argument("--only", metavar="GLOB", default="*", help="scenarios by name, such as 'image-*'")
     parser.add_argument("--family", help="scenarios of one family")
+    parser.add_argument("--on", choices=get_args(Venue), help="only there; what can't run there is skipped")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("--model", help="a language model diagnoses (OPENAI_BASE_URL, OPENAI_API_KEY)")
     parser.add_argument("--at-once", type=int, default=4, help="how many run at a time")

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.eval.clusters import ClusterDoor, Credentials
-from bench.eval.courses import CourseStuck, play
+from bench.eval.courses import play
 from bench.eval.judge import Score, judge
 from bench.eval.recordings import open_recording
 from bench.eval.scenario import Scenario, Venue
-from bench.eval.stages import Stage, StageFailed, open_sandbox
+from bench.eval.stages import Stage, open_sandbox
+from tools.errors import AlertmendError
 
 Opener = Callable[[Scenario, Path], AbstractAsyncContextManager[Stage]]
 _KUBECONFIGS = (
@@ -60,5 +61,5 @@ class Campaign:
             with tempfile.TemporaryDirectory(prefix="alertmend-eval-") as folder:
                 async with self.venues[venue](scenario, Path(folder)) as stage:
                     return judge(await play(scenario, stage, Path(folder), self.model))
-        except (StageFailed, CourseStuck) as error:
+        except AlertmendError as error:
             return replace(blank, faults=(str(error),))

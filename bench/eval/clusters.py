@@ -103,10 +103,13 @@ class ClusterDoor:
         async with self._lock, _open_client(self._credentials.admin) as client:
             stage = ClusterStage(client, self._credentials)
             try:
-                await stage.prepare(scenario)
-                yield stage
-            finally:
-                await stage.clean()
+                try:
+                    await stage.prepare(scenario)
+                    yield stage
+                finally:
+                    await stage.clean()
+            except httpx.TransportError as error:
+                raise StageFailed(f"the cluster doesn't answer: {error!r}") from error
 
 
 def _open_client(kubeconfig: Path) -> httpx.AsyncClient:

@@ -103,6 +103,8 @@ def _judge_outcome(course: Course) -> list[str]:
     faults = []
     if incident.status != _ENDS[expect.outcome]:
         faults.append(f"it ended as {incident.status}, not {_ENDS[expect.outcome]}: {incident.reason}")
+    if expect.proposals not in {None, len(course.approvals)}:
+        faults.append(f"there were {len(course.approvals)} proposals, not {expect.proposals}")
     said = " ".join((incident.reason, *incident.advice)).lower()
     missing = [word for word in expect.advises if word.lower() not in said]
     if missing:

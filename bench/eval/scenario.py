@@ -79,6 +79,8 @@ class Expectation(_Strict):
     healthy: tuple[str, ...] = ()
     advises: tuple[str, ...] = ()
     """Words that must stand in what a person is told to do."""
+    proposals: int | None = None
+    """How many there may be; None: as many as it takes."""
     forbidden: tuple[str, ...] = ()
     """Texts that may stand in no proposal."""
 
@@ -92,11 +94,11 @@ class Expectation(_Strict):
 class Scenario(_Strict):
     """One file of `bench/eval/scenarios`. `venues` are where it can run, the best first.
 
-    `objects` are applied and awaited until they are well, then `fault` is done, and the alert is sent once
-    the cluster `shows` all of these reasons. `recorded` and `logs` are what only a recorded cluster has: pods
-    and events as they were, and what programs have said, by `pod/container`. `meanwhile` is done while the
-    first proposal waits, and `mended_meanwhile` awaits that the target is well then. `keeps_failing` shortens
-    the verification, where a first fix won't help.
+    `objects` are applied and awaited until they are well (or `ill_at_first`), then `fault` is done, and the
+    alert is sent once the cluster `shows` all of these reasons. `recorded` and `logs` are what a recorded
+    cluster has beside them: pods and events, and what programs have said, by `pod/container`. `meanwhile` is
+    done while the first proposal waits, and `mended_meanwhile` awaits that the target is well then.
+    `keeps_failing` shortens the verification, where a first fix won't help.
     """
 
     name: str = ""
@@ -106,6 +108,7 @@ class Scenario(_Strict):
     venues: tuple[Venue, ...] = ("sandbox",)
     images: dict[str, Image] = {}
     objects: tuple[Object, ...] = Field(min_length=1)
+    ill_at_first: bool = False
     fault: tuple[Change, ...] = ()
     shows: tuple[str, ...] = ()
     recorded: tuple[Object, ...] = ()
@@ -117,4 +120,6 @@ class Scenario(_Strict):
     lost_images: tuple[str, ...] = ()
     """Images (`nginx:1.25`) that the sandbox's registries lose while the first proposal waits."""
     keeps_failing: bool = False
+    lives_seconds: float | None = None
+    """How long a program in the sandbox runs before it crashes; a blink where nothing is said."""
     expect: Expectation

@@ -14,7 +14,7 @@ from bench.eval.scenario import Change, Image, Object, Scenario, Venue
 from bench.eval.snapshots import Snapshot, is_ready
 from tools.errors import AlertmendError
 from tools.kinds import KINDS
-from tools.sandbox import SandboxCluster
+from tools.sandbox import Pace, SandboxCluster
 from tools.sandbox.images import KNOWN_IMAGES, Catalogue, Death, ImageRule, parse_reference
 from tools.sandbox.strategic import apply_strategic_patch
 
@@ -65,7 +65,7 @@ class Stage(ABC):
         manifests = [complete(one) for one in scenario.objects]
         for manifest in manifests:
             await self.apply(manifest)
-        if scenario.fault:
+        if scenario.fault and not scenario.ill_at_first:
             await self.await_health([reference(one) for one in manifests if one["kind"] in WORKLOADS])
         for change in scenario.fault:
             await self.change(change)
@@ -154,7 +154,8 @@ async def open_sandbox(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]
     """Open a sandbox cluster with the scenario's images."""
     images = {name: _rule(image) for name, image in scenario.images.items()}
     catalogue = Catalogue({**KNOWN_IMAGES.images, **images})
-    async with SandboxCluster(catalogue=catalogue) as cluster:
+    pace = Pace(crash=scenario.lives_seconds) if scenario.lives_seconds else Pace()
+    async with SandboxCluster(catalogue=catalogue, pace=pace) as cluster:
         stage = SandboxStage(cluster, catalogue, folder)
         await stage.prepare(scenario)
         yield stage

@@ -1,7 +1,8 @@
 """A probe knocks at a port where nothing listens: propose the port of the container.
 
 The fault is there if the container runs, the port matches none that it declares, and the kubelet reports
-refused connections. A probe that is answered, if only with an error, has the right port.
+refused connections, or that it knows no port of that name. A probe that is answered, if only with an error,
+has the right port.
 """
 
 import re
@@ -19,7 +20,12 @@ _PROBES: tuple[tuple[ProbeField, str], ...] = (
     ("livenessProbe", "Liveness"),
     ("startupProbe", "Startup"),
 )
-_REFUSED = re.compile(r"connection refused|couldn't find port|no such port", re.IGNORECASE)
+# the kubelet reads a name that no port has as a number, and fails
+_REFUSED = re.compile(
+    r"connection refused|couldn't find port|no such port"
+    r"|probe errored[^\n]{0,60}: strconv\.Atoi: parsing \S{1,80}: invalid syntax",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

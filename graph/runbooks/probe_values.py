@@ -8,6 +8,7 @@ from typing import Literal
 from graph.diagnosis import Confidence, Grounding
 from graph.runbooks.answers import Sourced
 from graph.runbooks.finding import Remedy
+from graph.runbooks.names import find_nearest
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.templates import Container, Probe
 
@@ -55,6 +56,7 @@ def find_remedies(
     seen: set[int | str] = set()
     for remedy, port in (
         *_older(snapshot, container, probes),
+        *_meant(snapshot, container, probes),
         *_declared(snapshot, container, probes),
         *_told(snapshot, container, probes),
     ):
@@ -85,6 +87,20 @@ def _shared_port(older: Container, probes: tuple[Misdirected, ...]) -> int | str
         knock[1] for knock, each in zip(knocks, probes, strict=True) if knock and knock[0] == each.handler
     }
     return ports.pop() if len(ports) == 1 and all(knocks) else None
+
+
+def _meant(
+    snapshot: Snapshot, container: Container, probes: tuple[Misdirected, ...]
+) -> Iterator[tuple[Remedy, int | str]]:
+    """Yield the name of a port that is a slip away from the one that the probes name."""
+    wanted = {probe.port for probe in probes}
+    name = wanted.pop()
+    if wanted or not isinstance(name, str):
+        return
+    if meant := find_nearest(name, [each.name for each in container.ports if each.name]):
+        basis = f"Container {container.name} names a port {meant}, and none {name}."
+        source = (snapshot.workload.evidence,)
+        yield _remedy(container, probes, meant, ("same_object", basis, "high"), source), meant
 
 
 def _declared(

@@ -118,6 +118,8 @@ class Writer:
             obj["spec"].setdefault("clusterIPs", [address])
         if kind.kind == "Namespace":
             obj.setdefault("status", {"phase": "Active"})
+        if kind.kind == "Pod":
+            obj.setdefault("status", {"phase": "Pending"})
         return self._store.create(kind, obj)
 
     def _accept(self, request: PatchRequest, current: Object, patched: Object) -> Object:

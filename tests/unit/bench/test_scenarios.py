@@ -1,10 +1,12 @@
 """Scenario files: all of them can be read, and every mistake in one is named by its line."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from bench.eval.__main__ import main
 from bench.eval.judge import Score
 from bench.eval.manifests import complete, reference
 from bench.eval.reading import ScenarioUnusable, read_scenario, read_scenarios
@@ -72,6 +74,27 @@ def test_one_unusable_file_stops_the_run_and_all_mistakes_are_told(tmp_path: Pat
 
     with pytest.raises(ScenarioUnusable, match=r"(?s)one\.yaml:1: titel.*two\.yaml:1: titel"):
         read_scenarios(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--list", "--only", "image-tag-*"], 0, "image-tag-typo"),
+        (["--list", "--family", "gate"], 0, "managed-by-gitops"),
+        (["--only", "nothing-is-called-so"], 2, "No scenario is called so."),
+    ],
+)
+def test_scenarios_are_listed_and_none_to_run_is_no_success(
+    options: list[str],
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["eval", *options])
+
+    assert main() == code
+    assert said in capsys.readouterr().out
 
 
 def test_no_part_of_the_product_knows_the_evaluation() -> None:

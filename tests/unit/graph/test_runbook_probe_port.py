@@ -82,6 +82,17 @@ async def test_of_several_ports_the_one_named_http_is_proposed() -> None:
     assert "Service shop" in step.candidate.basis
 
 
+@pytest.mark.parametrize("told", ["errored", "errored and resulted in unknown state"])
+async def test_a_port_s_name_with_a_slip_becomes_the_name_that_the_container_has(told: str) -> None:
+    warning = f'Readiness probe {told}: strconv.Atoi: parsing "metircs": invalid syntax'
+
+    step = await decide(unready(container("metircs", [METRICS, HTTP]), warnings=[warning]))
+    other = await decide(unready(container("admin", [METRICS, HTTP]), warnings=[warning]))
+
+    assert probes_of(step) == {"readinessProbe": {"httpGet": {"port": "metrics"}}}
+    assert probes_of(other) == {"readinessProbe": {"httpGet": {"port": 8080}}}
+
+
 async def test_all_misdirected_probes_of_a_container_are_mended_at_once() -> None:
     probes = {
         "readinessProbe": {"httpGet": {"port": 8081}},

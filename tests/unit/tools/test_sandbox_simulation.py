@@ -161,6 +161,17 @@ def test_a_path_that_the_program_does_not_know_fails_the_probe(world: TurnedCloc
     assert "readyReplicas" not in world.status()
 
 
+def test_a_pod_without_a_controller_lives_too(world: TurnedClock) -> None:
+    spec = {"containers": [{"name": "app", "image": "nginx:1.25"}]}
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "toolbox"}, "spec": spec}
+    world.writer.apply(find_kind("pod"), manifest)
+
+    world.run(3)
+
+    (pod,) = world.store.select("Pod")
+    assert pod["status"]["phase"] == "Running"
+
+
 def test_a_startup_probe_holds_readiness_back(world: TurnedClock) -> None:
     world.apply(replicas=1, startupProbe={"tcpSocket": {"port": 81}, "failureThreshold": 1000})
 
