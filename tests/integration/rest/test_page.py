@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from starlette.requests import Request
+from starlette.responses import Response
 
 from api.app import create_app
 from api.page.answers import HEADERS
-from api.page.sessions import LASTS_SECONDS, Session
+from api.page.sessions import LASTS_SECONDS, Session, Sessions
 from graph.incident import Ending
 from tests.integration.rest.access import ALLOWED
 from tests.integration.rest.gate import KEY, Gate
@@ -250,6 +252,21 @@ async def test_a_cookie_of_another_key_or_another_day_is_no_session(house: House
     for cookie in (old, foreign, other_release):
         house.client.cookies.set("alertmend", cookie.decode(), domain="localhost.local")
         assert (await house.client.get("/")).status_code == 303
+
+
+def test_replicas_with_one_key_open_each_others_sessions(tmp_path: Path) -> None:
+    request = Request({"type": "http", "headers": [(b"host", b"localhost")], "path": "/", "scheme": "http"})
+    keys = [tmp_path / name for name in ("one.key", "other.key")]
+    for number, key in enumerate(keys):
+        key.write_bytes(bytes([number]) * 32)
+    answer = Response()
+    Sessions.of_file(keys[0]).write(request, answer, Session.begin("am_token"))
+    cookie = answer.headers["set-cookie"].partition(";")[0].encode()
+    again = Request({**request.scope, "headers": [*request.scope["headers"], (b"cookie", cookie)]})
+
+    opened = [Sessions.of_file(key).read(again) for key in (keys[0], keys[0], keys[1])]
+
+    assert [one and one.bearer for one in opened] == ["am_token", "am_token", None]
 
 
 @pytest.mark.parametrize(
