@@ -345,6 +345,23 @@ async def test_another_sites_page_moves_nothing_with_a_visitors_cookie(
     assert (await front.house.ledger.approvals.find(proposal.id)).status == "pending"
 
 
+async def test_a_link_in_a_mail_leads_a_visitor_who_is_signed_in_to_the_incident(
+    browser: Browser, front: Front
+) -> None:
+    proposal = await front.house.propose()
+    async with open_person(browser, front.url) as alice:
+        await alice.sign_in(front.house.tokens["alice"])
+        mail = await alice.context.new_page()
+        page = f'<a href="{front.url}/incidents/{proposal.incident_id}">It waits</a>'
+        await mail.route(
+            "http://mail.example/", lambda route: route.fulfill(body=page, content_type="text/html")
+        )
+        await mail.goto("http://mail.example/")
+        await mail.get_by_text("It waits").click()
+
+        await expect(mail.get_by_role("button", name="Approve", exact=True)).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_on_a_phone_risk_target_change_and_both_buttons_are_on_the_first_screen(
     browser: Browser, front: Front, scheme: str

@@ -196,6 +196,38 @@ async def test_a_visitor_is_told_nothing_about_the_token_file(house: House) -> N
     assert str(house.store.path) not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/", "/login", "/incidents/inc-x?said=a%22%3E"])
+async def test_a_link_on_another_site_signs_nobody_out(house: House, path: str) -> None:
+    await sign_in(house.client, house.tokens["alice"])
+    kept = dict(house.client.cookies)
+    without = {"Cookie": "", "Sec-Fetch-Site": "cross-site"}  # as with SameSite=Strict
+
+    answer = await house.client.get(path, headers=without)
+
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert f'content="0; url={path}"' in answer.text
+    assert dict(house.client.cookies) == kept
+
+
+async def test_who_is_signed_in_needs_no_form(house: House) -> None:
+    await sign_in(house.client, house.tokens["alice"])
+
+    answer = await house.client.get("/login?next=/history")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/history")
+
+
+@pytest.mark.parametrize("said", ["approve", "reject", "edit", "revoke", "settle", "<b>", "x"])
+async def test_a_link_claims_nothing_that_was_not_done(house: House, said: str) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+
+    page = await house.client.get(f"/incidents/{proposal.incident_id}", params={"said": said})
+
+    assert 'class="strip good"' not in page.text
+
+
 async def test_signing_out_takes_the_cookie(house: House) -> None:
     await sign_in(house.client, house.tokens["alice"])
 
