@@ -66,13 +66,15 @@ def demo(
     scenario: Scenario = "image-pull",
     yes: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="Reject without asking.")] = False,
+    browser: Annotated[bool, typer.Option("--browser", help="Let me decide on the page.")] = False,
 ) -> None:
     """Break a deployment in the sandbox cluster and mend it, with your approval."""
-    if yes and reject:
-        raise typer.BadParameter("--yes and --reject exclude each other")
-    from api.demo import run
+    if yes + reject + browser > 1:
+        raise typer.BadParameter("--yes, --reject and --browser exclude each other")
+    from api.demo import Answer, run
 
-    raise typer.Exit(run(scenario, yes=yes, reject=reject))
+    answer: Answer = "approve" if yes else "reject" if reject else "browser" if browser else "ask"
+    raise typer.Exit(run(scenario, answer))
 
 
 @app.command()

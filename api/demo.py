@@ -6,7 +6,7 @@ any user. All of it is gone when the demo ends.
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ from api.tokens import TokenStore
 if TYPE_CHECKING:
     from tools.sandbox import SandboxCluster, Scenario
 
-Answer = Literal["ask", "approve", "reject"]
+Answer = Literal["ask", "approve", "reject", "browser"]
 # A kubelet's own first pause: the broken pods then stand still enough to be looked at.
 _FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 10.0, 60.0
 # Nobody wants to watch for a minute what a sandbox shows in seconds.
@@ -42,10 +42,9 @@ class Stage:
     token: str
 
 
-def run(scenario: str, *, yes: bool = False, reject: bool = False) -> int:
+def run(scenario: str, answer: Answer = "ask") -> int:
     """Run the demo and return 0 if the loop ended as decided, 130 if it was interrupted, else 1."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
-    answer: Answer = "approve" if yes else "reject" if reject else "ask"
     console.rule("alertmend demo")
     try:
         return _play(scenario, console, answer)
@@ -110,6 +109,8 @@ class _Telling:
             (incident_id,) = client.deliver(scenario.alert_body(pods))
             for entry in client.follow(incident_id):
                 console.print(render_entry(entry))
+                if entry.kind == "decided":
+                    self._rejected = entry.data["verdict"] == "reject"
                 if entry.kind == "proposed":
                     self._decide(client, str(entry.data["approval_id"]))
             incident = client.incident(incident_id)
@@ -120,6 +121,8 @@ class _Telling:
             console.print(Markdown(report))
         else:
             console.print(plain(report), soft_wrap=True)
+        if self._answer == "browser":
+            self._linger()
         untouched = not self._stage.cluster.writes
         went_as_decided = (
             incident.status == "rejected" and untouched
@@ -131,11 +134,23 @@ class _Telling:
     def _decide(self, client: Client, approval_id: str) -> None:
         seen = client.approval(approval_id)
         self._console.print(render_proposal(seen))
-        if self._approves():
+        if self._answer == "browser":
+            self._point_to_page(seen.incident_id)
+        elif self._approves():
             client.approve(seen.id, digest=seen.digest, reason="approved in the demo")
-            return
-        self._rejected = True
-        client.reject(seen.id, reason="rejected in the demo")
+        else:
+            client.reject(seen.id, reason="rejected in the demo")
+
+    def _point_to_page(self, incident_id: str) -> None:
+        self._console.print(
+            plain(f"Decide at {self._stage.url}/incidents/{incident_id}", "bold"), soft_wrap=True
+        )
+        self._console.print(plain(f"Sign in with the token {self._stage.token}"), soft_wrap=True)
+
+    def _linger(self) -> None:
+        """Leave the page open until somebody has seen enough of it."""
+        with suppress(EOFError):
+            self._console.input("Press Enter to end the demo; the page ends with it. ")
 
     def _approves(self) -> bool:
         if self._answer != "ask":

@@ -34,6 +34,7 @@ HEADERS = {
 }
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
+_ELSEWHERE = frozenset({"cross-site", "same-site"})
 
 
 def _make_harmless(value: object) -> object:
@@ -85,12 +86,26 @@ def show_refusal(request: Request, refusal: Refusal) -> Response:
     return render(request, "refusal.html", refusal.status, refusal=refusal)
 
 
+def comes_from_elsewhere(request: Request) -> bool:
+    """Whether a link on another site led here: the browser then keeps the session's cookie to itself."""
+    return request.method == "GET" and request.headers.get("sec-fetch-site") in _ELSEWHERE
+
+
+def ask_again(request: Request) -> Response:
+    """Have the browser come once more, from this very site and so with its cookie."""
+    return render(request, "bounce.html", place=_find_place(request))
+
+
 def _send_to_sign_in(request: Request) -> Response:
     """Lead to the sign-in, and back from there to what was asked for; a live timeline just ends."""
     if "text/event-stream" in request.headers.get("accept", ""):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # what an EventSource takes for the end
-    place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if comes_from_elsewhere(request):
+        return ask_again(request)
+    place = _find_place(request)
     wanted = f"?next={quote(place, safe='')}" if request.method == "GET" and place != "/" else ""
-    response = RedirectResponse(f"/login{wanted}", HTTPStatus.SEE_OTHER)
-    request.app.state.door.sessions.end(request, response)
-    return response
+    return RedirectResponse(f"/login{wanted}", HTTPStatus.SEE_OTHER)
+
+
+def _find_place(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

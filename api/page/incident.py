@@ -1,7 +1,7 @@
 """An incident as a person reads it: where it stands, what is proposed, what it rests on, what happened."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -15,10 +15,10 @@ from api.page.answers import PageRoute, show
 from api.page.refusals import Refusal
 from api.page.reports import render_report
 from api.page.steps import find_steps
-from api.page.visitors import Looking, Visitor
+from api.page.visitors import Looking, Visitor, counts
 from api.page.words import find_line_tone, say_clock, spell, stamp
 from api.telling import tell
-from graph.incident import ACTIVE, Entry
+from graph.incident import ACTIVE, Entry, Incident
 from graph.proposal import Approval
 from tools.patch import APPROVAL_PATH
 from tools.plain_text import make_plain
@@ -37,7 +37,7 @@ _SAID = {
 @router.get("/incidents/{incident_id}")
 async def read_incident(incident_id: str, visitor: Looking, said: Annotated[str, Query()] = "") -> Response:
     """Show one incident; `said` is what the visitor has just done."""
-    return await show_incident(visitor, incident_id, said=_SAID.get(said, ""))
+    return await show_incident(visitor, incident_id, said=said)
 
 
 @router.get("/approvals/{approval_id}")
@@ -88,8 +88,20 @@ async def show_incident(
         bar=_find_bar(visitor, approvals[-1]) if approvals else "", steps=find_steps(incident, timeline),
         report=render_report(report) if report else None,
         standing=await ledger.stops.standing(), is_active=incident.status in ACTIVE,
-        said=said, refusal=refusal, edited=edited, stamp_path=APPROVAL_PATH,
+        said=_SAID[said] if _is_true(said, visitor, approvals, incident) else "",
+        refusal=refusal, edited=edited, stamp_path=APPROVAL_PATH,
     )  # fmt: skip
+
+
+def _is_true(said: str, visitor: Visitor, approvals: Sequence[Approval], incident: Incident) -> bool:
+    """Whether the visitor has done so: anybody can make a link that says it."""
+    if said not in _SAID:
+        return False
+    if said == "retry":
+        return incident.status in ACTIVE
+    verdict = {"settle": "resolve"}.get(said, said)
+    given = (one for approval in approvals for one in approval.decisions)
+    return any((one.by, one.verdict) == (visitor.caller.name, verdict) for one in given)
 
 
 def _find_bar(visitor: Visitor, approval: Approval) -> str:
@@ -105,7 +117,7 @@ def _find_bar(visitor: Visitor, approval: Approval) -> str:
 async def _tell_lines(visitor: Visitor, incident_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
     door = visitor.door
     async for entry in follow_entries(door.ledger.incidents, incident_id, after, door.closing):
-        if not await visitor.is_still_welcome():
+        if not await counts(door, visitor.session):
             return
         yield ServerSentEvent(id=str(entry.seq), event="line", data=_show_line(entry))
 

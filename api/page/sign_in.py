@@ -9,10 +9,10 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import identify, require_role
 from api.door import Door, DoorIn
-from api.page.answers import PageRoute, render, show
+from api.page.answers import PageRoute, ask_again, comes_from_elsewhere, render, show
 from api.page.refusals import Refusal, explain
 from api.page.sessions import Session
-from api.page.visitors import Looking, require_own_form
+from api.page.visitors import Looking, counts, require_own_form
 from tools.errors import AlertmendError
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -22,7 +22,12 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 async def read_sign_in(
     request: Request, door: DoorIn, next_: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
-    """Show the form that takes a token."""
+    """Show the form that takes a token, unless the visitor is signed in already."""
+    if comes_from_elsewhere(request):  # the form's cookie would take the place of a session that isn't seen
+        return ask_again(request)
+    session = door.sessions.read(request)
+    if session and session.bearer and await counts(door, session):
+        return RedirectResponse(_keep_home(next_), HTTPStatus.SEE_OTHER)
     return _show_form(request, door, next_)
 
 

@@ -30,14 +30,6 @@ class Visitor:
         """Whether the visitor's role includes this one."""
         return includes(self.caller.role, role)
 
-    async def is_still_welcome(self) -> bool:
-        """Whether the session's bearer still counts, for what goes on longer than a request."""
-        try:
-            require_role(await identify(self.door, self.session.bearer), "viewer")
-        except AlertmendError:
-            return False
-        return True
-
 
 class Visit:
     """A dependency that lets in a visitor whose role includes `needed`, and no form of another's making."""
@@ -55,6 +47,15 @@ class Visit:
         caller = await identify(door, session.bearer)
         require_role(caller, self._needed)
         return Visitor(request, door, session, caller)
+
+
+async def counts(door: Door, session: Session) -> bool:
+    """Whether the session's bearer still lets somebody look, for what goes on longer than a request."""
+    try:
+        require_role(await identify(door, session.bearer), "viewer")
+    except AlertmendError:
+        return False
+    return True
 
 
 async def require_own_form(request: Request, session: Session | None) -> None:

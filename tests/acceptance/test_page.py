@@ -1,6 +1,9 @@
 """The page in a real browser: of a real service on the sandbox, and of a ledger that the test steers."""
 
+import asyncio
 import json
+import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from api.page.reports import render_report
 from graph.diagnosis import ReadCall
 from graph.incident import Ending
 from tests.acceptance.browsers import PHONE, open_browser, open_person, serve_app
-from tests.acceptance.services import ServiceProcess
+from tests.acceptance.services import COMMAND, ServiceProcess
 from tests.acceptance.workloads import real_body
 from tests.integration.rest.house import House, open_house
 from tools.sandbox import SCENARIOS, SandboxCluster
@@ -89,7 +92,8 @@ async def test_a_person_signs_in_approves_by_keyboard_and_watches_it_resolve(
         incident_id = await service.post_alert(real_body())
         await service.pending_approval(incident_id)
         inbox = await alice.open_tab("/")
-        await inbox.keyboard.type(service.tokens["approver"])  # the field has the focus
+        await expect(inbox.get_by_label("Token")).to_be_focused()
+        await inbox.keyboard.type(service.tokens["approver"])
         await inbox.keyboard.press("Enter")
         row = inbox.get_by_role("link", name="nginx:1.25-")
         await expect(row).to_contain_text("low")
@@ -152,6 +156,28 @@ async def test_a_rejection_is_heard_with_its_reason_and_an_edit_waits_for_its_ow
     edited = by_id[by_id[first["id"]]["superseded_by"]]
     assert (edited["status"], edited["outcome"]) == ("rejected", "we want <b>another</b> tag")
     assert edited["requested_by"] == "test-approver"
+
+
+async def test_the_demo_can_be_decided_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    pipe = asyncio.subprocess.PIPE
+    demo = await asyncio.create_subprocess_exec(
+        COMMAND, "demo", "--browser", cwd=tmp_path, stdin=pipe, stdout=pipe,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert demo.stdout is not None
+    shown: dict[int, str] = {}
+    async for line in demo.stdout:
+        if found := re.search(rb"Decide at (\S+)(/incidents/\S+)|Sign in with the token (\S+)", line):
+            shown |= {number: part.decode() for number, part in enumerate(found.groups()) if part}
+        if len(shown) == 3:
+            break
+    async with open_person(browser, shown[0]) as alice:
+        tab = await alice.sign_in(shown[2], shown[1])
+        await tab.get_by_role("button", name="Approve", exact=True).click()
+        await expect(tab.get_by_role("heading", name="Resolved: verified")).to_be_visible()
+    out, _ = await demo.communicate(b"\n")
+
+    assert demo.returncode == 0, out.decode()
 
 
 async def test_of_two_people_at_once_the_second_reads_who_was_faster(browser: Browser, front: Front) -> None:
@@ -317,6 +343,23 @@ async def test_another_sites_page_moves_nothing_with_a_visitors_cookie(
     assert refused is not None
     assert refused.status == 403
     assert (await front.house.ledger.approvals.find(proposal.id)).status == "pending"
+
+
+async def test_a_link_in_a_mail_leads_a_visitor_who_is_signed_in_to_the_incident(
+    browser: Browser, front: Front
+) -> None:
+    proposal = await front.house.propose()
+    async with open_person(browser, front.url) as alice:
+        await alice.sign_in(front.house.tokens["alice"])
+        mail = await alice.context.new_page()
+        page = f'<a href="{front.url}/incidents/{proposal.incident_id}">It waits</a>'
+        await mail.route(
+            "http://mail.example/", lambda route: route.fulfill(body=page, content_type="text/html")
+        )
+        await mail.goto("http://mail.example/")
+        await mail.get_by_text("It waits").click()
+
+        await expect(mail.get_by_role("button", name="Approve", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

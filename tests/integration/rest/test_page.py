@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from starlette.requests import Request
+from starlette.responses import Response
 
 from api.app import create_app
 from api.page.answers import HEADERS
-from api.page.sessions import LASTS_SECONDS, Session
+from api.page.sessions import LASTS_SECONDS, Session, Sessions
 from graph.incident import Ending
 from tests.integration.rest.access import ALLOWED
 from tests.integration.rest.gate import KEY, Gate
@@ -194,6 +196,38 @@ async def test_a_visitor_is_told_nothing_about_the_token_file(house: House) -> N
     assert str(house.store.path) not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/", "/login", "/incidents/inc-x?said=a%22%3E"])
+async def test_a_link_on_another_site_signs_nobody_out(house: House, path: str) -> None:
+    await sign_in(house.client, house.tokens["alice"])
+    kept = dict(house.client.cookies)
+    without = {"Cookie": "", "Sec-Fetch-Site": "cross-site"}  # as with SameSite=Strict
+
+    answer = await house.client.get(path, headers=without)
+
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert f'content="0; url={path}"' in answer.text
+    assert dict(house.client.cookies) == kept
+
+
+async def test_who_is_signed_in_needs_no_form(house: House) -> None:
+    await sign_in(house.client, house.tokens["alice"])
+
+    answer = await house.client.get("/login?next=/history")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/history")
+
+
+@pytest.mark.parametrize("said", ["approve", "reject", "edit", "revoke", "settle", "<b>", "x"])
+async def test_a_link_claims_nothing_that_was_not_done(house: House, said: str) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+
+    page = await house.client.get(f"/incidents/{proposal.incident_id}", params={"said": said})
+
+    assert 'class="strip good"' not in page.text
+
+
 async def test_signing_out_takes_the_cookie(house: House) -> None:
     await sign_in(house.client, house.tokens["alice"])
 
@@ -250,6 +284,21 @@ async def test_a_cookie_of_another_key_or_another_day_is_no_session(house: House
     for cookie in (old, foreign, other_release):
         house.client.cookies.set("alertmend", cookie.decode(), domain="localhost.local")
         assert (await house.client.get("/")).status_code == 303
+
+
+def test_replicas_with_one_key_open_each_others_sessions(tmp_path: Path) -> None:
+    request = Request({"type": "http", "headers": [(b"host", b"localhost")], "path": "/", "scheme": "http"})
+    keys = [tmp_path / name for name in ("one.key", "other.key")]
+    for number, key in enumerate(keys):
+        key.write_bytes(bytes([number]) * 32)
+    answer = Response()
+    Sessions.of_file(keys[0]).write(request, answer, Session.begin("am_token"))
+    cookie = answer.headers["set-cookie"].partition(";")[0].encode()
+    again = Request({**request.scope, "headers": [*request.scope["headers"], (b"cookie", cookie)]})
+
+    opened = [Sessions.of_file(key).read(again) for key in (keys[0], keys[0], keys[1])]
+
+    assert [one and one.bearer for one in opened] == ["am_token", "am_token", None]
 
 
 @pytest.mark.parametrize(
