@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import cli_audit, cli_controls, cli_database, cli_doctor, cli_policy, cli_tokens
+from api import cli_audit, cli_controls, cli_database, cli_doctor, cli_notify, cli_policy, cli_tokens
 from api.cli_choices import ApprovalStatusName, FindingName, IncidentStatusName, ScenarioName
 from api.terminal import EXIT_CODES, Format, Output, connect, fail, show
 from tools.errors import AlertmendError
@@ -29,6 +29,7 @@ app.add_typer(cli_controls.app, name="kill-switch")
 app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_policy.app, name="policy")
+app.add_typer(cli_notify.app, name="notify")
 app.command()(cli_database.migrate)
 app.command()(cli_doctor.doctor)
 

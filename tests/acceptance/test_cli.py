@@ -32,6 +32,7 @@ from graph.diagnosis import Grounding
 from graph.incident import Ending, IncidentStatus
 from graph.proposal import ApprovalStatus, Risk
 from tests.integration.audits import tamper
+from tests.integration.receivers import receiving
 from tests.integration.rest.house import PEOPLE, SEED, House, open_house
 from tools.sandbox import SCENARIOS
 
@@ -290,6 +291,40 @@ async def test_a_setting_that_cannot_be_used_is_one_line(terminal: Terminal) -> 
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "ALERTMEND_URL" in ran.err
     assert "am_secret" not in ran.err
+
+
+async def test_channels_are_checked_and_tried(terminal: Terminal) -> None:
+    with receiving() as receiver:
+        (terminal.folder / "notify.yaml").write_text(
+            f"channels:\n"
+            f"  - {{name: works, webhook: 'http://{receiver.host}/x', secrets: [{{file: hook}}]}}\n"
+            f"  - {{name: fails, apprise: 'json://user:hunter2@127.0.0.1:9/x'}}\n"
+        )
+        (terminal.folder / "hook").write_text("whsec_" + "bmV3" * 8)
+        (terminal.folder / "alertmend.env").write_text("ALERTMEND_NOTIFY=notify.yaml\n")
+
+        checked = await terminal.run("notify", "check")
+        tried = await terminal.run("notify", "test", "--output", "json")
+        one = await terminal.run("notify", "test", "--channel", "works")
+        unknown = await terminal.run("notify", "test", "--channel", "none")
+
+    assert (checked.code, tried.code, one.code, unknown.code) == (0, 1, 0, 1)
+    assert "works" in checked.out
+    assert [state["test"] for state in json.loads(tried.out)["channels"]] == ["delivered", "failed"]
+    assert len(receiver.received) == 2
+    for ran in (checked, tried, one, unknown):
+        assert "hunter2" not in ran.out + ran.err
+        assert "whsec_" not in ran.out + ran.err
+
+
+async def test_mistakes_in_a_file_of_channels_are_told_by_their_line(terminal: Terminal) -> None:
+    (terminal.folder / "notify.yaml").write_text("channels:\n  - name: a\n    risk: low\n")
+    (terminal.folder / "alertmend.env").write_text("ALERTMEND_NOTIFY=notify.yaml\n")
+
+    ran = await terminal.run("notify", "check")
+
+    assert ran.code == 1
+    assert "notify.yaml:3: channels[0].risk: isn't known here" in ran.err
 
 
 async def test_the_services_log_never_carries_a_token(
