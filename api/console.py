@@ -103,7 +103,7 @@ def render_incident(incident: Incident) -> RenderableType:
     return Trimmed(facts)
 
 
-def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
+def render_incidents(incidents: Iterable[Incident], *, header: bool = True) -> RenderableType:
     """Return a list of incidents, one line each."""
     return render_table(
         ("id", "status", "since", "alert", "target"),
@@ -117,6 +117,7 @@ def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
             )
             for one in incidents
         ),
+        header=header,
     )
 
 
@@ -174,9 +175,11 @@ def _facts(*facts: tuple[str, object]) -> Table:
     return table
 
 
-def render_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> RenderableType:
+def render_table(
+    columns: Iterable[str], rows: Iterable[Iterable[object]], *, header: bool = True
+) -> RenderableType:
     """Return a table of one line per row; where a terminal is too narrow, only the last columns are cut."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_header=header)
     for column in columns:
         table.add_column(column, no_wrap=column not in _CUT_COLUMNS)
     for row in rows:
