@@ -68,7 +68,7 @@ def _watch_all(client: "Client", every: float, output: Format) -> None:
 def _look_again(
     client: "Client", every: float
 ) -> Iterator[tuple[Sequence["Incident"], Sequence["Incident"]]]:
-    """Yield the open incidents, oldest first, and which have changed since the last look; ended ones last."""
+    """Yield the open incidents, newest first, and which have changed since the last look; ended ones last."""
     from graph.incident import ACTIVE
 
     known: dict[str, Incident] = {}
@@ -88,4 +88,4 @@ def _read_open(client: "Client") -> Sequence["Incident"]:
     from graph.incident import ACTIVE
 
     found = [one for status in ACTIVE for one in client.incidents(status=status, limit=_MOST).items]
-    return sorted(found, key=lambda one: (one.created_at, one.id))
+    return sorted(found, key=lambda one: (one.created_at, one.id), reverse=True)

@@ -80,6 +80,9 @@ class Outbox:
         """Return the next message for a channel; None where there is nothing, or nothing may be sent now."""
         now, subscriber = datetime.now(UTC), self.subscribers[name]
         async with self._transaction() as session:
+            # before anything is written: mostly there is nothing, and a write every other second isn't free
+            if not await _read_waiting(session, name, now, most=1):
+                return None
             failures = await _hold(session, name, holder, now)
             if failures is None:
                 return None
@@ -173,7 +176,9 @@ async def _count_sent(session: AsyncSession, name: str, now: datetime) -> int:
     return await session.scalar(sent) or 0
 
 
-async def _read_waiting(session: AsyncSession, name: str, now: datetime) -> Sequence[DeliveryRow]:
+async def _read_waiting(
+    session: AsyncSession, name: str, now: datetime, most: int = _MOST_FOLDED
+) -> Sequence[DeliveryRow]:
     rows = await session.scalars(
         select(DeliveryRow)
         .where(
@@ -182,7 +187,8 @@ async def _read_waiting(session: AsyncSession, name: str, now: datetime) -> Sequ
             DeliveryRow.created_at >= now - PATIENCE,
         )
         .order_by(DeliveryRow.attempts // _PATIENT, DeliveryRow.created_at, DeliveryRow.id)
-        .limit(_MOST_FOLDED)
+        .limit(most)
+        .execution_options(populate_existing=True)
     )
     return rows.all()
 
@@ -197,7 +203,7 @@ async def _read_notice(session: AsyncSession, row: DeliveryRow) -> Notice:
             "event": row.event, "at": entry.at, "incident_id": incident.id,
             "alertname": incident.alertname, "severity": incident.severity,
             "target": proposal.get("target") or incident.target,
-            "by": entry.data.get("by", ""),
+            "by": entry.data.get("by") or "",
             "reason": entry.data.get("reason") or entry.data.get("detail") or "",
             "approval_id": approval and approval.id,
             "approval_status": approval and approval.status,
