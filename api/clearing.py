@@ -26,8 +26,8 @@ async def _clear_forever(retention: Retention, keep: Keep, every_seconds: float)
             while cleared := await retention.clear(keep):
                 log.info(
                     "kept long enough, and deleted: the checkpoints of %d incidents, %d tool answers, "
-                    "%d webhook bodies",
-                    cleared.checkpoints, cleared.evidence, cleared.webhooks,
+                    "%d webhook bodies, %d deliveries",
+                    cleared.checkpoints, cleared.evidence, cleared.webhooks, cleared.deliveries,
                 )  # fmt: skip
                 await asyncio.sleep(_PAUSE_SECONDS)  # others want to write, too
         except AlertmendError as error:

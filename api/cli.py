@@ -4,39 +4,64 @@ Whatever is heavy is imported inside the command that needs it, so that `--help`
 """
 
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from pydantic import BaseModel, ConfigDict
 
-from api import cli_audit, cli_controls, cli_database, cli_doctor, cli_policy, cli_tokens
-from api.cli_choices import ApprovalStatusName, FindingName, IncidentStatusName, ScenarioName
-from api.terminal import EXIT_CODES, Format, Output, connect, fail, show
+from api import (
+    cli_audit,
+    cli_controls,
+    cli_database,
+    cli_decisions,
+    cli_doctor,
+    cli_notify,
+    cli_policy,
+    cli_tokens,
+    cli_watch,
+)
+from api.cli_choices import ApprovalStatusName, IncidentStatusName, ScenarioName
+from api.completion import complete_approval, complete_incident
+from api.terminal import EXIT_CODES, Format, Output, connect, fail, show, tell
 from tools.errors import AlertmendError
-
-if TYPE_CHECKING:
-    from api.schemas import ApprovalView
-    from graph.incident import Incident as IncidentModel
 
 app = typer.Typer(
     name="alertmend",
     help=f"Turns a Kubernetes alert into an approved, verified fix.\n\n{EXIT_CODES}",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_controls.app, name="kill-switch")
 app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_policy.app, name="policy")
+app.add_typer(cli_notify.app, name="notify")
 app.command()(cli_database.migrate)
 app.command()(cli_doctor.doctor)
 
-Incident = Annotated[str, typer.Argument(help="An incident's id, as inc-0f3a9c1b2d4e5f60.", metavar="ID")]
-Approval = Annotated[str, typer.Argument(help="An approval's id, as apr-7c21d90be4a35f18.", metavar="ID")]
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
+Incident = Annotated[
+    str,
+    typer.Argument(
+        help="An incident's id, as inc-0f3a9c1b2d4e5f60.", metavar="ID", autocompletion=complete_incident
+    ),
+]
+Approval = Annotated[
+    str,
+    typer.Argument(
+        help="An approval's id, as apr-7c21d90be4a35f18.", metavar="ID", autocompletion=complete_approval
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many to show.")]
 Scenario = Annotated[ScenarioName, typer.Option(help="Which fault to stage.")]
+
+
+class Report(BaseModel):
+    """A report as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    incident_id: str
+    markdown: str
 
 
 def main() -> None:
@@ -49,7 +74,10 @@ def main() -> None:
 
 @app.command()
 def serve() -> None:
-    """Run the service (settings: docs/settings.md); it stops on Ctrl-C."""
+    """Run the service (settings: docs/settings.md); it stops on Ctrl-C.
+
+    Example: KUBECONFIG=reader.kubeconfig alertmend serve
+    """
     import asyncio
 
     from api.logs import configure_logging
@@ -68,7 +96,10 @@ def demo(
     reject: Annotated[bool, typer.Option("--reject", help="Reject without asking.")] = False,
     browser: Annotated[bool, typer.Option("--browser", help="Let me decide on the page.")] = False,
 ) -> None:
-    """Break a deployment in the sandbox cluster and mend it, with your approval."""
+    """Break a deployment in the sandbox cluster and mend it, with your approval.
+
+    Example: alertmend demo --scenario oom-killed
+    """
     if yes + reject + browser > 1:
         raise typer.BadParameter("--yes, --reject and --browser exclude each other")
     from api.demo import Answer, run
@@ -84,7 +115,10 @@ def sandbox(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes any.")] = 0,
 ) -> None:
-    """Run the sandbox cluster alone, with a reader's and a writer's kubeconfig for it."""
+    """Run the sandbox cluster alone, with a reader's and a writer's kubeconfig for it.
+
+    Example: alertmend sandbox --scenario image-pull
+    """
     import asyncio
 
     from api.sandbox import serve_sandbox
@@ -98,7 +132,10 @@ def incidents(
     limit: Limit = 50,
     output: Output = Format.TEXT,
 ) -> None:
-    """List incidents, newest first."""
+    """List incidents, newest first.
+
+    Example: alertmend incidents --status awaiting_approval
+    """
     with connect() as client:
         page = client.incidents(status=status, limit=limit)
     from api.console import render_incidents
@@ -108,7 +145,10 @@ def incidents(
 
 @app.command()
 def incident(incident_id: Incident, output: Output = Format.TEXT) -> None:
-    """Show one incident: its diagnosis, its approvals, how it ended."""
+    """Show one incident: its diagnosis, its approvals, how it ended.
+
+    Example: alertmend incident inc-0f3a9c1b2d4e5f60
+    """
     with connect() as client:
         found = client.incident(incident_id)
     from api.console import render_incident
@@ -117,36 +157,29 @@ def incident(incident_id: Incident, output: Output = Format.TEXT) -> None:
 
 
 @app.command()
-def report(incident_id: Incident) -> None:
-    """Print an incident's report (Markdown)."""
+def report(incident_id: Incident, output: Output = Format.TEXT) -> None:
+    """Print an incident's report (Markdown).
+
+    Example: alertmend report inc-0f3a9c1b2d4e5f60 > report.md
+    """
     with connect() as client:
         text = client.report(incident_id)
-    from api.console import plain
-
-    typer.echo(plain(text).plain.rstrip("\n"))
+    tell(Report(incident_id=incident_id, markdown=text), text.rstrip("\n"), output)
 
 
-@app.command()
-def watch(
-    incident_id: Annotated[
-        str | None, typer.Argument(help="Default: the newest incident.", metavar="[ID]")
-    ] = None,
-    output: Output = Format.TEXT,
-) -> None:
-    """Follow an incident's timeline live, until it has ended."""
-    from api.console import render_entry
-
-    with connect() as client:
-        for entry in client.follow(incident_id or _newest(client.incidents(status=None, limit=1).items)):
-            show(entry, partial(render_entry, entry), output)
+app.command()(cli_watch.watch)
 
 
 @app.command()
-def retry(incident_id: Incident) -> None:
-    """Set a failed incident going again."""
+def retry(incident_id: Incident, output: Output = Format.TEXT) -> None:
+    """Set a failed incident going again.
+
+    Example: alertmend retry inc-0f3a9c1b2d4e5f60
+    """
     with connect() as client:
         client.retry(incident_id)
-    typer.echo(f"{incident_id} goes on; follow it with `alertmend watch {incident_id}`")
+        found = client.incident(incident_id)
+    tell(found, f"{incident_id} goes on; follow it with `alertmend watch {incident_id}`", output)
 
 
 @app.command()
@@ -156,7 +189,10 @@ def approvals(
     limit: Limit = 50,
     output: Output = Format.TEXT,
 ) -> None:
-    """List approvals, newest first."""
+    """List approvals, newest first.
+
+    Example: alertmend approvals --status pending --namespace shop
+    """
     with connect() as client:
         page = client.approvals(status=status, namespace=namespace, limit=limit)
     from api.console import render_approvals
@@ -166,7 +202,10 @@ def approvals(
 
 @app.command()
 def approval(approval_id: Approval, output: Output = Format.TEXT) -> None:
-    """Show one approval: the exact call, its diff, its reasons, and the way back."""
+    """Show one approval: the exact call, its diff, its reasons, and the way back.
+
+    Example: alertmend approval apr-7c21d90be4a35f18 -o json
+    """
     with connect() as client:
         found = client.approval(approval_id)
     from api.console import render_proposal
@@ -174,85 +213,8 @@ def approval(approval_id: Approval, output: Output = Format.TEXT) -> None:
     show(found, lambda: render_proposal(found), output)
 
 
-@app.command()
-def approve(
-    approval_id: Approval,
-    reason: Reason = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-) -> None:
-    """Show a proposal, ask, and let exactly that change happen."""
-    from api.console import render_proposal
-
-    with connect() as client:
-        seen = client.approval(approval_id)
-        show(seen, lambda: render_proposal(seen), Format.TEXT)
-        if not yes and seen.status == "pending" and not typer.confirm("Let exactly this change happen?"):
-            typer.echo("Nothing was decided.", err=True)
-            raise typer.Exit(1)
-        _tell(client.approve(approval_id, digest=seen.digest, reason=reason))
-
-
-@app.command()
-def reject(
-    approval_id: Approval, reason: Annotated[str, typer.Option(help="Why; the diagnosis is told.")]
-) -> None:
-    """Keep a proposed change from happening."""
-    with connect() as client:
-        _tell(client.reject(approval_id, reason=reason))
-
-
-@app.command()
-def edit(
-    approval_id: Approval,
-    patch: Annotated[str, typer.Option(help="The new patch, as JSON.", metavar="JSON")],
-    reason: Reason = "",
-) -> None:
-    """Put a proposal with another patch in this one's place; it waits for its own approval."""
-    from api.console import render_proposal
-
-    with connect() as client:
-        seen = client.approval(approval_id)
-        arguments = {**seen.arguments.as_json(), "patchData": parse_patch(patch)}
-        edited = client.edit(approval_id, arguments=arguments, digest=seen.digest, reason=reason)
-    show(edited, lambda: render_proposal(edited), Format.TEXT)
-    typer.echo(
-        f"{approval_id} is superseded by {edited.id}; let it happen with `alertmend approve {edited.id}`"
-    )
-
-
-@app.command()
-def revoke(approval_id: Approval, reason: Annotated[str, typer.Option(help="Why.")]) -> None:
-    """Take an approval back before it is executed."""
-    with connect() as client:
-        _tell(client.revoke(approval_id, reason=reason))
-
-
-@app.command()
-def resolve(
-    approval_id: Approval,
-    outcome: Annotated[FindingName, typer.Option(help="What the object shows: was the patch applied?")],
-    reason: Annotated[str, typer.Option(help="How you know.")],
-) -> None:
-    """Settle an execution whose end is unknown, after you have looked at the object."""
-    with connect() as client:
-        _tell(client.resolve(approval_id, outcome=outcome, reason=reason))
-
-
-def parse_patch(text: str) -> object:
-    """Return the JSON document that was typed, or raise a usage error."""
-    import json
-
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"the patch isn't JSON: {error}") from error
-
-
-def _tell(approval: "ApprovalView") -> None:
-    typer.echo(f"{approval.id} is {approval.status}; follow it with `alertmend watch {approval.incident_id}`")
-
-
-def _newest(incidents: "tuple[IncidentModel, ...]") -> str:
-    if not incidents:
-        raise AlertmendError("there is no incident yet: send an alert to the webhook first")
-    return incidents[0].id
+app.command()(cli_decisions.approve)
+app.command()(cli_decisions.reject)
+app.command()(cli_decisions.edit)
+app.command()(cli_decisions.revoke)
+app.command()(cli_decisions.resolve)

@@ -26,7 +26,10 @@ def list_rows(  # noqa: PLR0913, PLR0917 -- the filters of a list
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many to show.")] = 50,
     output: Output = Format.TEXT,
 ) -> None:
-    """Show who did what, newest first; `-o json` shows what they saw."""
+    """Show who did what, newest first; `-o json` shows what they saw.
+
+    Example: alertmend audit list --actor alice
+    """
     with connect() as client:
         found = client.audit(incident=incident, approval=approval, actor=actor, action=action, limit=limit)
     show(found, lambda: _render(found), output)
@@ -34,7 +37,10 @@ def list_rows(  # noqa: PLR0913, PLR0917 -- the filters of a list
 
 @app.command()
 def verify(output: Output = Format.TEXT) -> None:
-    """Tell whether the audit is what was written; exit 1 if not."""
+    """Tell whether the audit is what was written; exit 1 if not.
+
+    Example: alertmend audit verify
+    """
     with connect() as client:
         found = client.verify_audit()
     if output is Format.JSON:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.terminal import Format, Output, connect
+from api.terminal import Format, Output, connect, tell
 
 if TYPE_CHECKING:
     from checkpoints.stops import KillSwitch
@@ -14,32 +14,35 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to whoever
 
 
 @app.command()
-def on(reason: Reason) -> None:
-    """Stop every write."""
+def on(reason: Reason, output: Output = Format.TEXT) -> None:
+    """Stop every write.
+
+    Example: alertmend kill-switch on --reason "the cluster is being upgraded"
+    """
     with connect() as client:
-        _tell(client.set_kill_switch(engaged=True, reason=reason))
+        _tell(client.set_kill_switch(engaged=True, reason=reason), output)
 
 
 @app.command()
-def off(reason: Reason) -> None:
-    """Allow writes again."""
+def off(reason: Reason, output: Output = Format.TEXT) -> None:
+    """Allow writes again.
+
+    Example: alertmend kill-switch off --reason "the upgrade is done"
+    """
     with connect() as client:
-        _tell(client.set_kill_switch(engaged=False, reason=reason))
+        _tell(client.set_kill_switch(engaged=False, reason=reason), output)
 
 
 @app.command()
 def status(output: Output = Format.TEXT) -> None:
-    """Show how it stands."""
+    """Show how it stands.
+
+    Example: alertmend kill-switch status
+    """
     with connect() as client:
-        switch = client.kill_switch()
-    if output is Format.JSON:
-        typer.echo(switch.model_dump_json(indent=2))
-    else:
-        _tell(switch)
+        _tell(client.kill_switch(), output)
 
 
-def _tell(switch: "KillSwitch") -> None:
-    from api.console import plain
-
+def _tell(switch: "KillSwitch", output: Format) -> None:
     since = f" since {switch.at:%Y-%m-%d %H:%M} UTC by {switch.by}: {switch.reason}" if switch.at else ""
-    typer.echo(plain(f"the kill switch is {'on' if switch.engaged else 'off'}{since}").plain)
+    tell(switch, f"the kill switch is {'on' if switch.engaged else 'off'}{since}", output)

@@ -1,16 +1,33 @@
 """`alertmend migrate`: bring the database to what this version needs."""
 
 import typer
+from pydantic import BaseModel, ConfigDict
+
+from api.terminal import Format, Output
 
 
-def migrate() -> None:
+class Migrated(BaseModel):
+    """What a migration did, step by step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    steps: tuple[str, ...]
+
+
+def migrate(output: Output = Format.TEXT) -> None:
     """Bring the database (ALERTMEND_DATABASE_URL) up to date; again does no harm.
 
     Postgres needs it before a new version is started; SQLite's file is brought up to date by `serve` itself.
+
+    Example: alertmend migrate
     """
     import asyncio
 
     from api.settings import load_settings
     from checkpoints.schema import migrate_database
 
-    asyncio.run(migrate_database(load_settings().database_url, typer.echo))
+    steps: list[str] = []
+    told = steps.append if output is Format.JSON else typer.echo
+    asyncio.run(migrate_database(load_settings().database_url, told))
+    if output is Format.JSON:
+        typer.echo(Migrated(steps=tuple(steps)).model_dump_json(indent=2))

@@ -9,6 +9,8 @@ def doctor(output: Output = Format.TEXT) -> None:
     """Check settings, database, both credentials, MCP servers and model; say how to mend what is wrong.
 
     It changes nothing. Exit code 0 if nothing failed; warnings don't count.
+
+    Example: alertmend doctor
     """
     import asyncio
     import logging

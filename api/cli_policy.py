@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel, ConfigDict
 
 from api.cli_choices import GroundingName, RiskName
-from api.terminal import Format, Output, connect, show
+from api.terminal import Format, Output, connect, show, tell
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,16 +39,23 @@ class Checked(BaseModel):
 
 
 @app.command("show")
-def show_policy(file: File = None) -> None:
-    """Print the policy as YAML that one can start from."""
+def show_policy(file: File = None, output: Output = Format.TEXT) -> None:
+    """Print the policy as YAML that one can start from.
+
+    Example: alertmend policy show > policy.yaml
+    """
     from graph.policy import spell_policy
 
-    typer.echo(spell_policy(_load(file)).rstrip("\n"))
+    policy = _load(file)
+    tell(policy, spell_policy(policy).rstrip("\n"), output)
 
 
 @app.command()
 def check(file: File = None, output: Output = Format.TEXT) -> None:
-    """Tell whether a file is a policy; if not, every mistake by its line, and exit 1."""
+    """Tell whether a file is a policy; if not, every mistake by its line, and exit 1.
+
+    Example: alertmend policy check policy.yaml
+    """
     from graph.policy import PolicyUnusable
 
     name = str(file or _configured() or "built-in")
@@ -76,6 +83,8 @@ def explain(  # noqa: PLR0913, PLR0917 -- all that a rule may look at
     """Say what the policy makes of a call; exit 1 where it is refused.
 
     With ALERTMEND_TOKEN set, the service is asked what would stop a write now.
+
+    Example: alertmend policy explain apr-7c21d90be4a35f18
     """
     explanation = _ask_service(_explain(call, arguments, _load(file), grounding, risk))
     show(explanation, lambda: _render(explanation), output)

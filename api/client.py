@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graph.incident import Entry, Incident
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_SECONDS = 30.0
+ANSWER_SECONDS = 30.0
 
 
 class ServiceUnreachable(AlertmendError):
@@ -38,14 +38,14 @@ class Refused(AlertmendError):
 class Client:
     """Talks to one service. Every method raises `ServiceUnreachable`, `NotAuthenticated` or `Refused`."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, seconds: float = ANSWER_SECONDS) -> None:
         import httpx
 
         self._url = url
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=_SECONDS,
+            timeout=seconds,
             trust_env=urlsplit(url).hostname not in _LOOPBACK,  # a proxy can't reach this machine's loopback
         )
 

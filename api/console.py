@@ -24,7 +24,7 @@ _KIND_COLUMNS = 14
 _CUT_COLUMNS = frozenset({"alert", "target", "change"})
 _STYLES = {
     "proposed": "bold yellow", "reminded": "bold yellow", "decided": "bold", "verdict": "bold",
-    "error": "bold red", "node_entered": "cyan",
+    "error": "bold red", "undelivered": "bold red", "node_entered": "cyan",
 }  # fmt: skip
 _ENDING_STYLES = {"resolved": "bold green", "failed": "bold red", "unresolved": "bold red"}
 
@@ -103,9 +103,9 @@ def render_incident(incident: Incident) -> RenderableType:
     return Trimmed(facts)
 
 
-def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
+def render_incidents(incidents: Iterable[Incident], *, header: bool = True) -> RenderableType:
     """Return a list of incidents, one line each."""
-    return _table(
+    return render_table(
         ("id", "status", "since", "alert", "target"),
         (
             (
@@ -117,12 +117,13 @@ def render_incidents(incidents: Iterable[Incident]) -> RenderableType:
             )
             for one in incidents
         ),
+        header=header,
     )
 
 
 def render_approvals(approvals: Iterable[ApprovalView]) -> RenderableType:
     """Return a list of approvals, one line each."""
-    return _table(
+    return render_table(
         ("id", "status", "risk", "target", "change"),
         ((one.id, one.status, one.risk, _place(one.target), one.summary) for one in approvals),
     )
@@ -130,7 +131,7 @@ def render_approvals(approvals: Iterable[ApprovalView]) -> RenderableType:
 
 def render_tokens(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
     """Return who holds tokens: name, role, since when."""
-    return _table(("name", "role", "created"), rows)
+    return render_table(("name", "role", "created"), rows)
 
 
 @dataclass(frozen=True)
@@ -174,9 +175,11 @@ def _facts(*facts: tuple[str, object]) -> Table:
     return table
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> RenderableType:
+def render_table(
+    columns: Iterable[str], rows: Iterable[Iterable[object]], *, header: bool = True
+) -> RenderableType:
     """Return a table of one line per row; where a terminal is too narrow, only the last columns are cut."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_header=header)
     for column in columns:
         table.add_column(column, no_wrap=column not in _CUT_COLUMNS)
     for row in rows:

@@ -14,6 +14,7 @@ from api.doctor_alertmanager import ALERTMANAGER, MEND_ALERTMANAGER, check_alert
 from api.doctor_check import Check, Examination, bounded, failed, skipped
 from api.doctor_database import DATABASE, MEND_DATABASE, check_database
 from api.doctor_model import MEND_MODEL, MODEL, MODEL_SECONDS, check_model
+from api.doctor_notify import CHANNELS, MEND_CHANNELS, check_channels
 from api.doctor_reader import check_reader
 from api.doctor_servers import check_servers
 from api.doctor_settings import (
@@ -53,6 +54,7 @@ async def examine() -> Examination:
         check_servers(settings),
         _alone(bounded(MODEL, check_model(settings), MEND_MODEL, seconds=MODEL_SECONDS + _CLOSING_SECONDS)),
         _alone(bounded(ALERTMANAGER, check_alertmanager(settings), MEND_ALERTMANAGER)),
+        _alone(bounded(CHANNELS, check_channels(settings), MEND_CHANNELS)),
         _alone(bounded(DEV_MODE, check_dev_mode(settings), MEND_SETTINGS)),
     )
     found = [check_settings(settings), *(check for group in groups for check in group)]

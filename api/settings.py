@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.notify_settings import NotifySettings
 from api.tokens import Role
 from api.watch_settings import WatchSettings
 from tools.errors import BadInput
@@ -93,7 +94,7 @@ HostName = Annotated[str, Field(pattern=r"^[a-z0-9._-]+$")]
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_positive)]
 
 
-class Settings(WatchSettings, BaseSettings):
+class Settings(WatchSettings, NotifySettings):
     """What the service needs to know. Durations are seconds (`90`) or ISO 8601 (`PT90S`)."""
 
     model_config = SettingsConfigDict(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.client import Client, NotAuthenticated, ServiceUnreachable
+from api.client import ANSWER_SECONDS, Client, NotAuthenticated, ServiceUnreachable
 from tools.errors import AlertmendError
 from tools.plain_text import make_plain
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 _REFUSED, _UNREACHABLE = 1, 3
 _PIPE_COLUMNS = 200
@@ -30,12 +30,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def connect() -> Client:
-    """Return a client for the service that the environment names."""
+def connect(seconds: float = ANSWER_SECONDS) -> Client:
+    """Return a client for the service that the environment names, which waits so long for an answer."""
     from api.settings import load_client_settings
 
     settings = load_client_settings()
-    return Client(settings.url, settings.token.get_secret_value() if settings.token else None)
+    token = settings.token.get_secret_value() if settings.token else None
+    return Client(settings.url, token, seconds)
 
 
 def show(document: "BaseModel", render: "Callable[[], RenderableType]", output: Format) -> None:
@@ -46,14 +47,31 @@ def show(document: "BaseModel", render: "Callable[[], RenderableType]", output: 
         print_rendered(render())
 
 
-def print_rendered(renderable: "RenderableType") -> None:
-    """Print for a person; in a pipe wide enough that no id is cut."""
+def print_line(document: "BaseModel", render: "Callable[[], RenderableType]", output: Format) -> None:
+    """Print one of many documents as they come, at once: as JSON it is one line."""
+    if output is Format.JSON:
+        typer.echo(document.model_dump_json())
+    else:
+        print_rendered(render())
+    sys.stdout.flush()
+
+
+def tell(document: "BaseModel", sentence: str, output: Format) -> None:
+    """Print what came of a command: as JSON, or as a sentence."""
+    typer.echo(document.model_dump_json(indent=2) if output is Format.JSON else make_plain(sentence))
+
+
+def print_rendered(renderable: "RenderableType", *, err: bool = False) -> None:
+    """Print for a person, on stdout or stderr."""
+    new_console(err=err).print(renderable)
+
+
+def new_console(*, err: bool = False) -> "Console":
+    """Return the terminal; a pipe is wide enough that no id is cut."""
     from rich.console import Console
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPE_COLUMNS)
-    console.print(renderable)
+    console = Console(highlight=False, stderr=err)
+    return console if console.is_terminal else Console(highlight=False, stderr=err, width=_PIPE_COLUMNS)
 
 
 def fail(error: AlertmendError) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
     from langgraph.graph.state import CompiledStateGraph
 
+    from api.courier import Courier
     from api.editing import Editor
     from api.reconciler import Reconciler
     from api.replica import Replica
@@ -43,6 +44,7 @@ class Service:
     runner: "Runner | Replica"
     upkeep: "Upkeep"
     reconciler: "Reconciler"
+    courier: "Courier"
     editor: "Editor | None"
     metrics: Metrics
     traces: "Traces | None"
@@ -50,7 +52,12 @@ class Service:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Run incidents, and do what time brings about, until the block ends; then put the runs down."""
-        async with self.runner.started(), self.upkeep.started(), self.reconciler.started():
+        async with (
+            self.runner.started(),
+            self.upkeep.started(),
+            self.reconciler.started(),
+            self.courier.started(),
+        ):
             yield
 
 
@@ -59,11 +66,14 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
     """Open the service. It doesn't work yet. `pulse` is that of replicas on Postgres (None: usual).
 
     Raises `AuditUnusable` where the audit's key isn't the one that belongs to the database, and
-    `PolicyUnusable` for a policy file that can't be used.
+    `PolicyUnusable` or another `BadInput` for a file that can't be used.
     """
     from api.audit_watch import watching
+    from api.channels import open_channels
     from api.clearing import clearing
+    from api.courier import Courier
     from api.gauges import Gauges
+    from api.notify_file import load_channels
     from api.policy_file import load_policy
     from api.reconciler import open_reconciler
     from api.traces import open_traces
@@ -75,7 +85,12 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
         pace = Pace(settings.cool_down, settings.runs_per_hour)
         policy = load_policy(settings.policy)
         metrics = Metrics()
-        opening = open_ledger(settings.database_url, settings.audit_key, policy, pace, metrics.note)
+        channels = load_channels(settings.notify)
+        routes = await stack.enter_async_context(open_channels(channels, os.environ))
+        opening = open_ledger(
+            settings.database_url, settings.audit_key, policy, pace,
+            tell=metrics.note, subscribers=[channel.subscriber for channel in channels],
+        )  # fmt: skip
         ledger = await stack.enter_async_context(opening)
         saver = await stack.enter_async_context(open_saver(settings.database_url))
         await stack.enter_async_context(watching(ledger.audit, metrics.note_audit))
@@ -89,7 +104,8 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
         keep = Keep(settings.retention_checkpoints, settings.retention_evidence, settings.retention_webhooks)
         await stack.enter_async_context(clearing(ledger.retention, keep))
         reconciler = await stack.enter_async_context(open_reconciler(settings, ledger, runner.wake))
-        yield Service(ledger, runner, upkeep, reconciler, editor_for(nodes, ledger), metrics, traces)
+        courier = Courier(ledger.outbox, routes, settings.public_url)
+        yield Service(ledger, runner, upkeep, reconciler, courier, editor_for(nodes, ledger), metrics, traces)
 
 
 def _listeners(metrics: Metrics, traces: "Traces | None") -> "list[BaseCallbackHandler]":

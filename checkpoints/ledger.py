@@ -1,13 +1,14 @@
 """The ledger: one database, opened once, with everything that reads and writes it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from checkpoints import audit, milestones
+from checkpoints import audit, dispatch, milestones
 from checkpoints.approvals import Approvals
 from checkpoints.audit import Audit
 from checkpoints.audit_files import Keeper
@@ -19,6 +20,7 @@ from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
 from checkpoints.intake import Intake
 from checkpoints.milestones import Milestone, Tell
+from checkpoints.outbox import Outbox
 from checkpoints.recurrence import Recurrence
 from checkpoints.reminders import Reminders
 from checkpoints.retention import Retention
@@ -26,6 +28,7 @@ from checkpoints.schema import migrate, require_current
 from checkpoints.settlements import Settlements
 from checkpoints.stops import Stops
 from checkpoints.withdrawals import Withdrawals
+from graph.notices import Subscriber
 from graph.policy import BUILT_IN, Policy
 
 _USUAL = Pace()
@@ -52,16 +55,19 @@ class Ledger:
     audit: Audit
     retention: Retention
     counts: Counts
+    outbox: Outbox
     policy: Policy
 
 
 @asynccontextmanager
-async def open_ledger(
+async def open_ledger(  # noqa: PLR0913 -- all that a ledger is made of
     url: str,
     audit_key: Path | None = None,
     policy: Policy = BUILT_IN,
     pace: Pace = _USUAL,
+    *,
     tell: Tell = _tell_nobody,
+    subscribers: Sequence[Subscriber] = (),
 ) -> AsyncIterator[Ledger]:
     """Open the ledger in the database at `url`.
 
@@ -69,9 +75,11 @@ async def open_ledger(
     `SchemaMismatch`. `audit_key` is the file of the audit's key (None: its rows are chained with a key that
     everybody knows); raises `AuditUnusable` if it isn't the one that belongs to the database. `policy` is
     what claims and decisions obey. `tell` hears of what was committed; it must neither wait nor raise.
+    `subscribers` are told, through the outbox, of what is written on timelines.
     """
     keeper = Keeper(audit_key)
-    async with _open_database(url, keeper, tell) as transaction:
+    carried = audit.keeping(keeper) | dispatch.telling(subscribers)
+    async with _open_database(url, carried, tell) as transaction:
         await Audit(transaction, keeper).open()
         yield Ledger(
             intake=Intake(transaction, pace),
@@ -87,20 +95,21 @@ async def open_ledger(
             audit=Audit(transaction, keeper),
             retention=Retention(transaction),
             counts=Counts(transaction),
+            outbox=Outbox(transaction, subscribers),
             policy=policy,
         )
 
 
 @asynccontextmanager
-async def _open_database(url: str, keeper: Keeper, tell: Tell) -> AsyncIterator[Transaction]:
-    """Open the database at `url` and yield a factory of transactions.
+async def _open_database(url: str, carried: dict[str, Any], tell: Tell) -> AsyncIterator[Transaction]:
+    """Open the database at `url` and yield a factory of transactions, whose sessions carry what is given.
 
     Each `async with transaction() as session` is one transaction, committed at its end. It raises
     `DatabaseUnavailable` where the database fails; nothing of the transaction is kept then.
     """
     address = parse_url(url)
     engine = make_engine(address)
-    begin = async_sessionmaker(engine, expire_on_commit=False, info=audit.keeping(keeper)).begin
+    begin = async_sessionmaker(engine, expire_on_commit=False, info=carried).begin
 
     @asynccontextmanager
     async def transaction() -> AsyncIterator[AsyncSession]:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkpoints.tables import ApprovalRow, IncidentRow
 
 MIGRATION = 7_210_001
-_INTAKE, _STOPS, _AUDIT, _RETENTION, _BUDGETS = range(7_210_002, 7_210_007)
+_INTAKE, _STOPS, _AUDIT, _RETENTION, _BUDGETS, _CHANNELS = range(7_210_002, 7_210_008)
 _Use = Literal["set", "obey"]
 
 
@@ -59,6 +59,11 @@ async def hold_budgets(session: AsyncSession) -> None:
 async def hold_audit(session: AsyncSession) -> None:
     """Let nobody else append to the audit until this transaction ends."""
     await _advise(session, "pg_advisory_xact_lock", _AUDIT)
+
+
+async def hold_channels(session: AsyncSession) -> None:
+    """Let nobody else make channels known until this transaction ends."""
+    await _advise(session, "pg_advisory_xact_lock", _CHANNELS)
 
 
 async def try_retention(session: AsyncSession) -> bool:

@@ -1,4 +1,4 @@
-"""What is kept how long: checkpoints, tool answers and webhook bodies go; the record of what happened stays.
+"""What is kept how long: checkpoints, tool answers, webhook bodies and deliveries go; the record stays.
 
 Nothing is taken from an incident that may still run: one that hasn't ended, one that failed and can be
 retried, one whose execution a person has yet to settle.
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Executable, bindparam, func, select, text, update
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints.database import Transaction
 from checkpoints.locks import try_retention
 from checkpoints.saver import TABLES
-from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow, WebhookRow
+from checkpoints.tables import ApprovalRow, DeliveryRow, EvidenceRow, IncidentRow, WebhookRow
 from graph.incident import ACTIVE
 
 _KEPT = (*ACTIVE, "failed")
@@ -22,7 +22,10 @@ _KEPT = (*ACTIVE, "failed")
 
 @dataclass(frozen=True)
 class Keep:
-    """How long each is kept: after the incident's end, a webhook's body after its receipt."""
+    """How long each is kept: after the incident's end, a webhook's body after its receipt.
+
+    What was delivered to a channel is kept as long as what Alertmanager delivered.
+    """
 
     checkpoints: timedelta
     evidence: timedelta
@@ -31,15 +34,16 @@ class Keep:
 
 @dataclass(frozen=True)
 class Cleared:
-    """How much one batch took away: incidents' checkpoints, tool answers, webhook bodies."""
+    """How much one batch took away: incidents' checkpoints, tool answers, webhook bodies, deliveries."""
 
     checkpoints: int = 0
     evidence: int = 0
     webhooks: int = 0
+    deliveries: int = 0
 
     def __bool__(self) -> bool:
         """Whether there may be more."""
-        return bool(self.checkpoints or self.evidence or self.webhooks)
+        return bool(self.checkpoints or self.evidence or self.webhooks or self.deliveries)
 
 
 class Retention:
@@ -59,6 +63,7 @@ class Retention:
                 checkpoints=await self._clear_checkpoints(session, now - keep.checkpoints, now),
                 evidence=await self._clear_evidence(session, now - keep.evidence, now),
                 webhooks=await self._clear_webhooks(session, now - keep.webhooks),
+                deliveries=await self._clear_deliveries(session, now - keep.webhooks),
             )
 
     async def _clear_checkpoints(self, session: AsyncSession, before: datetime, now: datetime) -> int:
@@ -71,9 +76,9 @@ class Retention:
         ).all()
         threads = [f"{row.id}.{number}" for row in rows for number in range(1, row.thread + 1)]
         for table in TABLES[session.get_bind().dialect.name] if threads else ():
-            delete = text(f"DELETE FROM {table} WHERE thread_id IN :threads")  # noqa: S608 -- names of ours
+            emptying = text(f"DELETE FROM {table} WHERE thread_id IN :threads")  # noqa: S608 -- names of ours
             await session.execute(
-                delete.bindparams(bindparam("threads", expanding=True)), {"threads": threads}
+                emptying.bindparams(bindparam("threads", expanding=True)), {"threads": threads}
             )
         for row in rows:
             row.cleared_at = now
@@ -104,6 +109,13 @@ class Retention:
         ids: Sequence[str] = (await session.scalars(old)).all()
         emptied = update(WebhookRow).where(WebhookRow.id.in_(ids)).values(body=b"").returning(WebhookRow.id)
         return await _count(session, emptied)
+
+    async def _clear_deliveries(self, session: AsyncSession, before: datetime) -> int:
+        old = select(DeliveryRow.id).where(DeliveryRow.done_at < before).limit(self._batch)
+        ids: Sequence[str] = (await session.scalars(old)).all()
+        return await _count(
+            session, delete(DeliveryRow).where(DeliveryRow.id.in_(ids)).returning(DeliveryRow.id)
+        )
 
 
 def _is_over(before: datetime) -> ColumnElement[bool]:

@@ -239,3 +239,43 @@ class FreezeRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     by: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime]
+
+
+class ChannelRow(Base):
+    """How a channel stands: who delivers into it until when, how often it failed. `closed`: it is gone."""
+
+    __tablename__ = "channels"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    held_by: Mapped[str] = mapped_column(String(32))
+    held_until: Mapped[datetime]
+    failures: Mapped[int] = mapped_column(default=0)
+    quiet_until: Mapped[datetime | None]
+    closed: Mapped[bool] = mapped_column(default=False)
+
+
+class DeliveryRow(Base):
+    """One line of a timeline that one channel is to be told of. `status`: waiting, delivered or given_up.
+
+    `message_id` names the message that it was last sent in: its own id, or that of a digest's first line.
+    """
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(40))
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"))
+    seq: Mapped[int]
+    event: Mapped[str] = mapped_column(String(32))
+    status: Mapped[str] = mapped_column(String(16), default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    message_id: Mapped[str | None] = mapped_column(String(32))
+    tried_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    fault: Mapped[str] = mapped_column(Text, default="")
+
+    __table_args__ = (
+        Index("ix_deliveries_waiting", "status", "channel", "created_at"),
+        Index("ix_deliveries_tried", "channel", "tried_at"),
+    )

@@ -7,20 +7,21 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints import milestones
+from checkpoints import dispatch, milestones
 from checkpoints.chunks import in_chunks
 from checkpoints.tables import EntryRow
 from graph.incident import Entry, EntryKind
+from graph.notices import find_event
 
 
 async def append(session: AsyncSession, incident_id: str, kind: EntryKind, data: dict[str, Any]) -> None:
-    """Append one line, in the caller's transaction."""
+    """Append one line, in the caller's transaction; channels that want to hear of such are told."""
     last = await session.scalar(select(func.max(EntryRow.seq)).where(EntryRow.incident_id == incident_id))
-    session.add(
-        EntryRow(incident_id=incident_id, seq=(last or 0) + 1, at=datetime.now(UTC), kind=kind, data=data)
-    )
+    entry = EntryRow(incident_id=incident_id, seq=(last or 0) + 1, at=datetime.now(UTC), kind=kind, data=data)
+    session.add(entry)
     await session.flush()
     await milestones.note(session, incident_id, kind, data)
+    await dispatch.enqueue(session, entry, find_event(kind, data))
 
 
 async def append_all(

@@ -11,7 +11,8 @@ AlertmendError
 │   └── UnknownKind           a resource type that alertmend doesn't know
 ├── ToolServerError       an MCP server
 │   └── ToolServerLost        it died or fell silent during a call: the outcome is unknown
-└── ModelUnavailable      the language model can't be asked (`tools.chat`)
+├── ModelUnavailable      the language model can't be asked (`tools.chat`)
+└── NotDelivered          a channel didn't take a message
 
 Each says what happened and what to do about it, and carries its facts as attributes.
 """
@@ -69,3 +70,15 @@ class ToolServerError(AlertmendError):
 
 class ToolServerLost(ToolServerError):
     """The MCP server died or fell silent during a call: whether the call took effect is unknown."""
+
+
+class NotDelivered(AlertmendError):
+    """A channel didn't take a message; the message says why, and never to which URL: it may be a secret.
+
+    `retry_after` is what the receiver asked for, in seconds; `gone` says that it will never take another.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, gone: bool = False) -> None:
+        self.retry_after = retry_after
+        self.gone = gone
+        super().__init__(message)

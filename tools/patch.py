@@ -103,12 +103,15 @@ class PatchArguments(BaseModel):
     @property
     def essence(self) -> tuple[object, ...]:
         """What the call changes of which object, without what `stamped` and `guarded` add."""
+        return (self.resource_type.lower(), self.namespace, self.name, self.change)
+
+    @property
+    def change(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """The patch without what `stamped` and `guarded` add."""
         data = self.patch_data
         if isinstance(data, list):
-            changed: object = [one for one in data if not str(one.get("path")).startswith("/metadata/")]
-        else:
-            changed = {key: value for key, value in data.items() if key != "metadata"}
-        return (self.resource_type.lower(), self.namespace, self.name, changed)
+            return [one for one in data if not str(one.get("path")).startswith("/metadata/")]
+        return {key: value for key, value in data.items() if key != "metadata"}
 
     def _merged(self, document: dict[str, Any], operations: list[dict[str, Any]]) -> "PatchArguments":
         data = self.patch_data

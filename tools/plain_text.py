@@ -1,4 +1,12 @@
-"""Text that can do nothing to the terminal or page that shows it."""
+"""Text that can do nothing to the terminal, page or chat that shows it."""
+
+import re
+
+# What chats and e-mail readers make mentions, markup and links of, by what looks alike and is none.
+_LOOKALIKES = str.maketrans(
+    {"<": "‹", ">": "›", "@": "＠", "&": "＆", "`": "ʼ", "*": "∗", "~": "∼", "|": "¦", "[": "(", "]": ")"}  # noqa: RUF001 -- that they look alike is the point
+)
+_LINK = re.compile(r"\b(?:www(?=\.)|mailto(?=:)|[a-z][a-z0-9+.-]{0,30}(?=://))", re.IGNORECASE)
 
 
 def make_plain(text: str) -> str:
@@ -9,3 +17,14 @@ def make_plain(text: str) -> str:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in lines)
+
+
+def make_inert(text: str, most: int) -> str:
+    """Return one line of at most `most` characters in which no chat finds a mention, markup or a link.
+
+    The bare name of a host stays, since images begin with one.
+    """
+    line = " ".join(make_plain(text[: 10 * most]).split())
+    broken = _LINK.sub(lambda found: f"{found[0]} ", line)
+    inert = broken.translate(_LOOKALIKES)
+    return inert if len(inert) <= most else f"{inert[: most - 1]}…"

@@ -1,137 +1,30 @@
-"""Policies as YAML: read with every mistake by its line, and written so that one can start from it.
-
-Every value is read as the text that stands there: `no` is a namespace and 18:00 a time of day, not what
-YAML makes of them.
-"""
+"""Policies as YAML: read with every mistake by its line, and written so that one can start from it."""
 
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from graph.policy.document import Policy
-from tools.errors import BadInput
+from tools.yaml_document import DocumentUnusable, parse_document
 
-_NULL = "tag:yaml.org,2002:null"
 _COLUMNS = 100
-Path = tuple[str | int, ...]
 
 
-class PolicyUnusable(BadInput):
+class PolicyUnusable(DocumentUnusable):
     """The file is no policy; `faults` are its mistakes, each as `file:line: what is wrong`."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        self.faults = faults
-        super().__init__("; ".join(faults))
 
 
 def parse_policy(text: str, file: str) -> Policy:
     """Return the policy that a YAML text says. Raises `PolicyUnusable` with all that is wrong."""
-    source = _Source()
-    try:
-        root = yaml.compose(text, yaml.SafeLoader)
-        document = source.read(root, ()) if root else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise PolicyUnusable((f"{file}:{line}: {getattr(error, 'problem', None) or error}",)) from error
-    except RecursionError as error:
-        raise PolicyUnusable((f"{file}:1: it is nested too deeply",)) from error
-    if not isinstance(document, dict):
-        raise PolicyUnusable((f"{file}:1: a policy is a mapping: begin with `name: …`",))
-    try:
-        policy = Policy.model_validate(document)
-    except ValidationError as error:
-        faults = [*source.faults, *(source.locate(one["loc"], _tell(one)) for one in error.errors())]
-        raise PolicyUnusable(_spell(file, faults)) from error
-    if source.faults:
-        raise PolicyUnusable(_spell(file, source.faults))
-    return policy
+    opening = "a policy is a mapping: begin with `name: …`"
+    return parse_document(text, file, Policy, opening=opening, error=PolicyUnusable)
 
 
 def spell_policy(policy: Policy) -> str:
     """Return a policy as YAML, each part with what it is for; reading it gives the same policy."""
     document = policy.model_dump(mode="json", exclude_none=True)
     return "\n".join(_spell_part(name, value) for name, value in document.items())
-
-
-@dataclass
-class _Source:
-    """A YAML document as plain values, and the lines on which they stand."""
-
-    lines: dict[Path, int] = field(default_factory=dict)
-    faults: list[tuple[int, str]] = field(default_factory=list)
-    _seen: set[int] = field(default_factory=set)
-
-    def read(self, node: yaml.Node, path: Path) -> Any:
-        """Return a node's value; what YAML lets pass and a policy doesn't is added to `faults`."""
-        self.lines.setdefault(path, node.start_mark.line + 1)
-        if id(node) in self._seen:
-            self.faults.append((node.start_mark.line + 1, "aliases aren't read here: write it out"))
-            return None
-        self._seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            return {key: self.read(value, (*path, key)) for key, value in self._items(node, path)}
-        if isinstance(node, yaml.SequenceNode):
-            return [self.read(one, (*path, number)) for number, one in enumerate(node.value)]
-        return None if node.tag == _NULL else node.value
-
-    def _items(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
-        known = set[str]()
-        for key, value in node.value:
-            line, name = key.start_mark.line + 1, str(key.value)
-            if name in known:
-                self.faults.append((line, f"{name} stands here twice"))
-            known.add(name)
-            self.lines[*path, name] = line
-            yield name, value
-
-    def locate(self, path: Path, message: str) -> tuple[int, str]:
-        """Return the line of the nearest part that stands in the document, and the fault with its place."""
-        known = path
-        while known and known not in self.lines:
-            known = known[:-1]
-        named = [one for one in path if one != "[key]"]
-        place = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in named).lstrip(".")
-        return self.lines.get(known, 1), f"{place}: {message}"
-
-
-def _tell(fault: Any) -> str:
-    """Return what is wrong with one value, and what is allowed there."""
-    match fault["type"]:
-        case "extra_forbidden":
-            return f"isn't known here: allowed are {', '.join(_allowed_at(fault['loc'][:-1]))}"
-        case "missing":
-            return "is missing"
-        case "tuple_type":
-            return "must be a list"
-        case "dict_type" | "model_type":
-            return "must be a mapping"
-        case _:
-            return str(fault["msg"]).removeprefix("Value error, ")
-
-
-def _allowed_at(path: Path) -> list[str]:
-    """Return what the part of a policy at `path` may hold."""
-    model: type[BaseModel] = Policy
-    for step in path:
-        if isinstance(step, str) and step in model.model_fields:
-            model = next(_models(model.model_fields[step].annotation), model)
-    return list(model.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
-
-
-def _spell(file: str, faults: list[tuple[int, str]]) -> tuple[str, ...]:
-    return tuple(f"{file}:{line}: {message}" for line, message in sorted(set(faults)))
 
 
 def _spell_part(name: str, value: Any) -> str:

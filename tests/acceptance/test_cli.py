@@ -3,16 +3,18 @@
 import asyncio
 import json
 import os
+import pty
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pytest
 import uvicorn
@@ -30,10 +32,15 @@ from api.tokens import TokenStore
 from checkpoints.audit import Action
 from graph.diagnosis import Grounding
 from graph.incident import Ending, IncidentStatus
-from graph.proposal import ApprovalStatus, Risk
+from graph.proposal import Approval, ApprovalStatus, Risk
 from tests.integration.audits import tamper
+from tests.integration.receivers import receiving
 from tests.integration.rest.house import PEOPLE, SEED, House, open_house
+from tools.errors import BadInput
 from tools.sandbox import SCENARIOS
+
+if TYPE_CHECKING:
+    from api.editing import Editor
 
 ROOT = Path(__file__).parents[2]
 _INSTALLED = shutil.which("alertmend", path=str(Path(sys.executable).parent))
@@ -66,14 +73,14 @@ class Terminal:
             "HTTP_PROXY": "http://127.0.0.1:1",
         }
 
-    async def run(self, *arguments: str, token: str = "", keys: str = "") -> Ran:
+    async def run(self, *arguments: str, token: str = "", keys: str = "", **environment: str) -> Ran:
         """Run one command; `keys` is what is typed."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             *arguments,
             cwd=self.folder,
-            env=self.environment(token),
+            env=self.environment(token) | environment,
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
@@ -197,7 +204,7 @@ async def test_a_rejection_without_a_reason_is_wrong_usage(house: House, termina
 
 async def test_watch_follows_to_the_end_and_report_prints_markdown(house: House, terminal: Terminal) -> None:
     incident_id = await house.open_incident()
-    watching = asyncio.create_task(terminal.run("watch", token=house.tokens["viewer"]))
+    watching = asyncio.create_task(terminal.run("watch", incident_id, token=house.tokens["viewer"]))
     early = await terminal.run("report", incident_id, token=house.tokens["viewer"])
     epoch = await house.ledger.incidents.begin_run(incident_id)
     await house.ledger.incidents.record(
@@ -290,6 +297,186 @@ async def test_a_setting_that_cannot_be_used_is_one_line(terminal: Terminal) -> 
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "ALERTMEND_URL" in ran.err
     assert "am_secret" not in ran.err
+
+
+async def test_all_open_incidents_are_watched_and_each_change_is_a_line_of_json(
+    house: House, terminal: Terminal
+) -> None:
+    first = (await house.propose()).incident_id
+    command = [*COMMAND, "watch", "-o", "json", "--every", "0.2"]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=terminal.folder, env=terminal.environment(house.tokens["viewer"]),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+
+    async def read(incident_id: str) -> dict[str, Any]:
+        assert process.stdout is not None
+        found: dict[str, Any] = {}
+        while found.get("id") != incident_id:
+            found = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
+        return found
+
+    assert (await read(first))["status"] == "open"
+    second = await house.open_incident()
+    assert (await read(second))["alertname"] == "KubePodNotReady"
+    epoch = await house.ledger.incidents.begin_run(second)
+    await house.ledger.incidents.set_status(second, epoch, "investigating")
+    while (await read(second))["status"] != "investigating":
+        pass
+    await house.ledger.incidents.finish(second, epoch, Ending(status="no_action", reason="fine"), "# R")
+    while (await read(second))["status"] != "no_action":
+        pass
+
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def test_a_terminal_shows_open_incidents_live_until_ctrl_c(house: House, terminal: Terminal) -> None:
+    incident_id = (await house.propose()).incident_id
+    ours, its = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "watch", "--every", "0.2", cwd=terminal.folder, stdout=its, stdin=its, stderr=its,
+        env={**terminal.environment(house.tokens["viewer"]), "TERM": "xterm", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(its)
+    shown = b""
+    while incident_id.encode() not in shown:
+        shown += await asyncio.wait_for(asyncio.to_thread(os.read, ours, 65536), 60)
+
+    process.send_signal(signal.SIGINT)
+
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+    os.close(ours)
+
+
+async def test_a_patch_is_edited_in_an_editor_until_the_service_takes_it(
+    house: House, terminal: Terminal
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    @dataclass
+    class Drafting:
+        """Takes what changes to 1.26, and refuses all else."""
+
+        async def edit(
+            self, approval_id: str, arguments: dict[str, Any], *, by: str, digest: str, reason: str
+        ) -> Approval:
+            asked.append(arguments)
+            if "nginx:1.26" not in json.dumps(arguments):
+                raise BadInput("the edit can't be proposed: the image doesn't exist")
+            successor = await house.edit(proposal, by=by)
+            return await house.ledger.approvals.find(successor.id)
+
+    house.app.state.door = replace(house.door, editor=cast("Editor", Drafting()))
+    proposal = await house.propose()
+    editor = terminal.folder / "editor.sh"
+    editor.write_text(
+        "#!/bin/sh\n"
+        'cat "$1" >> seen\n'
+        'if grep -q "Not sent" "$1"; then sed -i s/nginx:1.99/nginx:1.26/ "$1"; '
+        'else sed -i s/nginx:1.25/nginx:1.99/ "$1"; fi\n'
+    )
+    editor.chmod(0o755)
+
+    ran = await terminal.run("edit", proposal.id, "-o", "json", token=house.tokens["bob"], EDITOR=str(editor))
+    untouched = await terminal.run(
+        "edit", json.loads(ran.out)["id"], token=house.tokens["bob"], EDITOR="true"
+    )
+
+    assert (ran.code, untouched.code) == (0, 0), ran.err
+    assert "Not sent: the edit can't be proposed" in (terminal.folder / "seen").read_text()
+    assert len(asked) == 2
+    assert "metadata" not in asked[1]["patchData"]
+    assert "Nothing was sent" in untouched.err
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("approve ", "pending"), ("approval apr-", "pending"), ("revoke ", ""), ("watch inc-", "incident")],
+)
+async def test_a_shell_completes_ids(house: House, terminal: Terminal, words: str, offered: str) -> None:
+    proposal = await house.propose()
+    line = f"alertmend {words}"
+    completing = {"_ALERTMEND_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "2"}
+
+    ran = await terminal.run(token=house.tokens["viewer"], **completing)
+    silent = await terminal.run(token="am_wrong", **completing)
+
+    expected = {"pending": proposal.id, "incident": proposal.incident_id, "": ""}[offered]
+    assert ran.out.split() == ([expected] if expected else [])
+    assert (silent.out.strip(), silent.err) == ("", "")
+
+
+async def test_what_a_command_did_is_told_as_json(house: House, terminal: Terminal) -> None:
+    alice, admin = house.tokens["alice"], house.tokens["admin"]
+    first, second = await house.propose(), await house.propose()
+    failed = await house.open_incident()
+    await house.ledger.incidents.fail(failed, 0, "it broke")
+
+    async def run(*arguments: str, token: str = "") -> Any:
+        ran = await terminal.run(*arguments, "-o", "json", token=token)
+        assert ran.code == 0, ran.err
+        return json.loads(ran.out)
+
+    assert (await run("approve", first.id, "--yes", token=alice))["status"] == "approved"
+    assert (await run("revoke", first.id, "--reason", "no", token=alice))["status"] == "revoked"
+    assert (await run("reject", second.id, "--reason", "no", token=alice))["status"] == "rejected"
+    assert (await run("retry", failed, token=alice))["status"] == "open"
+    assert (await run("kill-switch", "on", "--reason", "drill", token=admin))["engaged"] is True
+    epoch = await house.ledger.incidents.begin_run(failed)
+    await house.ledger.incidents.finish(failed, epoch, Ending(status="no_action", reason=""), "# R\n")
+    assert await run("report", failed, token=alice) == {"incident_id": failed, "markdown": "# R\n"}
+    made = await run("token", "create", "--role", "viewer", "--name", "eve")
+    assert made["token"].startswith("am_")
+    assert [one["name"] for one in (await run("token", "list"))["items"]] == ["eve"]
+    assert (await run("token", "revoke", "eve"))["name"] == "eve"
+    assert (await run("policy", "show"))["name"] == "built-in"
+    assert len((await run("migrate"))["steps"]) == 2
+
+
+async def test_asking_keeps_json_on_its_own(house: House, terminal: Terminal) -> None:
+    proposal = await house.propose()
+
+    ran = await terminal.run("approve", proposal.id, "-o", "json", token=house.tokens["alice"], keys="y\n")
+
+    assert json.loads(ran.out)["status"] == "approved"
+    assert "[y/N]" in ran.err
+    assert proposal.digest in ran.err
+
+
+async def test_channels_are_checked_and_tried(terminal: Terminal) -> None:
+    with receiving() as receiver:
+        (terminal.folder / "notify.yaml").write_text(
+            f"channels:\n"
+            f"  - {{name: works, webhook: 'http://{receiver.host}/x', secrets: [{{file: hook}}]}}\n"
+            f"  - {{name: fails, apprise: 'json://user:hunter2@127.0.0.1:9/x'}}\n"
+        )
+        (terminal.folder / "hook").write_text("whsec_" + "bmV3" * 8)
+        (terminal.folder / "alertmend.env").write_text("ALERTMEND_NOTIFY=notify.yaml\n")
+
+        checked = await terminal.run("notify", "check")
+        tried = await terminal.run("notify", "test", "--output", "json")
+        one = await terminal.run("notify", "test", "--channel", "works")
+        unknown = await terminal.run("notify", "test", "--channel", "none")
+
+    assert (checked.code, tried.code, one.code, unknown.code) == (0, 1, 0, 1)
+    assert "works" in checked.out
+    assert [state["test"] for state in json.loads(tried.out)["channels"]] == ["delivered", "failed"]
+    assert len(receiver.received) == 2
+    for ran in (checked, tried, one, unknown):
+        assert "hunter2" not in ran.out + ran.err
+        assert "whsec_" not in ran.out + ran.err
+
+
+async def test_mistakes_in_a_file_of_channels_are_told_by_their_line(terminal: Terminal) -> None:
+    (terminal.folder / "notify.yaml").write_text("channels:\n  - name: a\n    risk: low\n")
+    (terminal.folder / "alertmend.env").write_text("ALERTMEND_NOTIFY=notify.yaml\n")
+
+    ran = await terminal.run("notify", "check")
+
+    assert ran.code == 1
+    assert "notify.yaml:3: channels[0].risk: isn't known here" in ran.err
 
 
 async def test_the_services_log_never_carries_a_token(

@@ -1,6 +1,6 @@
 """A real ledger behind the real app, and a runner that only remembers whom it was to wake."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from api.tokens import Role, TokenStore
 from checkpoints.ledger import Ledger, open_ledger
 from graph.alerts import AlertGroup
 from graph.identifiers import new_id
+from graph.notices import Subscriber
 from graph.policy import BUILT_IN, Policy
 from graph.proposal import Proposal, Terms, UndoPlan, VerificationPlan
 from graph.targets import Target
@@ -110,7 +111,12 @@ def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, database_url: str = "", policy: Policy = BUILT_IN) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path,
+    database_url: str = "",
+    policy: Policy = BUILT_IN,
+    subscribers: Sequence[Subscriber] = (),
+) -> AsyncIterator[House]:
     """Open a ledger and a token file in the folder, with five people, and the app before them."""
     store = TokenStore(folder / "tokens.json")
     tokens = {name: store.create(name, role) for name, role in PEOPLE.items()}
@@ -118,7 +124,8 @@ async def open_house(folder: Path, database_url: str = "", policy: Policy = BUIL
     retried: list[tuple[str, str]] = []
     url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
     metrics = Metrics()
-    async with open_ledger(url, folder / "audit.key", policy, tell=metrics.note) as ledger:
+    opening = open_ledger(url, folder / "audit.key", policy, tell=metrics.note, subscribers=subscribers)
+    async with opening as ledger:
 
         async def retry(incident_id: str, by: str) -> None:
             await ledger.incidents.retry(incident_id, by, afresh=False)

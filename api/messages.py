@@ -1,0 +1,174 @@
+"""What a channel is told: a message that a person can act on, and the same as JSON for machines.
+
+What comes from the cluster, from a model or from a person is made inert and cut first; the rest is ours.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from graph.notices import Event, Notice
+from tools.messenger import Mood
+from tools.plain_text import make_inert
+from tools.redaction import redact_text
+
+VERSION = 1
+_MOST_NAME, _MOST_TEXT, _MOST_TITLE = 160, 400, 120
+_MINUTES_PER_HOUR = 60
+_TITLES: dict[Event, str] = {
+    "proposed": "A fix waits for approval",
+    "reminded": "Still waiting for approval",
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "edited": "Edited",
+    "revoked": "Approval revoked",
+    "expired": "Expired",
+    "withdrawn": "Not needed any more",
+    "verified": "Fixed and verified",
+    "not_verified": "Applied, but it didn't help",
+    "undetermined": "Applied, but nobody could tell whether it helped",
+    "outcome_unknown": "Unknown whether the fix was applied",
+    "handed_over": "Handed over to you",
+    "unresolved": "Not resolved",
+    "failed": "alertmend failed",
+}
+_MOODS: dict[Event, Mood] = {
+    "verified": "success", "approved": "info", "edited": "info", "withdrawn": "info", "proposed": "warning",
+    "reminded": "warning", "rejected": "info", "revoked": "info", "expired": "warning",
+    "handed_over": "warning",
+}  # fmt: skip
+_ASKED: dict[Event, str] = {
+    "approved": "nothing; it is applied and then verified.",
+    "rejected": "nothing; the diagnosis is told the reason.",
+    "edited": "nothing here; the edited proposal waits for its own approval.",
+    "revoked": "nothing; nothing is written.",
+    "expired": "look at the incident: nothing was written.",
+    "withdrawn": "nothing; the alerts have resolved and the workload is healthy.",
+    "verified": "nothing.",
+    "not_verified": "wait: another fix, an undo or a hand-over follows.",
+    "undetermined": "look at the workload yourself.",
+    "outcome_unknown": "look at the object, then settle it: alertmend resolve {approval} --outcome …",
+    "handed_over": "read the report, and do what it says: alertmend report {incident}",
+    "unresolved": "read the report, and go on by hand: alertmend report {incident}",
+    "failed": "read why, then try again: alertmend retry {incident}",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: for people a title and a text, for machines a JSON document of the same."""
+
+    id: str
+    title: str
+    body: str
+    mood: Mood
+    document: dict[str, Any]
+
+    @property
+    def payload(self) -> bytes:
+        """The document as it is sent."""
+        return json.dumps(self.document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def compose(message_id: str, notice: Notice, public_url: str | None, now: datetime) -> Message:
+    """Return the message that tells one notice, as it stands now."""
+    link = f"{public_url}/incidents/{notice.incident_id}" if public_url else None
+    asked = _ask(notice)
+    decided = f"{_inert(notice.by, _MOST_NAME)}: " if notice.by else ""
+    lines = [
+        ("Change", _inert(notice.summary)),
+        ("Alert", f"{_inert(notice.alertname, _MOST_NAME)} ({_inert(notice.severity, _MOST_NAME)})"),
+        ("Target", _target(notice)),
+        ("Risk", notice.risk or ""),
+        ("Said", f"{decided}{_inert(notice.reason)}" if decided or notice.reason else ""),
+        ("Asked of you", asked),
+        ("Time left", _time_left(notice, now)),
+        ("Incident", link or notice.incident_id),
+    ]
+    body = "\n".join(f"{name}: {value}" for name, value in lines if value)
+    title = _title(notice)
+    document = _document(notice.event, notice.at, {"title": title, "asked": asked, **_facts(notice, link)})
+    return Message(message_id, title, body, _MOODS.get(notice.event, "failure"), document)
+
+
+def compose_digest(
+    message_id: str, notices: Sequence[Notice], count: int, public_url: str | None, now: datetime
+) -> Message:
+    """Return one message that tells several notices: the first by a line each, and how many there are."""
+    more = f"and {count - 1} more"
+    lines = [f"- {_title(one)} ({one.incident_id})" for one in notices]
+    if count > len(notices):
+        lines.append(f"- and {count - len(notices)} more")
+    lines.append(f"Incidents: {public_url}" if public_url else "See them all: alertmend incidents")
+    title = f"{_title(notices[0])} {more}"
+    facts = {"title": title, "count": count, "incident_ids": [one.incident_id for one in notices]}
+    return Message(message_id, title, "\n".join(lines), "warning", _document("digest", now, facts))
+
+
+def compose_test(message_id: str, channel: str, now: datetime) -> Message:
+    """Return a message that only shows that a channel works."""
+    title = "A test of alertmend"
+    body = f"Channel {channel} works. Nothing is asked of you."
+    return Message(message_id, title, body, "info", _document("test", now, {"title": title}))
+
+
+def _document(event: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": f"alertmend.{event}", "version": VERSION, "timestamp": _instant(at), "data": data,
+    }  # fmt: skip
+
+
+def _facts(notice: Notice, link: str | None) -> dict[str, Any]:
+    target = notice.target
+    incident = {
+        "id": notice.incident_id, "alertname": _inert(notice.alertname, _MOST_NAME),
+        "severity": _inert(notice.severity, _MOST_NAME), "url": link,
+        "target": target and {
+            "kind": _inert(target.kind, _MOST_NAME), "name": _inert(target.name, _MOST_NAME),
+            "namespace": target.namespace and _inert(target.namespace, _MOST_NAME),
+        },
+    }  # fmt: skip
+    approval = notice.approval_id and {
+        "id": notice.approval_id, "status": notice.approval_status, "risk": notice.risk,
+        "summary": _inert(notice.summary), "decide_by": notice.decide_by and _instant(notice.decide_by),
+    }  # fmt: skip
+    said = {"by": _inert(notice.by, _MOST_NAME) or None, "reason": _inert(notice.reason) or None}
+    return {"incident": incident, "approval": approval, **said}
+
+
+def _ask(notice: Notice) -> str:
+    if notice.event in {"proposed", "reminded"}:
+        if notice.approval_status != "pending":
+            return f"nothing any more; it is {notice.approval_status}."
+        return f"approve, reject or edit it: alertmend approve {notice.approval_id}"
+    if notice.event == "approved" and notice.approval_status == "pending":
+        return f"the policy wants another approver: alertmend approve {notice.approval_id}"
+    return _ASKED[notice.event].format(incident=notice.incident_id, approval=notice.approval_id)
+
+
+def _title(notice: Notice) -> str:
+    target = _target(notice)
+    return _inert(f"{_TITLES[notice.event]}: {target or notice.alertname}", _MOST_TITLE)
+
+
+def _target(notice: Notice) -> str:
+    return _inert(str(notice.target), _MOST_NAME) if notice.target else ""
+
+
+def _time_left(notice: Notice, now: datetime) -> str:
+    if notice.approval_status != "pending" or notice.decide_by is None:
+        return ""
+    minutes = max(timedelta(0), notice.decide_by - now) // timedelta(minutes=1)
+    hours, rest = divmod(minutes, _MINUTES_PER_HOUR)
+    left = f"{hours} h {rest} min" if hours else f"{rest} min"
+    return f"{left} (until {notice.decide_by:%Y-%m-%d %H:%M} UTC)"
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _inert(text: str, most: int = _MOST_TEXT) -> str:
+    return make_inert(redact_text(text), most)
