@@ -22,6 +22,13 @@ def test_every_path_in_a_document_exists(document: Path) -> None:
     assert [str(path) for path in named if not path.exists()] == []
 
 
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+    assert pages - set(_LINK.findall(index)) == set()
+
+
 def test_the_runbooks_page_lists_what_the_catalogue_has_in_its_order() -> None:
     page = (ROOT / "docs" / "runbooks.md").read_text()
 
