@@ -6,7 +6,6 @@ A page is Markdown first. Comments that no reader sees, right before a block, sa
 `<!-- runs on: listens on -->`    its last line doesn't end; it is ready once it has printed this text
 `<!-- in a while -->`             takes effect after a moment: repeated until its last command succeeds
 `<!-- exits: 1 -->`               its last command ends with this code
-`<!-- needs: amtool -->`          a program that not every machine has; the page is skipped without it
 `<!-- before: a service -->`      what the page takes for granted; see `PRELUDES`
 `<!-- not run: why -->`           it can't be run on a machine that runs tests
 """
@@ -20,13 +19,13 @@ from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SHELLS = frozenset({"sh", "bash", "console"})
+_SHELLS = frozenset({"sh", "bash", "console"})
 _BLOCK = re.compile(
     r"(?P<notes>(?:^[ ]*<!--[^\n]*-->\n\s*?)*)"
     r"^(?P<indent>[ ]*)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
-_NOTE = re.compile(r"<!-- (saved as|runs on|in a while|exits|needs|before|not run)(?:: (.+?))? -->")
+_NOTE = re.compile(r"<!-- (saved as|runs on|in a while|exits|before|not run)(?:: (.+?))? -->")
 _TOKENS = "export ALERTMEND_TOKEN=$(alertmend token create --role admin --name you)\n"
 PRELUDES = {"tokens": _TOKENS, "a service": f"{_TOKENS}start 'listens on' alertmend serve\n"}
 _SHELL = """
@@ -50,7 +49,7 @@ start() {  # what it prints when it is ready, and the command
 class Block:
     """One fenced block of a page, and what the comments before it say."""
 
-    page: Path
+    page: str
     line: int
     language: str
     text: str
@@ -59,12 +58,12 @@ class Block:
     @property
     def place(self) -> str:
         """Where it stands, as `docs/model.md:12`."""
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
+        return f"{self.page}:{self.line}"
 
     @property
     def is_command(self) -> bool:
         """Whether a reader types it."""
-        return self.language in SHELLS
+        return self.language in _SHELLS
 
     @property
     def not_run(self) -> str | None:
@@ -73,11 +72,12 @@ class Block:
 
 
 def read_blocks(page: Path) -> Sequence[Block]:
-    """Return every fenced block of a page, in order."""
-    return tuple(_blocks(page, page.read_text()))
+    """Return every fenced block of a page of ours, in order."""
+    return tuple(parse_blocks(str(page.relative_to(ROOT)), page.read_text()))
 
 
-def _blocks(page: Path, text: str) -> Iterator[Block]:
+def parse_blocks(page: str, text: str) -> Iterator[Block]:
+    """Yield every fenced block of a page's text, in order."""
     for found in _BLOCK.finditer(text):
         notes = {name: value or "" for name, value in _NOTE.findall(found["notes"])}
         line = text.count("\n", 0, found.start("text"))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.guides import PAGES, ROOT, SHELLS, read_blocks, write_script
+from tests.acceptance.guides import PAGES, ROOT, parse_blocks, read_blocks, write_script
 from tests.acceptance.services import QUICK
 from tests.integration.model_server import ScriptedModel, forever, says
 from tests.issuer import run_provider
@@ -26,13 +26,16 @@ from tools.sandbox import SCENARIOS, SandboxCluster
 if TYPE_CHECKING:
     from tests.databases import PostgresUnderTest
 
-_LONGEST_SECONDS = 240.0
+_LONGEST_SECONDS = 400.0
 _REASONS = frozenset({"needs a cluster of yours", "tests/acceptance/test_studio.py does the same"})
 _MOST_NOT_RUN = 8
 _MODEL = "https://api.deepseek.com"
 _ISSUER = "https://login.example.com/realms/ops"
 _DATABASE = "postgresql://alertmend:PASSWORD@db.example:5432/alertmend?sslmode=verify-full"
-_WITH_COMMANDS = [page for page in PAGES if any(block.is_command for block in read_blocks(page))]
+_WITH_COMMANDS = [
+    page for page in PAGES if any(block.is_command and block.not_run is None for block in read_blocks(page))
+]
+_PROGRAMS = ("curl", "amtool", "prometheus-alertmanager")
 _NOT_IN_A_CLONE = ("*.db*", "*.kubeconfig", "alertmend-*", "alertmend.env", ".venv")
 _BIN = Path(sys.executable).parent
 
@@ -43,7 +46,7 @@ def test_every_block_says_what_it_is() -> None:
 
 
 def test_what_is_not_run_is_little_and_has_a_reviewed_reason() -> None:
-    commands = [block for page in PAGES for block in read_blocks(page) if block.language in SHELLS]
+    commands = [block for page in PAGES for block in read_blocks(page) if block.is_command]
     reasons = [block.not_run for block in commands if block.not_run is not None]
 
     assert set(reasons) == _REASONS
@@ -64,8 +67,8 @@ def database(page: Path, request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.parametrize("page", _WITH_COMMANDS, ids=lambda page: page.stem)
 async def test_every_command_of_a_page_runs(page: Path, database: str, tmp_path: Path) -> None:
     blocks = read_blocks(page)
-    _require(*(block.notes["needs"] for block in blocks if "needs" in block.notes))
     script = write_script(blocks)
+    _require(*(program for program in _PROGRAMS if f"{program} " in script))
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(SandboxCluster())
         await cluster.break_as(SCENARIOS["image-pull"])
@@ -98,6 +101,43 @@ async def _open_model() -> AsyncIterator[str]:
 async def _open_issuer() -> AsyncIterator[str]:
     async with run_provider() as provider:
         yield provider.url
+
+
+def test_a_block_is_read_with_its_place_and_what_the_comments_say() -> None:
+    text = "1. Do\n\n   <!-- not run: why -->\n   ```sh\n   one\n   ```\n\n```console\n$ two\nsaid\n```\n"
+
+    one, two = parse_blocks("page.md", text)
+
+    assert (one.not_run, one.text, one.place) == ("why", "one\n", "page.md:4")
+    assert (two.not_run, two.language) == (None, "console")
+    script = write_script([one, two]).splitlines()
+    assert ("one" in script, "two" in script, "said" in script) == (False, True, False)
+
+
+@pytest.mark.parametrize(
+    ("page", "fails"),
+    [
+        ("```sh\ntrue\n```", False),
+        ("```sh\nfalse\ntrue\n```", True),
+        ("```sh\nfalse | cat\n```", True),
+        ("```sh\necho $nobody_set_this\n```", True),
+        ("```sh\nexport said=yes\n```\n```sh\n[ $said = yes ]\n```", False),
+        ("<!-- exits: 1 -->\n```sh\nfalse\n```", False),
+        ("<!-- exits: 1 -->\n```sh\ntrue\n```", True),
+        ("<!-- saved as: a -->\n```yaml\nb: 1\n```\n```sh\ngrep 'b: 1' a\n```", False),
+        ("<!-- runs on: ready -->\n```sh\necho ready; sleep 600\n```", False),
+        ("<!-- runs on: ready -->\n```sh\necho dead\n```", True),
+        ("<!-- in a while -->\n```sh\necho x >> a; [ $(wc -l < a) = 3 ]\n```", False),
+        ("```sh\nread -r answer; [ $answer = y ]\n```", False),
+    ],
+)
+async def test_a_page_fails_where_a_command_does(page: str, fails: bool, tmp_path: Path) -> None:
+    script = write_script([*parse_blocks("page.md", page)])
+    (tmp_path / "folder").mkdir()
+
+    code, said = await _run(script, tmp_path / "folder", {"PATH": os.environ["PATH"]})
+
+    assert (code != 0) is fails, said
 
 
 def _require(*programs: str) -> None:
