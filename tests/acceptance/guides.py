@@ -108,7 +108,7 @@ def _commands(block: Block) -> str:
     if code := block.notes.get("exits"):
         return f"{function}code=0; block_{block.line} || code=$?\n[ $code = {code} ]\n"
     if ready := block.notes.get("runs on"):
-        *before, last = typed.rstrip("\n").splitlines()
+        *before, last = typed.replace("\\\n", " ").rstrip("\n").splitlines()
         return "\n".join([*before, f"start {shlex.quote(ready)} {shlex.quote(last)}\n"])
     return typed
 
