@@ -4,12 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup as Group
+from typer.main import get_command
 
+from api.cli import app
 from graph.runbooks.catalogue import CATALOGUE, FRONT
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+_COMMAND = re.compile(r"`(alertmend [a-z][^`]*)`")
 _CODE_PATH = re.compile(r"`((?:api|checkpoints|graph|tools|tests|docs)/[\w./-]*)`")
 
 
@@ -20,6 +24,45 @@ def test_every_path_in_a_document_exists(document: Path) -> None:
     named += [ROOT / path for path in _CODE_PATH.findall(text)]
 
     assert [str(path) for path in named if not path.exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_in_a_sentence_is_one_with_these_options(document: Path) -> None:
+    """Those in blocks of their own are run by `tests/acceptance/test_guides.py`."""
+    named = (" ".join(found.split()) for found in _COMMAND.findall(document.read_text()))
+
+    assert [(typed, wrong) for typed in named if (wrong := _find_wrong_word(typed))] == []
+
+
+def _find_wrong_word(typed: str) -> str:
+    """Return the first word that the command line doesn't know, or nothing."""
+    command, options = get_command(app), frozenset[str]()
+    for word in typed.split()[1:]:
+        if isinstance(command, Group):
+            if word not in command.commands:
+                return word
+            command = command.commands[word]
+            options = frozenset(name for one in command.params for name in one.opts)
+        elif word.startswith("-") and word not in options:
+            return word
+    return ""
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+    assert pages - set(_LINK.findall(index)) == set()
+
+
+def test_each_claim_about_security_names_the_tests_that_hold_it() -> None:
+    """That these exist is tested above."""
+    page = (ROOT / "docs" / "security.md").read_text()
+    holding = page.partition("## What holds")[2].partition("## What it doesn't")[0]
+    claims = [line for line in holding.splitlines() if re.match(r"\| (?!Claim)", line)]
+
+    assert len(claims) > 20
+    assert [claim for claim in claims if not re.search(r"`tests/[\w/]+\.py` \|$", claim)] == []
 
 
 def test_the_runbooks_page_lists_what_the_catalogue_has_in_its_order() -> None:
