@@ -30,19 +30,20 @@ _LONGEST_SECONDS = 400.0
 _REASONS = frozenset(
     {
         "needs a cluster of yours",
+        "needs channels of yours",
         "needs Docker",
         "it takes minutes, and tests/acceptance/test_evaluation.py plays three",
         "tests/acceptance/test_studio.py does the same",
     }
 )
-_MOST_NOT_RUN = 17
+_MOST_NOT_RUN = 18
 _MODEL = "https://api.deepseek.com"
 _ISSUER = "https://login.example.com/realms/ops"
 _DATABASE = "postgresql://alertmend:PASSWORD@db.example:5432/alertmend?sslmode=verify-full"
 _WITH_COMMANDS = [
     page for page in PAGES if any(block.is_command and block.not_run is None for block in read_blocks(page))
 ]
-_PROGRAMS = ("curl", "amtool", "prometheus-alertmanager")
+_PROGRAMS = ("curl", "amtool", "prometheus-alertmanager", "openssl")
 _NOT_IN_A_CLONE = ("*.db*", "*.kubeconfig", "alertmend-*", "alertmend.env", ".venv")
 _BIN = Path(sys.executable).parent
 

@@ -1,6 +1,7 @@
 """Every command: documented with an example, and as JSON where it prints facts."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,13 @@ def test_the_page_knows_no_other_commands() -> None:
 @pytest.mark.parametrize("name", sorted(set(ALL) - _RUNNING))
 def test_a_command_that_prints_facts_does_so_as_json_too(name: str) -> None:
     assert any("--output" in parameter.opts for parameter in ALL[name].params)
+
+
+@pytest.mark.parametrize("example", re.findall(r"^alertmend [^|>\n]+", PAGE, re.MULTILINE))
+def test_an_example_on_the_page_is_what_the_command_takes(example: str) -> None:
+    words = shlex.split(example)[1:]
+    name = max((known for known in ALL if " ".join(words).startswith(known)), key=len)
+
+    context = ALL[name].make_context(name, words[len(name.split()) :])
+
+    assert context.args == []
