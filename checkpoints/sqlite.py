@@ -5,7 +5,9 @@ WAL and `synchronous=FULL`: an acknowledged alert or decision survives a power c
 """
 
 import asyncio
+import time
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -15,12 +17,8 @@ from sqlalchemy.util import await_only
 
 _BUSY_TIMEOUT_MILLISECONDS = 10_000
 _POOL_SECONDS = 60
-_PRAGMAS = (
-    f"busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}",
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-)
+_PAUSE_SECONDS = 0.02
+_PRAGMAS = (f"busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}", "synchronous=FULL", "foreign_keys=ON")
 
 
 def make_sqlite_engine(address: URL, path: Path) -> AsyncEngine:
@@ -38,7 +36,22 @@ def _configure(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
+    _switch_to_wal(cursor)
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Have the file keep a write-ahead log. Where two do this first, SQLite refuses one without waiting."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MILLISECONDS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            await_only(asyncio.sleep(_PAUSE_SECONDS))
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
