@@ -83,7 +83,12 @@ async def test_an_incident_goes_on_after_its_database_was_away(
     decided = await service.decide(approval, "approve")
     postgres.disconnect_all(url)
     incident = await service.wait_for(incident_id, "resolved")
+    metrics = (await service.request("GET", "/metrics", "viewer")).text
 
+    assert {"alertmend_ledger_up 1.0", 'alertmend_incidents{status="resolved"} 1.0'} <= set(
+        metrics.splitlines()
+    )
+    assert "alertmend_queue_depth " in metrics
     assert (away.status_code, undecided.status_code, decided.status_code) == (503, 503, 201)
     assert incident["verdict"] == "verified"
     assert len(sandbox.writes) == 1

@@ -1,6 +1,8 @@
 """Calls as LangChain tells of them: what answers, what fails, and what it says nothing about, is counted."""
 
+import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypedDict
 
 import pytest
@@ -13,12 +15,13 @@ from api.call_watch import CallWatch
 from api.metrics import Metrics
 from api.span_recorder import SpanRecorder
 from api.spans import IncidentIds, Traces
+from tests.integration.clusters import await_condition
 from tests.integration.model_server import Answer, ScriptedModel, says, silence, status
 from tools.chat_model import ChatModel, Message, ModelUnavailable, Question
 from tools.executor import Outcome
 
 APPLIED = Outcome(kind="applied", detail="")
-PATIENT, SOON = 60.0, 0.5
+QUESTION = Question((Message("user", "why?"),), functions=(), answer_schema={}, seconds=60)
 
 
 class State(TypedDict, total=False):
@@ -36,14 +39,17 @@ class Watched:
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.listeners = [CallWatch(self.metrics), SpanRecorder(Traces(provider, ids))]
 
-    async def ask(self, answer: Answer, outcome: Outcome = APPLIED, seconds: float = PATIENT) -> None:
-        """Run the graph: its node asks for so many seconds, and ends with the outcome."""
-        question = Question((Message("user", "why?"),), functions=(), answer_schema={}, seconds=seconds)
+    async def ask(self, answer: Answer, outcome: Outcome = APPLIED) -> None:
+        """Run the graph: its node asks, gives a silent model up, and ends with the outcome."""
         async with ScriptedModel([answer]) as server, _model(server) as model:
 
             async def analyse(state: State) -> dict[str, Any]:
-                with suppress(ModelUnavailable):  # the runbooks would go on
-                    await model.ask(question)
+                asking = asyncio.create_task(model.ask(QUESTION))
+                if answer.wait_seconds is None:
+                    await await_condition(partial(_arrived, server), "the question to arrive", 60)
+                    asking.cancel()  # as its time-out does
+                with suppress(ModelUnavailable, asyncio.CancelledError):  # the runbooks would go on
+                    await asking
                 return {"outcome": outcome}
 
             builder = StateGraph(State)
@@ -67,22 +73,19 @@ def _model(server: ScriptedModel) -> ChatModel:
     return ChatModel("scripted", base_url=server.base_url, api_key=None, retries=0)
 
 
+async def _arrived(server: ScriptedModel) -> bool | None:
+    return bool(server.requests) or None
+
+
 @pytest.mark.parametrize(
-    ("answer", "seconds", "outcome"),
-    [
-        (says("because"), PATIENT, "answered"),
-        (status(401), PATIENT, "failed"),
-        (silence(), SOON, "cancelled"),
-    ],
+    ("answer", "outcome"),
+    [(says("because"), "answered"), (status(401), "failed"), (silence(), "cancelled")],
     ids=["answers", "refuses", "is silent"],
 )
-async def test_a_question_is_counted_and_traced_whatever_becomes_of_it(
-    answer: Answer, seconds: float, outcome: str
-) -> None:
-    await Watched().ask(says("what takes long is imported by now"))
+async def test_a_question_is_counted_and_traced_whatever_becomes_of_it(answer: Answer, outcome: str) -> None:
     watched = Watched()
 
-    await watched.ask(answer, seconds=seconds)
+    await watched.ask(answer)
 
     counted = await watched.counted("model_calls_total")
     assert counted == [f'alertmend_model_calls_total{{outcome="{outcome}"}} 1.0']
