@@ -175,6 +175,7 @@ async def _serving(
         audit_key=folder / "audit.key",
         policy=policy,
         model=model,
+        language="en",
         mcp_config=None,
         alertmanager_url=None,
         registries=None,

@@ -73,5 +73,5 @@ async def test_what_cannot_run_is_skipped_and_counts_as_nothing() -> None:
 
     (score,) = await Campaign({}).run(chosen, lambda _: None)
 
-    assert (score.skipped, score.passed) == ("needs a sandbox", False)
+    assert (score.skipped, score.passed) == ("needs a sandbox or a cluster", False)
     assert Totals.of([score]).ran == 0
