@@ -5,6 +5,7 @@ has, and servers in the place of those that only a reader has.
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -26,7 +27,7 @@ from tools.sandbox import SCENARIOS, SandboxCluster
 if TYPE_CHECKING:
     from tests.databases import PostgresUnderTest
 
-_LONGEST_SECONDS = 400.0
+_LONGEST_SECONDS, _END_SECONDS = 400.0, 20.0
 _REASONS = frozenset(
     {
         "needs a cluster of yours",
@@ -148,6 +149,16 @@ async def test_a_page_fails_where_a_command_does(page: str, fails: bool, tmp_pat
     assert (code != 0) is fails, said
 
 
+async def test_what_a_page_has_started_ends_with_it(tmp_path: Path) -> None:
+    page = "<!-- runs on: ready -->\n```sh\necho $$ > session; echo ready; sleep 600\n```"
+    (tmp_path / "folder").mkdir()
+
+    code, said = await _run(write_script([*parse_blocks("page.md", page)]), tmp_path / "folder", os.environ)
+
+    assert code == 0, said
+    assert not _runs(int((tmp_path / "folder" / "session").read_text()))
+
+
 def _require(*programs: str) -> None:
     missing = [name for name in programs if shutil.which(name) is None]
     if missing and os.environ.get("ALERTMEND_TEST_REQUIRE_ALERTMANAGER"):
@@ -194,10 +205,33 @@ async def _run(script: str, folder: Path, environment: Mapping[str, str]) -> tup
     except TimeoutError:
         code = -1
     finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await _end_session(process.pid)
+        await process.wait()
     return code, log.read_text()
+
+
+async def _end_session(session: int) -> None:
+    """End whatever a page has started and left running: at first as an init system would."""
+    deadline = asyncio.get_running_loop().time() + _END_SECONDS
+    _signal(session, signal.SIGTERM)
+    while _runs(session) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 -- nothing to await
+        await asyncio.sleep(0.05)
+    _signal(session, signal.SIGKILL)
+
+
+def _signal(session: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(session, number)
+
+
+def _runs(session: int) -> bool:
+    """Whether some process of a session has yet to end."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            state, _parent, _group, its_session, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(its_session) == session and state != "Z":
+                return True
+    return False
 
 
 def _free_port() -> str:
