@@ -27,7 +27,8 @@ class Door:
     `wake` tells the runner that an incident has something to do; it returns at once. `retry` opens a failed
     incident again, in the name of a person, or raises. `editor` is None where nothing can be written,
     `issuer` where JWTs aren't let in, `traces` where nobody collects them. `sessions` are the page's: of this
-    process alone, unless a key is given. `open_metrics`: without a token.
+    process alone, unless a key is given. `public_url` is where browsers find the service (None: where
+    they ask). `open_metrics`: without a token.
     """
 
     ledger: Ledger
@@ -37,6 +38,7 @@ class Door:
     editor: "Editor | None" = None
     issuer: "Issuer | None" = None
     sessions: Sessions = field(default_factory=lambda: Sessions(secrets.token_bytes(32)))
+    public_url: str | None = None
     metrics: Metrics = field(default_factory=Metrics)
     open_metrics: bool = False
     traces: "Traces | None" = None

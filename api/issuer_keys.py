@@ -50,6 +50,16 @@ class _Discovery(BaseModel):
 
     issuer: str
     jwks_uri: str
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the issuer signs people in, and where it gives tokens for codes."""
+
+    authorization: str
+    token: str
 
 
 class _KeySet(BaseModel):
@@ -106,6 +116,21 @@ class IssuerKeys:
             raise self._unavailable() from self._failure
         return self._keys
 
+    async def endpoints(self) -> Endpoints:
+        """Ask where people sign in. Raises `IssuerUnavailable`."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                found = await self._discover()
+            for address in (found.authorization_endpoint, found.token_endpoint):
+                self._require_trusted(address, "it signs people in at")
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
+            log.warning("the OIDC issuer %s signs nobody in: %s", self._issuer, _describe(error))
+            raise IssuerUnavailable(
+                f"the OIDC issuer {self._issuer} can't sign anybody in now: try again in a few seconds; the "
+                "service's log says why"
+            ) from error
+        return Endpoints(found.authorization_endpoint, found.token_endpoint)
+
     def _age(self) -> float:
         return self._clock() - self._fetched_at
 
@@ -123,26 +148,30 @@ class IssuerKeys:
             self._asked_at = self._clock()
 
     async def _fetch(self) -> tuple[SigningKey, ...]:
-        address = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
         async with asyncio.timeout(ANSWER_SECONDS):
-            found = _Discovery.model_validate_json(await self._get(address))
-            if found.issuer != self._issuer:
-                raise _BadAnswer(
-                    f"{address} describes the issuer {found.issuer[:200]!r}: "
-                    "ALERTMEND_OIDC_ISSUER must be written exactly so, the last slash included"
-                )
-            self._require_trusted(found.jwks_uri)
+            found = await self._discover()
+            self._require_trusted(found.jwks_uri, "its keys are at")
             keys = read_keys(await self._get(found.jwks_uri))
         if not keys:
             raise _BadAnswer(f"there is no key to verify signatures with at {found.jwks_uri[:200]}")
         return keys
 
-    def _require_trusted(self, address: str) -> None:
-        """Refuse to fetch keys over a line on which anybody could put theirs in."""
+    async def _discover(self) -> _Discovery:
+        address = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
+        found = _Discovery.model_validate_json(await self._get(address))
+        if found.issuer != self._issuer:
+            raise _BadAnswer(
+                f"{address} describes the issuer {found.issuer[:200]!r}: "
+                "ALERTMEND_OIDC_ISSUER must be written exactly so, the last slash included"
+            )
+        return found
+
+    def _require_trusted(self, address: str, what: str) -> None:
+        """Refuse a line on which anybody could put keys or an endpoint of theirs in."""
         parts = urlsplit(address)
         all_on_loopback = urlsplit(self._issuer).scheme == "http" and is_loopback(parts.hostname or "")
         if parts.scheme != "https" and not (parts.scheme == "http" and all_on_loopback):
-            raise _BadAnswer(f"its keys are at {address[:200]!r}, which isn't https")
+            raise _BadAnswer(f"{what} {address[:200]!r}, which isn't https")
 
     async def _get(self, address: str) -> bytes:
         content = bytearray()

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import httpx
 import jwt
@@ -18,6 +18,9 @@ from api.issuer_keys import ALGORITHMS, ANSWER_SECONDS, IssuerKeys, SigningKey, 
 from api.settings import Settings
 from api.tokens import Role
 from tools.errors import BadInput
+
+if TYPE_CHECKING:
+    from api.code_flow import CodeFlow
 
 LEEWAY_SECONDS = 30  # between the issuer's clock and ours
 MOST_CHARACTERS = 16 * 1024
@@ -47,9 +50,11 @@ class Terms:
 class Issuer:
     """Says who holds a JWT."""
 
-    def __init__(self, terms: Terms, keys: IssuerKeys) -> None:
+    def __init__(self, terms: Terms, keys: IssuerKeys, flow: "CodeFlow | None" = None) -> None:
         self._terms = terms
         self._keys = keys
+        self.flow = flow
+        """How people sign in at the issuer; None where they bring their JWTs."""
 
     async def identify(self, token: str) -> Caller:
         """Return who it is. Raises `Unauthenticated`, `Forbidden` or `IssuerUnavailable`."""
@@ -129,12 +134,17 @@ def read_terms(settings: Settings) -> Terms | None:
         "ALERTMEND_OIDC_ROLES": settings.oidc_roles,
     }
     missing = [name for name, value in given.items() if not value]
-    if len(missing) == len(given):
+    if len(missing) == len(given) and not settings.oidc_client_id:
         return None
     if missing:
         raise BadInput(
             f"{', '.join(missing)}: needed with {', '.join(name for name in given if name not in missing)}; "
             "docs/people.md shows all three"
+        )
+    if settings.oidc_client_id and settings.oidc_client_id != settings.oidc_audience:
+        raise BadInput(
+            "ALERTMEND_OIDC_CLIENT_ID must be the same as ALERTMEND_OIDC_AUDIENCE: the ID tokens that people "
+            "get when they sign in are made for the client"
         )
     assert settings.oidc_issuer
     assert settings.oidc_audience
@@ -156,7 +166,17 @@ async def open_issuer(settings: Settings) -> AsyncIterator[Issuer | None]:
         yield None
         return
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, headers={"Accept": "application/json"}) as client:
-        yield Issuer(terms, IssuerKeys(terms.issuer, client))
+        keys = IssuerKeys(terms.issuer, client)
+        yield Issuer(terms, keys, _open_flow(settings, keys))
+
+
+def _open_flow(settings: Settings, keys: IssuerKeys) -> "CodeFlow | None":
+    if settings.oidc_client_id is None:
+        return None
+    from api.code_flow import CodeFlow
+
+    secret = settings.oidc_client_secret
+    return CodeFlow(keys, settings.oidc_client_id, secret.get_secret_value() if secret else None)
 
 
 def _read_header(token: str) -> tuple[str | None, str]:

@@ -55,7 +55,8 @@ async def serving(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIter
             sessions = Sessions.of_file(settings.audit_key)
             door = Door(
                 service.ledger, runner.wake, runner.retry, tokens, service.editor, issuer, sessions,
-                metrics=service.metrics, open_metrics=settings.metrics_open, traces=service.traces,
+                public_url=settings.public_url, metrics=service.metrics, open_metrics=settings.metrics_open,
+                traces=service.traces,
             )  # fmt: skip
             names = (settings.host, *settings.allowed_hosts)
             # Requests are answered while the runs are put down: what comes in is committed, and waits.

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.notify_settings import NotifySettings
+from api.sign_in_settings import SignInSettings
 from api.tokens import Role
 from api.watch_settings import WatchSettings
 from tools.errors import BadInput
@@ -94,7 +95,7 @@ HostName = Annotated[str, Field(pattern=r"^[a-z0-9._-]+$")]
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_positive)]
 
 
-class Settings(WatchSettings, NotifySettings):
+class Settings(SignInSettings, WatchSettings, NotifySettings):
     """What the service needs to know. Durations are seconds (`90`) or ISO 8601 (`PT90S`)."""
 
     model_config = SettingsConfigDict(

@@ -17,11 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.attempt import Attempt
 from api.settings import is_loopback
 from tools.errors import BadInput
 
 LASTS_SECONDS = 12 * 60 * 60
-_NAME = "alertmend"
+_NAME, _ATTEMPT = "alertmend", "alertmend-sign-in"
+_ATTEMPT_SECONDS = 10 * 60
 _MOST_CHARACTERS = 3900  # browsers drop a cookie above 4096, name and attributes included
 _PURPOSE = b"alertmend page session"
 
@@ -73,6 +75,29 @@ class Sessions:
             _cookie_name(request), sealed, max_age=LASTS_SECONDS, path="/", httponly=True, samesite="strict",
             secure=not _is_local(request),
         )  # fmt: skip
+
+    def read_attempt(self, request: Request) -> Attempt | None:
+        """Return the sign-in at the issuer that the browser has begun; None if none, or too long ago."""
+        cookie = request.cookies.get(_ATTEMPT, "")
+        try:
+            document = self._fernet.decrypt(cookie.encode(errors="replace"), ttl=_ATTEMPT_SECONDS)
+            return Attempt.model_validate_json(document)
+        except (InvalidToken, ValidationError):
+            return None
+
+    def write_attempt(self, request: Request, response: Response, attempt: Attempt) -> None:
+        """Have the browser remember it. The cookie comes along when the issuer sends the browser back."""
+        response.set_cookie(
+            _ATTEMPT, self._fernet.encrypt(attempt.model_dump_json().encode()).decode(),
+            max_age=_ATTEMPT_SECONDS, path="/login", httponly=True, samesite="lax",
+            secure=not _is_local(request),
+        )  # fmt: skip
+
+    def end_attempt(self, request: Request, response: Response) -> None:
+        """Have the browser forget it: each counts once."""
+        response.delete_cookie(
+            _ATTEMPT, path="/login", httponly=True, samesite="lax", secure=not _is_local(request)
+        )
 
     def end(self, request: Request, response: Response) -> None:
         """Take the session from the browser."""

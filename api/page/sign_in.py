@@ -27,8 +27,8 @@ async def read_sign_in(
         return ask_again(request)
     session = door.sessions.read(request)
     if session and session.bearer and await counts(door, session):
-        return RedirectResponse(_keep_home(next_), HTTPStatus.SEE_OTHER)
-    return _show_form(request, door, next_)
+        return RedirectResponse(keep_home(next_), HTTPStatus.SEE_OTHER)
+    return show_form(request, door, next_)
 
 
 @router.post("/login")
@@ -43,10 +43,10 @@ async def sign_in(
     try:
         await require_own_form(request, door.sessions.read(request))
         require_role(await identify(door, bearer), "viewer")
-        response = RedirectResponse(_keep_home(next_), HTTPStatus.SEE_OTHER)
+        response = RedirectResponse(keep_home(next_), HTTPStatus.SEE_OTHER)
         door.sessions.write(request, response, Session.begin(bearer))
     except AlertmendError as error:
-        return _show_form(request, door, next_, explain(error))
+        return show_form(request, door, next_, explain(error))
     return response
 
 
@@ -64,19 +64,20 @@ async def read_me(visitor: Looking) -> Response:
     return show(visitor, "me.html")
 
 
-def _show_form(request: Request, door: Door, wanted: str, refusal: Refusal | None = None) -> Response:
+def show_form(request: Request, door: Door, wanted: str, refusal: Refusal | None = None) -> Response:
     """Show the form with a session of nobody, so that no other site can sign people in."""
     kept = door.sessions.read(request)
     session = kept if kept and not kept.bearer else Session.begin()  # two tabs may sign in at once
     response = render(
         request, "sign_in.html", refusal.status if refusal else HTTPStatus.OK, csrf=session.csrf,
-        next=_keep_home(wanted), refusal=refusal, takes_jwts=door.issuer is not None,
+        next=keep_home(wanted), refusal=refusal, takes_jwts=door.issuer is not None,
+        at_issuer=door.issuer is not None and door.issuer.flow is not None,
     )  # fmt: skip
     door.sessions.write(request, response, session)
     return response
 
 
-def _keep_home(wanted: str) -> str:
+def keep_home(wanted: str) -> str:
     """Return the path if it is one of this service, else the front page: nobody is sent elsewhere."""
     parts = urlsplit(wanted)
     at_home = not parts.scheme and not parts.netloc and wanted.startswith("/") and "\\" not in wanted

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from api.page import controls, decisions, inbox, incident, sign_in
+from api.page import controls, decisions, inbox, incident, issuer_sign_in, sign_in
 from api.page.answers import HEADERS, STATIC
 
 
@@ -20,6 +20,6 @@ class _StaticFiles(StaticFiles):
 
 def install_page(app: FastAPI) -> None:
     """Serve the page under `/`, beside the API."""
-    for module in (sign_in, inbox, incident, decisions, controls):
+    for module in (sign_in, issuer_sign_in, inbox, incident, decisions, controls):
         app.include_router(module.router)
     app.mount("/static", _StaticFiles(directory=STATIC), name="static")

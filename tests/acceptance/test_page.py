@@ -6,14 +6,18 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy import create_engine, text
 
+from api.code_flow import CodeFlow
+from api.issuer_keys import IssuerKeys
+from api.oidc import Issuer, Terms
 from api.page.reports import render_report
 from graph.diagnosis import ReadCall
 from graph.incident import Ending
@@ -21,6 +25,7 @@ from tests.acceptance.browsers import PHONE, open_browser, open_person, serve_ap
 from tests.acceptance.services import COMMAND, ServiceProcess
 from tests.acceptance.workloads import real_body
 from tests.integration.rest.house import House, open_house
+from tests.issuer import AUDIENCE, run_provider
 from tools.sandbox import SCENARIOS, SandboxCluster
 from tools.tool_results import ToolResult
 
@@ -178,6 +183,27 @@ async def test_the_demo_can_be_decided_on_the_page(browser: Browser, tmp_path: P
     out, _ = await demo.communicate(b"\n")
 
     assert demo.returncode == 0, out.decode()
+
+
+async def test_a_person_signs_in_at_the_issuer(browser: Browser, front: Front) -> None:
+    async with run_provider({"sub": "alice", "groups": ["sre"]}) as provider, httpx.AsyncClient() as client:
+        keys = IssuerKeys(provider.url, client)
+        terms = Terms(provider.url, AUDIENCE, {"sre": "approver"})
+        issuer = Issuer(terms, keys, CodeFlow(keys, AUDIENCE, "any secret"))
+        door = front.house.app.state.door
+        front.house.app.state.door = replace(door, issuer=issuer)
+        try:
+            async with open_person(browser, front.url) as alice:
+                tab = await alice.open_tab("/history")
+                await tab.get_by_role("link", name="Sign in with your organisation").click()
+                await tab.locator("input[name=sub]").fill("alice")
+                alice.complaints.clear()  # the provider's page wants a style from elsewhere
+                await tab.keyboard.press("Enter")
+
+                await expect(tab.get_by_role("heading", name="History")).to_be_visible()
+                await expect(tab.get_by_role("link", name="oidc:alice")).to_be_visible()
+        finally:
+            front.house.app.state.door = door
 
 
 async def test_of_two_people_at_once_the_second_reads_who_was_faster(browser: Browser, front: Front) -> None:

@@ -47,6 +47,21 @@ def test_half_a_setting_is_refused_by_what_is_missing(missing: str, monkeypatch:
         read_terms(load_settings())
 
 
+def test_a_client_alone_is_half_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMEND_OIDC_CLIENT_ID", "alertmend")
+
+    with pytest.raises(BadInput, match="ALERTMEND_OIDC_ISSUER"):
+        read_terms(load_settings())
+
+
+def test_the_client_is_whom_id_tokens_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (GIVEN | {"ALERTMEND_OIDC_CLIENT_ID": "another"}).items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(BadInput, match="must be the same as ALERTMEND_OIDC_AUDIENCE"):
+        read_terms(load_settings())
+
+
 @pytest.mark.parametrize(
     ("written", "roles"),
     [
