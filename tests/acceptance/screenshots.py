@@ -23,6 +23,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "desktop-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
     "phone-dark": {"viewport": PHONE, "is_mobile": True, "has_touch": True, "color_scheme": "dark"},
 }
+_MARGIN = 24  # below what there is to see
 _COLOURS = 128  # a third of the size, and no difference to be seen
 _KEPT = frozenset({"inbox-desktop", "inbox-phone", "incident-desktop", "incident-phone-dark"})
 
@@ -49,8 +50,11 @@ class Photographer:
             for name, path in paths.items():
                 await tab.goto(self.service.url + path)
                 picture = self.folder / f"{name}-{look}.png"
-                shot = await tab.screenshot(full_page=self.takes_all)
-                Image.open(BytesIO(shot)).quantize(_COLOURS).save(picture, optimize=True)
+                shot = Image.open(BytesIO(await tab.screenshot(full_page=self.takes_all)))
+                end = await tab.evaluate("document.querySelector('main').getBoundingClientRect().bottom")
+                scale = shot.width / await tab.evaluate("innerWidth")
+                seen = shot.crop((0, 0, shot.width, min(shot.height, round((end + _MARGIN) * scale))))
+                seen.quantize(_COLOURS).save(picture, optimize=True)
 
 
 async def take_pictures(folder: Path, *, takes_all: bool) -> None:
