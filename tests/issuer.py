@@ -19,6 +19,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from tests.streams import serving_streams
+
 AUDIENCE = "alertmend"
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.05
@@ -135,7 +137,7 @@ class MadeUpIssuer:
         return {name: value for name, value in whole.items() if value is not None}
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request and hang up."""
+        """Answer one request."""
         head = (await reader.readline()).decode().split()
         if head:  # else the client has hung up
             self.asked.append(head[1])
@@ -145,7 +147,6 @@ class MadeUpIssuer:
                 writer.write(self.drop)
                 await asyncio.sleep(_POLL_SECONDS)
             self._answer(writer, head[1])
-        writer.close()
 
     def _answer(self, writer: asyncio.StreamWriter, path: str) -> None:
         discovery = {"issuer": self.url, "jwks_uri": f"{self.url}/jwks", **self.discovery}
@@ -161,7 +162,6 @@ async def run_made_up_issuer(*keys: SigningPair) -> AsyncIterator[MadeUpIssuer]:
     """Run an issuer that shows these keys."""
     issuer = MadeUpIssuer()
     issuer.keys = [key.jwk for key in keys]
-    server = await asyncio.start_server(issuer.handle, "127.0.0.1", 0)
-    issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
+    async with serving_streams(issuer.handle) as port:
+        issuer.url = f"http://127.0.0.1:{port}"
         yield issuer

@@ -7,23 +7,26 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
-from sqlalchemy import create_engine, text
+from sqlalchemy import update
 
 from api.code_flow import CodeFlow
 from api.issuer_keys import IssuerKeys
 from api.oidc import Issuer, Terms
 from api.page.reports import render_report
+from checkpoints.tables import ApprovalRow
 from graph.diagnosis import ReadCall
 from graph.incident import Ending
 from tests.acceptance.browsers import PHONE, open_browser, open_person, serve_app
 from tests.acceptance.services import COMMAND, ServiceProcess
 from tests.acceptance.workloads import real_body
+from tests.databases import query
 from tests.integration.rest.house import House, open_house
 from tests.issuer import AUDIENCE, run_provider
 from tools.sandbox import SCENARIOS, SandboxCluster
@@ -46,15 +49,11 @@ class Front:
     url: str
     folder: Path
 
-    def turn_back_time_for(self, approval_id: str) -> None:
+    async def turn_back_time_for(self, approval_id: str) -> None:
         """Let the time to decide be over since a second."""
-        engine = create_engine(f"sqlite:///{self.folder}/ledger.db")
-        with engine.begin() as connection:
-            connection.execute(
-                text("UPDATE approvals SET decide_by = datetime('now', '-1 second') WHERE id = :id"),
-                {"id": approval_id},
-            )
-        engine.dispose()
+        over = datetime.now(UTC) - timedelta(seconds=1)
+        late = update(ApprovalRow).where(ApprovalRow.id == approval_id).values(decide_by=over)
+        await query(f"sqlite+aiosqlite:///{self.folder}/ledger.db", late)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -272,8 +271,8 @@ async def test_time_runs_out_while_somebody_looks(browser: Browser, front: Front
         tab = await alice.sign_in(front.house.tokens["alice"], f"/incidents/{proposal.incident_id}")
         without_clock = await alice.open_tab(f"/incidents/{slow.incident_id}")
         await expect(tab.locator(".proposal-head time")).to_contain_text("left")
-        front.turn_back_time_for(proposal.id)
-        front.turn_back_time_for(slow.id)
+        await front.turn_back_time_for(proposal.id)
+        await front.turn_back_time_for(slow.id)
 
         await without_clock.get_by_role("button", name="Approve", exact=True).click()
         await expect(without_clock.get_by_role("alert")).to_contain_text("Its time is over")

@@ -18,6 +18,7 @@ from graph.proposal import Approval
 from tests.acceptance.workloads import read
 from tests.attack.stages import Stage
 from tests.integration.clusters import Object, RealUnderTest
+from tests.streams import serving_streams
 
 pytestmark = pytest.mark.parametrize(
     ("database_url", "cluster"),
@@ -142,36 +143,29 @@ async def _until_admitting(cluster: RealUnderTest, name: str) -> None:
 @asynccontextmanager
 async def serving_admission(folder: Path) -> AsyncIterator[tuple[str, str]]:
     """Serve a mutating webhook over TLS on loopback; yield its URL and its authority, in base64."""
-    import asyncio
-
     certificate, key = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = await asyncio.start_server(_admit, "127.0.0.1", 0, ssl=context)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with serving_streams(_admit, context) as port:
         yield f"https://127.0.0.1:{port}/", base64.b64encode(certificate.read_bytes()).decode()
 
 
 async def _admit(reader: Any, writer: Any) -> None:
     """Answer one review: add a label to the pod template."""
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(head.partition("content-length:")[2].split()[0])
-        review = json.loads(await reader.readexactly(length))
-        path = "/spec/template/metadata/labels/admitted"
-        patch = json.dumps([{"op": "add", "path": path, "value": "yes"}]).encode()
-        response = {
-            "uid": review["request"]["uid"], "allowed": True, "patchType": "JSONPatch",
-            "patch": base64.b64encode(patch).decode(),
-        }  # fmt: skip
-        kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
-        body = json.dumps({**kind, "response": response}).encode()
-        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        writer.write(f"{head}connection: close\r\n\r\n".encode() + body)
-        await writer.drain()
-    finally:
-        writer.close()
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(head.partition("content-length:")[2].split()[0])
+    review = json.loads(await reader.readexactly(length))
+    path = "/spec/template/metadata/labels/admitted"
+    patch = json.dumps([{"op": "add", "path": path, "value": "yes"}]).encode()
+    response = {
+        "uid": review["request"]["uid"], "allowed": True, "patchType": "JSONPatch",
+        "patch": base64.b64encode(patch).decode(),
+    }  # fmt: skip
+    kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+    body = json.dumps({**kind, "response": response}).encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+    writer.write(f"{head}connection: close\r\n\r\n".encode() + body)
+    await writer.drain()
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

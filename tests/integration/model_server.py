@@ -6,6 +6,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
@@ -175,6 +176,8 @@ class ScriptedModel:
             pass  # the client has had enough
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     def _answer(self, request: ModelRequest) -> Answer:
         if request.path.endswith("/models"):

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.streams import serving_streams
+
 COMMAND = shutil.which("docker-registry")
 _CONFIG = """\
 version: 0.1
@@ -110,42 +112,20 @@ class HostileServer:
     @asynccontextmanager
     async def running(self, context: ssl.SSLContext | None = None) -> AsyncIterator["HostileServer"]:
         """Listen on loopback; whatever is still being answered at the end is cut off."""
-        tasks = set[asyncio.Task[None]]()
-
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(self._serve(reader, writer))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with serving_streams(self._serve, context) as self.port:
             yield self
-        finally:
-            server.close()
-            for task in tuple(tasks):
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def write(data: bytes) -> None:
             writer.write(data)
             await writer.drain()
 
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            method, path, _ = head[0].split()
-            pairs = (line.split(": ", 1) for line in head[1:] if line)
-            headers = {name.lower(): value for name, value in pairs}
-            self.asked.append(Asked(method, path, headers))
-            await self.behave(self.asked[-1], write)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has had enough
-        finally:
-            writer.close()
-            with suppress(ConnectionError, ssl.SSLError):
-                await writer.wait_closed()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        method, path, _ = head[0].split()
+        pairs = (line.split(": ", 1) for line in head[1:] if line)
+        headers = {name.lower(): value for name, value in pairs}
+        self.asked.append(Asked(method, path, headers))
+        await self.behave(self.asked[-1], write)
 
 
 def respond(status: int, body: bytes = b"", **headers: str) -> bytes:
