@@ -129,6 +129,7 @@ def sandbox(
 @app.command()
 def incidents(
     status: Annotated[IncidentStatusName | None, typer.Option(help="Only those that stand so.")] = None,
+    about: Annotated[str, typer.Option(help="Only those with this text in their target or alert.")] = "",
     limit: Limit = 50,
     output: Output = Format.TEXT,
 ) -> None:
@@ -137,7 +138,7 @@ def incidents(
     Example: alertmend incidents --status awaiting_approval
     """
     with connect() as client:
-        page = client.incidents(status=status, limit=limit)
+        page = client.incidents(status=status, about=about, limit=limit)
     from api.console import render_incidents
 
     show(page, lambda: render_incidents(page.items), output)

@@ -62,11 +62,13 @@ class Client:
         answer = self._send("POST", "/v1/webhooks/alertmanager", json=body)
         return tuple(answer.json()["incident_ids"])
 
-    def incidents(self, *, status: str | None, limit: int) -> "IncidentList":
-        """Return the newest incidents."""
+    def incidents(self, *, status: str | None, limit: int, about: str = "") -> "IncidentList":
+        """Return the newest incidents; `about` is in their target or alert."""
         from api.schemas import IncidentList
 
-        answer = self._send("GET", "/v1/incidents", params=_given(status=status, limit=limit))
+        answer = self._send(
+            "GET", "/v1/incidents", params=_given(status=status, about=about or None, limit=limit)
+        )
         return IncidentList.model_validate_json(answer.content)
 
     def incident(self, incident_id: str) -> "Incident":

@@ -17,6 +17,7 @@ from graph.incident import ACTIVE, Incident, IncidentStatus
 
 router = APIRouter(prefix="/v1/incidents", tags=["incidents"])
 Limit = Annotated[int, Query(ge=1, le=200, description="How many to return at most.")]
+About = Annotated[str, Query(max_length=200, description="Only those with this text in target or alert.")]
 Continue = Annotated[str | None, Query(alias="continue", description="From the page before, unchanged.")]
 
 
@@ -31,11 +32,12 @@ async def list_incidents(
     door: DoorIn,
     _caller: Viewer,
     status: Annotated[IncidentStatus | None, Query(description="Only those that stand so.")] = None,
+    about: About = "",
     limit: Limit = 50,
     continue_: Continue = None,
 ) -> IncidentList:
     """List incidents, newest first."""
-    page = await door.ledger.incidents.page(status=status, limit=limit, token=continue_)
+    page = await door.ledger.incidents.page(status=status, about=about, limit=limit, token=continue_)
     return IncidentList(items=page.items, continue_=page.continue_)
 
 

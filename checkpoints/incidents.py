@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, timeline, wakeups
@@ -197,13 +197,21 @@ class Incidents:
             return await _incident(session, await _require(session, incident_id))
 
     async def page(
-        self, *, status: IncidentStatus | None = None, limit: int = 50, token: str | None = None
+        self,
+        *,
+        status: IncidentStatus | None = None,
+        about: str = "",
+        limit: int = 50,
+        token: str | None = None,
     ) -> Page[Incident]:
-        """Return incidents, newest first, `limit` at a time."""
+        """Return incidents, newest first, `limit` at a time; `about` is in their target or their alert."""
         async with self._transaction() as session:
             query = newest_first(select(IncidentRow), IncidentRow, limit=limit, token=token)
             if status:
                 query = query.where(IncidentRow.status == status)
+            if about:
+                named = (IncidentRow.target_key, IncidentRow.alertname)
+                query = query.where(or_(*(column.icontains(about, autoescape=True) for column in named)))
             rows = (await session.scalars(query)).all()
             return cut_page(await _incidents(session, rows[:limit]), more=len(rows) > limit)
 

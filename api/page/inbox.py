@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.incident_routes import Continue
+from api.incident_routes import About, Continue
 from api.page.answers import PageRoute, show
 from api.page.visitors import Looking
 from graph.incident import Incident, IncidentStatus
@@ -34,12 +34,15 @@ async def read_inbox(visitor: Looking) -> Response:
 async def read_history(
     visitor: Looking,
     status: Annotated[IncidentStatus | Literal[""], Query()] = "",
+    about: About = "",
     continue_: Continue = None,
 ) -> Response:
     """Show incidents, newest first, a page at a time."""
-    page = await visitor.door.ledger.incidents.page(status=status or None, limit=_HISTORY, token=continue_)
+    page = await visitor.door.ledger.incidents.page(
+        status=status or None, about=about, limit=_HISTORY, token=continue_
+    )
     return show(
-        visitor, "history.html", incidents=page.items, next_token=page.continue_, wanted=status,
+        visitor, "history.html", incidents=page.items, next_token=page.continue_, wanted=status, about=about,
         statuses=_STATUSES,
     )  # fmt: skip
 

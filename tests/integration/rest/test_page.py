@@ -465,6 +465,23 @@ async def test_an_admin_sets_the_stops(house: House) -> None:
     assert "2126-12-24 08:00:00 UTC" in (await house.client.get("/controls")).text
 
 
+@pytest.mark.parametrize(
+    ("about", "found"),
+    [("nginx-2", {2}), ("NGINX-", {1, 2, 3}), ("kubepodnot", {1, 2, 3}), ("default/nginx-3", {3}),
+     ("100%", set()), ("nginx_2", set()), ("", {1, 2, 3})],
+)  # fmt: skip
+async def test_the_history_is_narrowed_by_a_text(house: House, about: str, found: set[int]) -> None:
+    numbered = {number: await house.open_incident() for number in (1, 2, 3)}
+    await sign_in(house.client, house.tokens["viewer"])
+
+    page = (await house.client.get("/history", params={"about": about})).text
+    listed = await house.client.get("/v1/incidents", params={"about": about}, headers=house.as_("viewer"))
+
+    expected = {numbered[number] for number in found}
+    assert set(re.findall(r'href="/incidents/(inc-\w+)"', page)) == expected
+    assert {one["id"] for one in listed.json()["items"]} == expected
+
+
 async def test_the_history_goes_on_where_a_page_ends(house: House) -> None:
     incident_ids = [await house.open_incident() for _ in range(27)]
     await sign_in(house.client, house.tokens["viewer"])
