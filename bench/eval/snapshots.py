@@ -35,10 +35,14 @@ class Snapshot:
             and "deletionTimestamp" not in pod["metadata"]
         ]
 
-    def shows(self, reason: str) -> bool:
-        """Tell whether a container waits or ended for a reason, a pod is so, or an event says it."""
-        events = any(one.get("reason") == reason for one in self.of_kind("Event"))
-        return events or any(reason in set(_reasons(pod)) for pod in self.of_kind("Pod"))
+    def shows(self, reason: str, names: tuple[str, ...]) -> bool:
+        """Tell whether a container waits or ended for a reason, a pod is so, or an event says it.
+
+        Only of the objects with these names and of what they made: others may be at work in the namespace.
+        """
+        told = (one["involvedObject"] for one in self.of_kind("Event") if one.get("reason") == reason)
+        ill = (pod["metadata"] for pod in self.of_kind("Pod") if reason in set(_reasons(pod)))
+        return any(one["name"].startswith(names) for one in (*told, *ill))
 
     def explain_illness(self, ref: str) -> str:
         """Return why a workload or a Service isn't well, or an empty text where it is."""

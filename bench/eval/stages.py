@@ -43,6 +43,7 @@ class Stage(ABC):
     def __init__(self, reader: Path, writer: Path) -> None:
         self.reader = reader
         self.writer = writer
+        self._soak_seconds = _SOAK_SECONDS
 
     @abstractmethod
     async def apply(self, manifest: Object) -> None:
@@ -62,6 +63,7 @@ class Stage(ABC):
 
     async def prepare(self, scenario: Scenario) -> None:
         """Apply the objects, await that the workloads are well, do the fault, and await that it shows."""
+        self._soak_seconds += scenario.lives_seconds or 0.0  # what crashes in between must be seen to do so
         manifests = [complete(one) for one in scenario.objects]
         for manifest in manifests:
             await self.apply(manifest)
@@ -69,7 +71,10 @@ class Stage(ABC):
             await self.await_health([reference(one) for one in manifests if one["kind"] in WORKLOADS])
         for change in scenario.fault:
             await self.change(change)
-        await self._until(lambda now: all(map(now.shows, scenario.shows)), f"{', '.join(scenario.shows)}")
+        names = tuple(one["metadata"]["name"] for one in manifests)
+        await self._until(
+            lambda now: all(now.shows(reason, names) for reason in scenario.shows), ", ".join(scenario.shows)
+        )
 
     async def pods_of(self, workload: str) -> list[str]:
         """Return the names of a workload's pods that aren't well, or of all if all are."""
@@ -87,7 +92,7 @@ class Stage(ABC):
     async def judge_health(self, refs: Sequence[str]) -> Health:
         """Look for a while whether objects are well, and stay so."""
         first = await self.look()
-        deadline = time.monotonic() + _SOAK_SECONDS
+        deadline = time.monotonic() + self._soak_seconds
         now = first
         while True:
             for ref in refs:
