@@ -24,6 +24,10 @@ _TOO_MUCH, _PAUSE_SECONDS = 503, 0.1
 _LONGEST_SECONDS = 600
 
 
+class StandFailed(RuntimeError):
+    """The service under measurement broke down: there is nothing to measure."""
+
+
 @dataclass(frozen=True)
 class Spent:
     """CPU seconds of the service, and wall seconds, for so many incidents."""
@@ -102,20 +106,19 @@ class Stand:
             return float((await self._told[name].get())["at"])
 
     async def pump(self) -> None:
-        """Take in what the process says."""
+        """Take in what the process says. Raises `StandFailed` where it ends without having been asked to."""
         assert self.process.stdout
         while line := await self.process.stdout.readline():
             facts = json.loads(line)
             names = (facts.get(what) for what in ("paused", "ended", "patched"))
             key = next(filter(None, names), "usage" if "cpu" in facts else "url")
             self._told[key].put_nowait(facts)
-        self._told["url"].put_nowait({"url": ""})  # it has ended: nobody need wait for its start
+        if not self.process.stdin or not self.process.stdin.is_closing():
+            raise StandFailed("the service under measurement has ended; what it said is above")
 
     async def address(self) -> str:
         """Wait until it listens, and return where."""
-        url = str((await self._told["url"].get())["url"])
-        assert url, "the service ended before it listened"
-        return url
+        return str((await self._told["url"].get())["url"])
 
     async def run_incidents(self, names: list[str], at_once: int) -> Spent:
         """Take incidents from their alert to their report, so many at a time."""
@@ -147,7 +150,8 @@ async def open_stand(kind: Kind, database_url: str, folder: Path | None = None) 
         )  # fmt: skip
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=_LONGEST_SECONDS, trust_env=False))
         stand = Stand(process, client, token)
-        pump = asyncio.create_task(stand.pump())
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        group.create_task(stand.pump())
         try:
             async with asyncio.timeout(_START_SECONDS):
                 client.base_url = httpx.URL(await stand.address())
@@ -156,4 +160,3 @@ async def open_stand(kind: Kind, database_url: str, folder: Path | None = None) 
             assert process.stdin
             process.stdin.close()
             await process.wait()
-            await pump

@@ -7,6 +7,8 @@ policy, no epochs, no audit chain, no validation: whatever alertmend costs beyon
 
 import asyncio
 import json
+import os
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -43,7 +45,7 @@ _STATUS = Table(
     "bench_status",
     _METADATA,
     Column("incident", String(32), primary_key=True),
-    Column("status", String(16)),
+    Column("status", String(32)),
     Column("report", Text),
 )
 
@@ -76,7 +78,13 @@ class Reference:
         """Let the incident's run begin, or go on."""
         task = asyncio.create_task(self._run(given, incident))
         self.runs.add(task)
-        task.add_done_callback(self.runs.discard)
+        task.add_done_callback(self._leave_off)
+
+    def _leave_off(self, task: asyncio.Task[None]) -> None:
+        self.runs.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            traceback.print_exception(error)
+            os._exit(1)  # whoever measures waits for this run
 
     async def _run(self, given: Any, incident: str) -> None:
         config = {"configurable": {"thread_id": incident}}
