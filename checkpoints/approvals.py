@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, timeline
 from checkpoints.budgets import find_spent_budget, may_approve_itself
 from checkpoints.claims import claim_approval
 from checkpoints.database import Transaction
-from checkpoints.locks import hold_budgets, hold_incident, hold_incident_of, hold_incidents, hold_stops
+from checkpoints.epochs import hold_run
+from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
@@ -23,6 +24,14 @@ from tools.executor import ClaimRefused, Grant, Outcome
 
 Verdict = Literal["approve", "reject", "edit", "revoke", "resolve"]
 _USUAL = Terms()
+# Made once: these are read at every step.
+_BY_ID = select(ApprovalRow).where(ApprovalRow.id == bindparam("id"))
+_DECISIONS = (
+    select(DecisionRow)
+    .where(DecisionRow.approval_id.in_(bindparam("ids", expanding=True)))
+    .order_by(DecisionRow.at)
+)
+_EPOCH = select(IncidentRow.run_epoch).where(IncidentRow.id == bindparam("id"))
 _AUTOMATIC = "approved by this rule of the policy; nobody was asked"
 
 
@@ -40,12 +49,12 @@ class Approvals:
     async def propose(self, proposal: Proposal, epoch: int, terms: Terms = _USUAL) -> Approval:
         """Store a proposal as a pending approval; one that still stood for the incident is superseded.
 
-        If the same change stands already, as after a crash, nothing is stored and that one is returned.
-        Where a rule of the policy approves it, that decision is recorded at once.
+        The incident waits for a person then. If the same change stands already, as after a crash, nothing is
+        stored and that one is returned. Where a rule of the policy approves it, that decision is recorded at
+        once.
         """
         async with self._transaction() as session:
-            await hold_incident(session, proposal.incident_id)
-            await _require_epoch(session, proposal.incident_id, epoch)
+            await hold_run(session, proposal.incident_id, epoch, status="awaiting_approval", reason="")
             if known := await session.get(ApprovalRow, proposal.id):  # stored before a crash, perhaps decided
                 return await read_approval(session, known)
             if standing := await _same_standing(session, proposal):
@@ -258,7 +267,7 @@ async def note_decision(
 
 async def require_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:
     """Return the row of an approval or raise `ApprovalNotFound`."""
-    row = await session.get(ApprovalRow, approval_id)
+    row: ApprovalRow | None = await session.scalar(_BY_ID, {"id": approval_id})
     if row is None:
         raise ApprovalNotFound(f"there is no approval {approval_id}")
     return row
@@ -279,9 +288,7 @@ async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
 async def _read_approvals(session: AsyncSession, rows: Sequence[ApprovalRow]) -> list[Approval]:
     """Do so for several; their decisions are asked for all at once."""
     decisions: dict[str, list[Decision]] = {row.id: [] for row in rows}
-    for decision in await session.scalars(
-        select(DecisionRow).where(DecisionRow.approval_id.in_(decisions)).order_by(DecisionRow.at)
-    ):
+    for decision in await session.scalars(_DECISIONS, {"ids": list(decisions)}):
         decisions[decision.approval_id].append(Decision.model_validate(decision, from_attributes=True))
     return [_approval(row, decisions[row.id]) for row in rows]
 
@@ -342,7 +349,7 @@ async def withdraw_approval(session: AsyncSession, row: ApprovalRow, reason: str
 
 
 async def _require_epoch(session: AsyncSession, incident_id: str, epoch: int) -> None:
-    current = await session.scalar(select(IncidentRow.run_epoch).where(IncidentRow.id == incident_id))
+    current = await session.scalar(_EPOCH, {"id": incident_id})
     if current != epoch:
         raise StaleRun(f"run {epoch} of incident {incident_id} was taken over; it stops here")
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints.audit_files import AuditUnusable, Keeper
@@ -40,6 +40,8 @@ _SHOWN = ("summary", "purpose", "risk", "target", "target_uid", "tool", "server"
 # What execution adds to an approval, which it doesn't take back.
 _EXECUTING: tuple[Action, ...] = ("claimed", "intent")
 _COLUMNS = tuple(getattr(AuditRow, field.name) for field in fields(Link))
+_NEWEST = select(AuditRow.seq, AuditRow.mac).order_by(AuditRow.seq.desc()).limit(1)
+_APPEND = insert(AuditRow.__table__)  # type: ignore[arg-type]  # a Table, though declared as less
 _KEEPER, _HEAD = "audit_keeper", "audit_head"
 _PAGE = 500
 _TOKEN_DIGITS = 9
@@ -100,8 +102,7 @@ async def append(
         previous=last.mac if last else "",
     ).sealed(keeper.key)
     follows = await _holds_remembered(session, last)
-    session.add(AuditRow(**asdict(link)))
-    await session.flush()
+    await session.execute(_APPEND, asdict(link))
     if follows:
         session.info[_HEAD] = link.head
 
@@ -219,8 +220,7 @@ class Audit:
 
 
 async def _newest(session: AsyncSession) -> Head | None:
-    query = select(AuditRow.seq, AuditRow.mac).order_by(AuditRow.seq.desc()).limit(1)
-    row = (await session.execute(query)).first()
+    row = (await session.execute(_NEWEST)).first()
     return Head(seq=row.seq, mac=row.mac) if row else None
 
 

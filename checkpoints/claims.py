@@ -67,11 +67,11 @@ async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: in
         update(ApprovalRow)
         .where(ApprovalRow.id == row.id, ApprovalRow.digest == digest, holds_incident, fresh | dead)
         .values(status="executing", claim_epoch=epoch, claimed_at=func.coalesce(ApprovalRow.claimed_at, now))
-        .returning(ApprovalRow.id)
+        .returning(ApprovalRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    if claimed.scalar() is None:
+    if claimed.first() is None:
         raise ClaimRefused(await _why_not(session, row, digest, now, policy))
-    await session.refresh(row)
     await timeline.append(session, row.incident_id, "applying", {"approval_id": row.id})
     await audit.append_about(session, "claimed", row, epoch=epoch)
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, timeline, wakeups
 from checkpoints.approvals import approvals_of, supersede_approvals
 from checkpoints.attachments import attached_alerts, have_all_resolved
 from checkpoints.database import Transaction
+from checkpoints.epochs import hold_run
 from checkpoints.locks import hold_incident, hold_intake
 from checkpoints.merging import find_holder, merge
 from checkpoints.opening import key_of, make_incident
@@ -21,12 +22,16 @@ from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow
 from graph.alerts import AlertGroup
 from graph.diagnosis import Diagnosis, Evidence, ReadCall
 from graph.incident import ACTIVE, CaseFile, Ending, Entry, EntryKind, Incident, IncidentStatus, Verification
-from graph.ports import StaleRun
+from graph.ports import Grounds, StaleRun
 from graph.state import RunContext
 from graph.targets import Target
 from tools.errors import AlertmendError
 from tools.redaction import redact
 from tools.tool_session import ToolResult
+
+# Made once: these are read at every step.
+_BY_ID = select(IncidentRow).where(IncidentRow.id == bindparam("id"))
+_EVIDENCE = select(EvidenceRow).where(EvidenceRow.incident_id == bindparam("id")).order_by(EvidenceRow.number)
 
 
 class IncidentNotFound(AlertmendError):
@@ -71,23 +76,41 @@ class Incidents:
         Raises `StaleRun` for an incident that has ended: only a retry opens it again.
         """
         async with self._transaction() as session:
-            await hold_incident(session, incident_id)
-            row = await _require(session, incident_id)
-            if row.status not in ACTIVE:
+            epoch: int | None = await session.scalar(
+                update(IncidentRow)
+                .where(IncidentRow.id == incident_id, IncidentRow.status.in_(ACTIVE))
+                .values(run_epoch=IncidentRow.run_epoch + 1)
+                .returning(IncidentRow.run_epoch)
+            )
+            if epoch is None:
+                row = await _require(session, incident_id)
                 raise StaleRun(f"incident {incident_id} is {row.status}: it has ended")
-            row.run_epoch += 1
-            return row.run_epoch
+            return epoch
 
-    async def record(self, incident_id: str, epoch: int, kind: EntryKind, data: dict[str, Any]) -> None:
-        """Append one line to the timeline."""
+    async def record(  # noqa: PLR0913 -- all that is committed with a line, by name
+        self,
+        incident_id: str,
+        epoch: int,
+        kind: EntryKind,
+        data: dict[str, Any],
+        *,
+        status: IncidentStatus | None = None,
+        diagnosis: Diagnosis | None = None,
+    ) -> None:
+        """Append one line to the timeline, and set what comes with it (None: as before)."""
+        values: dict[str, Any] = {}
+        if status:
+            values |= {"status": status, "reason": ""}
+        if diagnosis:
+            values["diagnosis"] = diagnosis.model_dump(mode="json")
         async with self._transaction() as session:
-            await _write(session, incident_id, epoch)
+            await hold_run(session, incident_id, epoch, **values)
             await timeline.append(session, incident_id, kind, data)
 
     async def set_status(self, incident_id: str, epoch: int, status: IncidentStatus) -> None:
         """Move the incident to a status that isn't an end."""
         async with self._transaction() as session:
-            await _write(session, incident_id, epoch, status=status, reason="")
+            await hold_run(session, incident_id, epoch, status=status, reason="")
 
     async def set_target(self, incident_id: str, epoch: int, target: Target) -> str | None:
         """Set what the incident is about; return the open incident about the same, which has its alerts now.
@@ -98,7 +121,7 @@ class Incidents:
         async with self._transaction() as session:
             await hold_intake(session)
             holder = await find_holder(session, incident_id, key)
-            await _write(session, incident_id, epoch, target=target.model_dump(), target_key=key)
+            await hold_run(session, incident_id, epoch, target=target.model_dump(), target_key=key)
             row = await _require(session, incident_id)
             if holder and not row.duplicate_of and epoch != RunContext().epoch:
                 await merge(session, row, holder)
@@ -109,15 +132,10 @@ class Incidents:
         async with self._transaction() as session:
             return await have_all_resolved(session, incident_id)
 
-    async def set_diagnosis(self, incident_id: str, epoch: int, diagnosis: Diagnosis) -> None:
-        """Store the latest diagnosis."""
-        async with self._transaction() as session:
-            await _write(session, incident_id, epoch, diagnosis=diagnosis.model_dump(mode="json"))
-
     async def set_verification(self, incident_id: str, epoch: int, verification: Verification) -> None:
         """Store the verification of the latest applied change, its verdict included."""
         async with self._transaction() as session:
-            await _write(
+            await hold_run(
                 session, incident_id, epoch,
                 verification=verification.model_dump(mode="json"), verdict=verification.verdict,
             )  # fmt: skip
@@ -133,9 +151,9 @@ class Incidents:
     async def add_evidence(
         self, incident_id: str, epoch: int, call: ReadCall, result: ToolResult
     ) -> Evidence:
-        """Store one whole answer under the incident's next evidence id."""
+        """Store one whole answer under the incident's next evidence id, with its line on the timeline."""
         async with self._transaction() as session:
-            await _write(session, incident_id, epoch)
+            await hold_run(session, incident_id, epoch)
             last = await session.scalar(
                 select(func.max(EvidenceRow.number)).where(EvidenceRow.incident_id == incident_id)
             )
@@ -145,7 +163,9 @@ class Incidents:
                 arguments=call.arguments, text=result.text, is_error=result.is_error, at=datetime.now(UTC),
             )  # fmt: skip
             session.add(row)
-            return _evidence(row)
+            evidence = _evidence(row)
+            await timeline.append(session, incident_id, "tool_answered", evidence.line)
+            return evidence
 
     async def finish(self, incident_id: str, epoch: int, ending: Ending, report: str) -> None:
         """End the incident and store its report; an approval that still stood can't be used any more.
@@ -154,10 +174,10 @@ class Incidents:
         """
         async with self._transaction() as session:
             await hold_incident(session, incident_id)
-            verdict = (await _require(session, incident_id)).verdict
+            verdict = await session.scalar(select(IncidentRow.verdict).where(IncidentRow.id == incident_id))
             if ending.status == "resolved" and verdict != "verified":
                 raise UnverifiedEnding(f"incident {incident_id} can't be resolved: its verdict is {verdict}")
-            await _write(
+            await hold_run(
                 session, incident_id, epoch,
                 status=ending.status, reason=ending.reason, advice=list(ending.advice), report=report,
             )  # fmt: skip
@@ -169,7 +189,7 @@ class Incidents:
     async def fail(self, incident_id: str, epoch: int, reason: str) -> None:
         """Mark a run as failed; it can be retried. Its checkpoint and approvals stay as they are."""
         async with self._transaction() as session:
-            await _write(session, incident_id, epoch, status="failed", reason=reason)
+            await hold_run(session, incident_id, epoch, status="failed", reason=reason)
             await timeline.append(session, incident_id, "error", {"reason": reason})
 
     async def retry(self, incident_id: str, by: str, *, afresh: bool) -> None:
@@ -194,7 +214,8 @@ class Incidents:
     async def find(self, incident_id: str) -> Incident:
         """Return one incident or raise `IncidentNotFound`."""
         async with self._transaction() as session:
-            return await _incident(session, await _require(session, incident_id))
+            (incident,) = await _incidents(session, [await _require(session, incident_id)])
+            return incident
 
     async def page(
         self,
@@ -229,27 +250,40 @@ class Incidents:
     async def evidence(self, incident_id: str) -> Sequence[Evidence]:
         """Return all evidence, oldest first."""
         async with self._transaction() as session:
-            await _require(session, incident_id)
-            return await _all_evidence(session, incident_id)
+            found = await _all_evidence(session, incident_id)
+            if not found:
+                await _require(session, incident_id)
+            return found
+
+    async def grounds(self, incident_id: str) -> Grounds:
+        """Return what a value can be traced to."""
+        async with self._transaction() as session:
+            row = await _require(session, incident_id)
+            evidence = await _all_evidence(session, incident_id)
+            return Grounds(await _read_group(session, row), tuple(evidence))
 
     async def case_file(self, incident_id: str) -> CaseFile:
         """Return everything the ledger knows about the incident."""
         async with self._transaction() as session:
             await hold_incident(session, incident_id)  # its parts are read one after another
             row = await _require(session, incident_id)
+            approvals = await approvals_of(session, incident_id)
             return CaseFile(
-                incident=await _incident(session, row),
+                incident=_incident(row, tuple(approval.proposal.id for approval in approvals)),
                 group=await _read_group(session, row),
                 evidence=tuple(await _all_evidence(session, incident_id)),
-                approvals=tuple(await approvals_of(session, incident_id)),
+                approvals=tuple(approvals),
                 timeline=tuple(await timeline.read(session, incident_id)),
             )
 
     async def thread(self, incident_id: str) -> Thread:
         """Return the checkpoint thread of the incident's present run."""
         async with self._transaction() as session:
-            row = await _require(session, incident_id)
-            return Thread(id=f"{row.id}.{row.thread}", is_active=row.status in ACTIVE)
+            query = select(IncidentRow.thread, IncidentRow.status).where(IncidentRow.id == incident_id)
+            row = (await session.execute(query)).first()
+            if row is None:
+                raise _missing(incident_id)
+            return Thread(id=f"{incident_id}.{row.thread}", is_active=row.status in ACTIVE)
 
     async def group(self, incident_id: str) -> AlertGroup:
         """Return the alerts that opened the incident."""
@@ -257,10 +291,7 @@ class Incidents:
             return AlertGroup.model_validate((await _require(session, incident_id)).group)
 
     async def runnable(self) -> Sequence[str]:
-        """Return the active incidents that don't wait for a person, oldest first.
-
-        One that was killed between its proposal and its pause has yet to say that it waits.
-        """
+        """Return the active incidents that don't wait for a person, oldest first."""
         pending = select(ApprovalRow.incident_id).where(ApprovalRow.status == "pending")
         waiting = (IncidentRow.status == "awaiting_approval") & IncidentRow.id.in_(pending)
         async with self._transaction() as session:
@@ -280,26 +311,14 @@ async def _read_group(session: AsyncSession, row: IncidentRow) -> AlertGroup:
 
 
 async def _require(session: AsyncSession, incident_id: str) -> IncidentRow:
-    row = await session.get(IncidentRow, incident_id)
+    row: IncidentRow | None = await session.scalar(_BY_ID, {"id": incident_id})
     if row is None:
-        raise IncidentNotFound(f"there is no incident {incident_id}")
+        raise _missing(incident_id)
     return row
 
 
-async def _write(session: AsyncSession, incident_id: str, epoch: int, **values: Any) -> None:
-    """Update the incident if this run still holds it, else raise `StaleRun`."""
-    result = await session.execute(
-        update(IncidentRow)
-        .where(IncidentRow.id == incident_id, IncidentRow.run_epoch == epoch)
-        .values(updated_at=datetime.now(UTC), **values)
-    )
-    if result.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
-        raise StaleRun(f"run {epoch} of incident {incident_id} was taken over; it stops here")
-
-
-async def _incident(session: AsyncSession, row: IncidentRow) -> Incident:
-    (incident,) = await _incidents(session, [row])
-    return incident
+def _missing(incident_id: str) -> IncidentNotFound:
+    return IncidentNotFound(f"there is no incident {incident_id}")
 
 
 async def _incidents(session: AsyncSession, rows: Sequence[IncidentRow]) -> list[Incident]:
@@ -312,20 +331,16 @@ async def _incidents(session: AsyncSession, rows: Sequence[IncidentRow]) -> list
     )
     for incident_id, approval_id in approvals:
         ids[incident_id].append(approval_id)
-    own = [name for name in Incident.model_fields if name != "approval_ids"]
-    return [
-        Incident.model_validate(
-            {"approval_ids": tuple(ids[row.id]), **{name: getattr(row, name) for name in own}}
-        )
-        for row in rows
-    ]
+    return [_incident(row, tuple(ids[row.id])) for row in rows]
+
+
+def _incident(row: IncidentRow, approval_ids: tuple[str, ...]) -> Incident:
+    own = {name: getattr(row, name) for name in Incident.model_fields if name != "approval_ids"}
+    return Incident.model_validate({"approval_ids": approval_ids, **own})
 
 
 async def _all_evidence(session: AsyncSession, incident_id: str) -> Sequence[Evidence]:
-    rows = await session.scalars(
-        select(EvidenceRow).where(EvidenceRow.incident_id == incident_id).order_by(EvidenceRow.number)
-    )
-    return [_evidence(row) for row in rows]
+    return [_evidence(row) for row in await session.scalars(_EVIDENCE, {"id": incident_id})]
 
 
 def _evidence(row: EvidenceRow) -> Evidence:

@@ -56,5 +56,7 @@ async def _find_beginning(
 ) -> datetime | None:
     if kind != "decided":
         return await session.scalar(select(IncidentRow.created_at).where(IncidentRow.id == incident_id))
-    approval_id = data.get("approval_id")  # a retry decides about no approval
-    return await session.scalar(select(ApprovalRow.created_at).where(ApprovalRow.id == approval_id))
+    if (approval_id := data.get("approval_id")) is None:
+        return None  # a retry decides about no approval
+    approval = await session.get(ApprovalRow, approval_id)  # which the session has at hand
+    return approval.created_at if approval else None

@@ -63,10 +63,12 @@ def stop_in_force(now: datetime, policy: Policy) -> ColumnElement[bool]:
 
 async def find_stop(session: AsyncSession, policy: Policy) -> str | None:
     """Return why nothing may be written at this moment, or None."""
+    now = datetime.now(UTC)
+    if not await session.scalar(select(stop_in_force(now, policy))):
+        return None
     switch = await _latest_switch(session)
     if switch.engaged:
         return f"the kill switch is on (by {switch.by}: {switch.reason})"
-    now = datetime.now(UTC)
     freeze = await session.scalar(
         select(FreezeRow).where(FreezeRow.starts_at <= now, FreezeRow.ends_at > now).limit(1)
     )

@@ -32,9 +32,8 @@ class Conclusion:
     async def verify_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Verify the applied change against the cluster."""
         journal = Journal.of(self.incidents, state, runtime)
-        await self.incidents.set_status(state.incident_id, journal.epoch, "verifying")
-        await journal.enter("verify_fix")
-        proposal = (await self.approvals.standing(state.approval_id)).approval.proposal
+        await journal.enter("verify_fix", "verifying")
+        proposal = (await self.approvals.find(state.approval_id)).proposal
         verification = await self.verifier.verify(proposal, journal.checked)
         update = await self._weigh(state, proposal, verification)
         if proposal.purpose == "undo":  # the incident's verdict is about its fixes

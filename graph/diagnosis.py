@@ -10,6 +10,7 @@ from graph.targets import Target
 from tools.patch import PatchArguments
 from tools.toolbox import OWN_SERVER
 
+_EXCERPT_CHARACTERS = 600
 Confidence = Literal["high", "medium", "low"]
 Grounding = Literal["last_good_revision", "sibling", "same_object", "evidence", "person", "estimate", "guess"]
 Source = Literal["runbook", "model"]
@@ -50,6 +51,17 @@ class Evidence(_Frozen):
     def source(self) -> str:
         """Who answered: the tool, with its server where that isn't our own."""
         return self.tool if self.server == OWN_SERVER else f"{self.server}/{self.tool}"
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What the timeline says about it."""
+        return {
+            "evidence": self.id,
+            "tool": self.tool,
+            "is_error": self.is_error,
+            "characters": len(self.text),
+            "excerpt": self.text[:_EXCERPT_CHARACTERS],
+        }
 
 
 class Trace(_Frozen):

@@ -93,7 +93,7 @@ class Drafter:
         values = changed_values(preview.diff, candidate.call.patch_data)
         if candidate.purpose == "undo" and candidate.grounding != "person":
             return restored(values)
-        known = await self.incidents.case_file(incident_id)
+        known = await self.incidents.grounds(incident_id)
         # off the loop: other incidents go on while much evidence is searched
         traces = await asyncio.to_thread(find_traces, values, known.evidence, known.group)
         try:

@@ -43,8 +43,7 @@ class Investigation:
         incident_id = state.incident_id or await self.incidents.open(state.alert)
         state = state.model_copy(update={"incident_id": incident_id})
         journal = Journal.of(self.incidents, state, runtime)
-        await self.incidents.set_status(incident_id, journal.epoch, "investigating")
-        await journal.enter("receive_alert")
+        await journal.enter("receive_alert", "investigating")
         if ending := _nothing_to_investigate(state):
             return {"incident_id": incident_id, "ending": ending}
         target = await find_owner(self.observer, state.alert)
@@ -79,15 +78,12 @@ class Investigation:
                 seen = len(await self.incidents.evidence(state.incident_id))
                 return {**update, "steps": 0, "looks": state.looks + 1, "evidence_from": seen}
             case ProposePatch(diagnosis=diagnosis, candidate=candidate):
-                await self.incidents.set_diagnosis(state.incident_id, journal.epoch, diagnosis)
                 return {
                     **update,
                     "diagnosis": diagnosis,
                     "candidate": candidate,
                     "proposal_id": new_id("apr"),
                 }
-        if isinstance(step, HandOver) and step.diagnosis:
-            await self.incidents.set_diagnosis(state.incident_id, journal.epoch, step.diagnosis)
         if state.undo and not isinstance(step, NothingWrong) and not step.keep:
             return {**update, "candidate": state.undo, "undo": None, "proposal_id": new_id("apr")}
         ending = _end(state, step)
@@ -103,8 +99,7 @@ class Investigation:
         for call in state.pending_calls:
             await journal.calls(call)
             result = await self._read(call, offers.get((call.server, call.tool)))
-            evidence = await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
-            await journal.answered(evidence)
+            await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
         return {"pending_calls": ()}
 
     async def _is_over(self, state: IncidentState) -> bool:

@@ -6,12 +6,10 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.diagnosis import Evidence, ReadCall, Thought
-from graph.incident import Check
+from graph.diagnosis import HandOver, ProposePatch, ReadCall, Thought
+from graph.incident import Check, IncidentStatus
 from graph.ports import Contribution, IncidentLedger
 from graph.state import IncidentState, RunContext
-
-_EXCERPT_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,13 @@ class Journal:
         epoch = runtime.context.epoch if runtime.context else RunContext().epoch
         return cls(incidents, state.incident_id, epoch)
 
-    async def enter(self, node: str) -> None:
-        """Note that a node of the graph begins."""
-        await self.incidents.record(self.incident_id, self.epoch, "node_entered", {"node": node})
+    async def enter(self, node: str, status: IncidentStatus | None = None) -> None:
+        """Note that a node of the graph begins, and how the incident stands now (None: as before)."""
+        data = {"node": node}
+        await self.incidents.record(self.incident_id, self.epoch, "node_entered", data, status=status)
 
     async def reasoned(self, thought: Thought) -> None:
-        """Note what the mind chose to do next, why, and what it took."""
+        """Note what the mind chose to do next, why, and what it took; its diagnosis is the incident's now."""
         data: dict[str, Any] = {
             "reason": thought.step.reason,
             "decision": thought.step.step,
@@ -46,7 +45,8 @@ class Journal:
             data["prompt"] = thought.prompt
         if thought.complaints:
             data["complaints"] = list(thought.complaints)
-        await self.incidents.record(self.incident_id, self.epoch, "reasoned", data)
+        diagnosis = thought.step.diagnosis if isinstance(thought.step, ProposePatch | HandOver) else None
+        await self.incidents.record(self.incident_id, self.epoch, "reasoned", data, diagnosis=diagnosis)
 
     async def calls(self, call: ReadCall) -> None:
         """Note that a read-only tool is about to be called."""
@@ -57,18 +57,6 @@ class Journal:
             "reason": call.reason,
         }
         await self.incidents.record(self.incident_id, self.epoch, "tool_called", data)
-
-    async def answered(self, evidence: Evidence) -> None:
-        """Note that a tool answered; the whole text is in the evidence."""
-        excerpt = evidence.text[:_EXCERPT_CHARACTERS]
-        data = {
-            "evidence": evidence.id,
-            "tool": evidence.tool,
-            "is_error": evidence.is_error,
-            "characters": len(evidence.text),
-            "excerpt": excerpt,
-        }
-        await self.incidents.record(self.incident_id, self.epoch, "tool_answered", data)
 
     async def checked(self, checks: Sequence[Check]) -> None:
         """Note what verification saw, each time the picture changed."""

@@ -57,6 +57,14 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Grounds:
+    """What a value can be traced to: the incident's alerts, and all its evidence."""
+
+    group: AlertGroup
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
 class Contribution:
     """What a model adds to a report (None: nothing), what its memory is then, and how it went.
 
@@ -96,8 +104,17 @@ class IncidentLedger(Protocol):
     async def open(self, group: AlertGroup) -> str:
         """Open an incident for a run that was started by hand, and return its id."""
 
-    async def record(self, incident_id: str, epoch: int, kind: EntryKind, data: dict[str, Any]) -> None:
-        """Append one line to the incident's timeline."""
+    async def record(  # noqa: PLR0913 -- all that is committed with a line, by name
+        self,
+        incident_id: str,
+        epoch: int,
+        kind: EntryKind,
+        data: dict[str, Any],
+        *,
+        status: IncidentStatus | None = None,
+        diagnosis: Diagnosis | None = None,
+    ) -> None:
+        """Append one line to the incident's timeline, and set what comes with it (None: as before)."""
 
     async def set_status(self, incident_id: str, epoch: int, status: IncidentStatus) -> None:
         """Move the incident to a status that isn't an end."""
@@ -111,19 +128,19 @@ class IncidentLedger(Protocol):
     async def have_resolved(self, incident_id: str) -> bool:
         """Whether the incident has alerts, and each of them has resolved."""
 
-    async def set_diagnosis(self, incident_id: str, epoch: int, diagnosis: Diagnosis) -> None:
-        """Store the latest diagnosis."""
-
     async def set_verification(self, incident_id: str, epoch: int, verification: Verification) -> None:
         """Store the verification of the latest applied change, its verdict included."""
 
     async def add_evidence(
         self, incident_id: str, epoch: int, call: ReadCall, result: ToolResult
     ) -> Evidence:
-        """Store one whole answer under the incident's next evidence id."""
+        """Store one whole answer under the incident's next evidence id, with its line on the timeline."""
 
     async def evidence(self, incident_id: str) -> Sequence[Evidence]:
         """Return all evidence of the incident, oldest first."""
+
+    async def grounds(self, incident_id: str) -> Grounds:
+        """Return what a value can be traced to."""
 
     async def case_file(self, incident_id: str) -> CaseFile:
         """Return everything the ledger knows about the incident."""
@@ -138,8 +155,12 @@ class ApprovalLedger(Protocol):
     async def propose(self, proposal: Proposal, epoch: int, terms: Terms) -> Approval:
         """Store a proposal as a pending approval; one that still stood for the incident is superseded.
 
-        If the same change stands already, as after a crash, that one is returned.
+        The incident waits for a person then. If the same change stands already, as after a crash, that one is
+        returned.
         """
+
+    async def find(self, approval_id: str) -> Approval:
+        """Return an approval as it stands."""
 
     async def standing(self, approval_id: str) -> Standing:
         """Return an approval as it stands, and what stops it from being executed at this moment.

@@ -69,7 +69,6 @@ class Remediation:
             return {**tried, "setbacks": (*state.setbacks, str(refusal))}
         terms = find_terms(Change.of(proposal), self.policy).terms
         approval = await self.approvals.propose(proposal, journal.epoch, terms)
-        await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
         fault = await find_fault(self.drafter.observer, proposal.verification_plan.workload)
         return {**tried, "approval_id": approval.id, "digest": approval.digest, "fault": fault or ""}
 
@@ -97,10 +96,9 @@ class Remediation:
     async def apply_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Have the executor apply the approved patch, at most once, or find out how that ended."""
         journal = Journal.of(self.incidents, state, runtime)
-        await journal.enter("apply_fix")
+        await journal.enter("apply_fix", "applying")
         assert self.actuator is not None, "there was no proposal without an actuator"
         approval = await self._read_own(state)
-        await self.incidents.set_status(state.incident_id, journal.epoch, "applying")
         await self._withdraw_if_healed(state, approval, journal.epoch)
         outcome = await self.actuator.execute(state.approval_id, state.digest, journal.epoch)
         update = await self._conclude(state, outcome)
@@ -110,7 +108,7 @@ class Remediation:
 
     async def _read_own(self, state: IncidentState) -> Approval:
         """Return the approval. Raises `ForeignApproval` where the state names another incident's."""
-        approval = (await self.approvals.standing(state.approval_id)).approval
+        approval = await self.approvals.find(state.approval_id)
         if approval.proposal.incident_id != state.incident_id:  # epochs don't tell
             raise ForeignApproval(f"approval {state.approval_id} was given for another incident")
         return approval

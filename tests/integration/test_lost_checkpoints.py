@@ -130,17 +130,18 @@ async def test_a_run_whose_checkpoint_was_lost_goes_on_and_writes_once(scene: Sc
 
 
 async def lose_after_the_proposal(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Approval:
-    """Let the run crash once, between storing its proposal and writing that it waits."""
-    incidents = scene.nodes.remediation.incidents
-    real, armed = incidents.set_status, [True]
+    """Let the run crash once, between storing its proposal and pausing."""
+    approvals = scene.nodes.remediation.approvals
+    real, armed = approvals.propose, [True]
 
-    async def set_status(incident_id: str, epoch: int, status: Any) -> None:
-        if status == "awaiting_approval" and armed:
+    async def propose(*given: Any) -> Approval:
+        stored = await real(*given)
+        if armed:
             armed.pop()
             raise DatabaseUnavailable("the power is gone")
-        await real(incident_id, epoch, status)
+        return stored
 
-    monkeypatch.setattr(incidents, "set_status", set_status)
+    monkeypatch.setattr(approvals, "propose", propose)
     return await scene.approval(await scene.begin())
 
 

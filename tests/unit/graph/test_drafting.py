@@ -8,8 +8,7 @@ import pytest
 
 from graph.diagnosis import Candidate, Evidence
 from graph.drafting import Drafter, Refused
-from graph.incident import CaseFile
-from graph.ports import Actuator, IncidentLedger, Observer
+from graph.ports import Actuator, Grounds, IncidentLedger, Observer
 from graph.proposal import Proposal
 from tests.unit.graph.model_cases import piece
 from tests.unit.graph.test_report import case
@@ -69,8 +68,8 @@ class Ledger:
 
     evidence: tuple[Evidence, ...]
 
-    async def case_file(self, incident_id: str) -> CaseFile:
-        return case().model_copy(update={"evidence": self.evidence})
+    async def grounds(self, incident_id: str) -> Grounds:
+        return Grounds(case().group, self.evidence)
 
 
 @dataclass

@@ -38,7 +38,7 @@ class Notebook:
 
     lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    async def record(self, incident_id: str, epoch: int, kind: str, data: dict[str, Any]) -> None:
+    async def record(self, incident_id: str, epoch: int, kind: str, data: dict[str, Any], **_: Any) -> None:
         self.lines.append((kind, data))
 
     async def have_resolved(self, incident_id: str) -> bool:
