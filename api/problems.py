@@ -149,7 +149,9 @@ def install_handlers(app: FastAPI) -> None:
 def answer_error(error: AlertmendError) -> JSONResponse:
     """Return the answer to an error, whoever found it."""
     kind = find_kind(error)
-    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("%s", error)  # it says all: many of them at once mustn't be a burden of their own
+    elif kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error, exc_info=error)
     problem = Problem(
         type=kind.type,
