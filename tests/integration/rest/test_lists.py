@@ -1,4 +1,4 @@
-"""Lists ask the database the same few questions, however long they are."""
+"""Lists, and the page's inbox, ask the database the same few questions, however long they are."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tests.integration.rest.house import House
+from tests.integration.rest.sign_ins import sign_in
 
 
 @contextmanager
@@ -33,6 +34,23 @@ async def test_a_longer_list_takes_no_more_questions(house: House, path: str) ->
             answer = await house.client.get(path, headers=house.as_("viewer"))
         return len(answer.json()["items"]), len(made)
 
+    await house.propose()
+    one = await ask()
+    for _ in range(4):
+        await house.propose()
+    five = await ask()
+
+    assert (one[0], five[0]) == (1, 5)
+    assert five[1] == one[1]
+
+
+async def test_a_fuller_inbox_takes_no_more_questions(house: House) -> None:
+    async def ask() -> tuple[int, int]:
+        with statements() as made:
+            inbox = (await house.client.get("/")).text
+        return inbox.count('class="row pending'), len(made)
+
+    await sign_in(house.client, house.tokens["viewer"])
     await house.propose()
     one = await ask()
     for _ in range(4):
