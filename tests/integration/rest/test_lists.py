@@ -1,30 +1,10 @@
 """Lists, and the page's inbox, ask the database the same few questions, however long they are."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from tests.integration.rest.house import House
 from tests.integration.rest.sign_ins import sign_in
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Note every statement while the block runs."""
-    made: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        made.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield made
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+from tests.statements import statements
 
 
 @pytest.mark.parametrize("path", ["/v1/incidents", "/v1/approvals"])
