@@ -1,7 +1,11 @@
 """Lists, and the page's inbox, ask the database the same few questions, however long they are."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from sqlalchemy import text
+
+from tests.databases import query
 from tests.integration.rest.house import House
 from tests.integration.rest.sign_ins import sign_in
 from tests.statements import statements
@@ -39,3 +43,12 @@ async def test_a_fuller_inbox_takes_no_more_questions(house: House) -> None:
 
     assert (one[0], five[0]) == (1, 5)
     assert five[1] == one[1]
+
+
+@pytest.mark.parametrize("table", ["incidents", "approvals"])
+async def test_a_list_of_one_status_needs_no_sorting(migrated: Path, table: str) -> None:
+    page = f"SELECT * FROM {table} WHERE status = 'failed' ORDER BY created_at DESC, id DESC LIMIT 51"
+    plan = await query(f"sqlite+aiosqlite:///{migrated}", text(f"EXPLAIN QUERY PLAN {page}"))
+
+    assert f"ix_{table}_status_created" in str(plan)
+    assert "ORDER BY" not in str(plan)
