@@ -32,7 +32,7 @@ async def time_lists(stand: Stand, middle: int) -> Times:
         "`/v1/audit?incident=…`": f"/v1/audit?incident={incident}",
         "page `/`": "/",
         "page `/history`": "/history",
-        "page `/history?about=web`": "/history?about=web",
+        "page `/history?about=copied` (nearly all)": "/history?about=copied",
         _SCAN: f"/history?about={_NOWHERE}",
         "page of an incident": f"/incidents/{incident}",
     }
