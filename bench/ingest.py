@@ -10,7 +10,7 @@ from bench.sections import Section
 from bench.webhooks import webhook_body
 
 _PATH = "/v1/webhooks/alertmanager"
-_DELIVERIES, _CONNECTIONS, _ROUNDS = 400, 16, 3
+_DELIVERIES, _CONNECTIONS, _ROUNDS = 300, 16, 3
 _LEAST_SHARE, _MOST_SPREAD = 0.6, 5.0
 _KINDS: tuple[Kind, ...] = ("insert", "intake")
 

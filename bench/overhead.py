@@ -1,32 +1,47 @@
-"""What alertmend costs beyond a service of bare LangGraph that leaves the same rows behind."""
+"""What alertmend costs beyond a service of bare LangGraph that leaves the same rows behind.
 
-from collections.abc import Sequence
+Beside it, without an aim: the same incidents through LangGraph's own dev server.
+"""
+
+from collections.abc import Mapping, Sequence
 from itertools import product
 from statistics import median
 
 from bench.databases import Databases
+from bench.dev.server import open_dev_server
 from bench.driver import Kind, Spent, open_stand
 from bench.sections import Chart, Section
 
-_INCIDENTS = {1: 6, 8: 24, 64: 64}
+_INCIDENTS = {1: 6, 8: 16, 64: 64}
+_DEV_INCIDENTS = {1: 6, 8: 24}
 _ROUNDS = 3
 _MOST = 1.5
 _KINDS: tuple[Kind, ...] = ("reference", "alertmend")
+_Spent = dict[tuple[Kind, int], list[Spent]]
 
 
-async def measure(databases: Databases) -> Section:
-    """Run full incidents through both, in turns, and compare."""
+async def measure(databases: Databases) -> list[Section]:
+    """Run full incidents through both, in turns, and compare; then through the dev server."""
+    spent = {database: await _spend(databases, database) for database in databases.names}
+    return [_compare(spent), await _measure_dev(spent["SQLite"])]
+
+
+async def _spend(databases: Databases, database: str) -> _Spent:
+    spent: _Spent = {key: [] for key in product(_KINDS, _INCIDENTS)}
+    for _ in range(_ROUNDS):
+        for kind in _KINDS:
+            with databases.fresh(database) as url:
+                async with open_stand(kind, url) as stand:
+                    await stand.run_incidents([f"warm-{number}" for number in range(4)], 2)
+                    for at_once, count in _INCIDENTS.items():
+                        names = [f"web-{at_once}-{number}" for number in range(count)]
+                        spent[kind, at_once].append(await stand.run_incidents(names, at_once))
+    return spent
+
+
+def _compare(found: Mapping[str, _Spent]) -> Section:
     rows, ratios, labels = [], [], []
-    for database in databases.names:
-        spent: dict[tuple[Kind, int], list[Spent]] = {key: [] for key in product(_KINDS, _INCIDENTS)}
-        for _ in range(_ROUNDS):
-            for kind in _KINDS:
-                with databases.fresh(database) as url:
-                    async with open_stand(kind, url) as stand:
-                        await stand.run_incidents([f"warm-{number}" for number in range(4)], 2)
-                        for at_once, count in _INCIDENTS.items():
-                            names = [f"web-{at_once}-{number}" for number in range(count)]
-                            spent[kind, at_once].append(await stand.run_incidents(names, at_once))
+    for database, spent in found.items():
         for at_once in _INCIDENTS:
             bare, ours = spent["reference", at_once], spent["alertmend", at_once]
             ratio = _cpu(ours) / _cpu(bare)
@@ -53,6 +68,38 @@ async def measure(databases: Databases) -> Section:
         aim=f"at most {_MOST} × the reference's CPU",
         met=max(ratios) <= _MOST,
         charts=(Chart("CPU, alertmend / reference", "ratio", tuple(labels), (tuple(ratios),)),),
+    )  # fmt: skip
+
+
+async def _measure_dev(ours: _Spent) -> Section:
+    async with open_dev_server() as server:
+        await server.run_incidents([f"warm-{number}" for number in range(4)], 2)
+        spent = {
+            at_once: await server.run_incidents(
+                [f"web-{at_once}-{number}" for number in range(count)], at_once
+            )
+            for at_once, count in _DEV_INCIDENTS.items()
+        }
+    return Section(
+        title="The same incidents through `langgraph dev`",
+        about=(
+            "LangGraph's own dev server with alertmend's graph and the same instant model and tools, driven "
+            "over its HTTP API: a thread, a run to the interrupt, a look at the state, a resume to the "
+            "report. Answers decide there as in dev mode (docs/studio.md), by the same gate. The ledger is a "
+            "SQLite file as alertmend's is; threads and checkpoints are kept in the server's memory, and "
+            "nobody's role is asked. The wall time has the waits of its queue in it."
+        ),
+        head=(
+            "at a time", "`langgraph dev`, CPU ms", "alertmend, CPU ms", "`langgraph dev`, wall ms",
+            "alertmend, wall ms",
+        ),
+        rows=[
+            (
+                str(at_once), f"{one.cpu_ms:.0f}", f"{_cpu(ours['alertmend', at_once]):.0f}",
+                f"{one.wall_ms:.0f}", f"{_wall(ours['alertmend', at_once]):.0f}",
+            )
+            for at_once, one in spent.items()
+        ],
     )  # fmt: skip
 
 

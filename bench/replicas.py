@@ -16,7 +16,7 @@ from checkpoints.tables import IncidentRow, IntentRow
 from tests.databases import query
 
 _REPLICAS = (1, 2, 4)
-_INCIDENTS = 120
+_INCIDENTS = 80
 _LONGEST_SECONDS = 300
 
 

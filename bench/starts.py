@@ -11,9 +11,9 @@ from bench.databases import Databases
 from bench.driver import open_stand
 from bench.sections import Section
 
-_ROUNDS = 5
+_ROUNDS = 3
 _ALERTMEND = Path(sys.executable).parent / "alertmend"
-_LOAD = 64
+_LOAD = 32
 
 
 async def measure(databases: Databases) -> Section:

@@ -217,6 +217,12 @@ class Incidents:
             (incident,) = await _incidents(session, [await _require(session, incident_id)])
             return incident
 
+    async def find_all(self, incident_ids: Sequence[str]) -> dict[str, Incident]:
+        """Return those of the incidents that there are, by their ids."""
+        async with self._transaction() as session:
+            rows = await session.scalars(select(IncidentRow).where(IncidentRow.id.in_(incident_ids)))
+            return {one.id: one for one in await _incidents(session, rows.all())}
+
     async def page(
         self,
         *,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -12,6 +13,10 @@ from checkpoints.tables import ApprovalRow
 
 _SHORTLY = timedelta(minutes=10)
 _MOST = 2
+_TIMES = (
+    ApprovalRow.id, ApprovalRow.incident_id, ApprovalRow.created_at, ApprovalRow.decide_by,
+    ApprovalRow.reminders,
+)  # fmt: skip
 
 
 class Reminders:
@@ -23,18 +28,20 @@ class Reminders:
     async def remind(self) -> Sequence[str]:
         """Put every reminder that is due on its incident's timeline; return each as a sentence."""
         now = datetime.now(UTC)
-        waiting = select(ApprovalRow).where(
+        waiting = (
             ApprovalRow.status == "pending", ApprovalRow.decide_by > now, ApprovalRow.reminders < _MOST
-        )
+        )  # fmt: skip
         async with self._transaction() as session:
-            due = [row for row in await session.scalars(waiting) if _count_due(row, now) > row.reminders]
+            # without their proposals, which are long: this looks at all that wait, every few seconds
+            rows = await session.execute(select(*_TIMES).where(*waiting))
+            due = [row for row in rows if _count_due(row, now) > row.reminders]
             if not due:
                 return []
             await hold_incidents(session, {row.incident_id for row in due})
-            again = waiting.where(ApprovalRow.id.in_([row.id for row in due]))
+            again = select(ApprovalRow).where(*waiting, ApprovalRow.id.in_([row.id for row in due]))
             sentences = []
             # once more: somebody may have decided, or reminded, while this one waited
-            for row in await session.scalars(again.execution_options(populate_existing=True)):
+            for row in await session.scalars(again):
                 if (count := _count_due(row, now)) > row.reminders:
                     row.reminders = count
                     reason = f"nobody has decided yet; it expires at {row.decide_by:%Y-%m-%d %H:%M:%S} UTC"
@@ -44,7 +51,7 @@ class Reminders:
             return sentences
 
 
-def _count_due(row: ApprovalRow, now: datetime) -> int:
+def _count_due(row: Any, now: datetime) -> int:
     """Return how many of an approval's reminders should have been given by now."""
     half = row.created_at + (row.decide_by - row.created_at) / 2
     moments = [half, max(half, row.decide_by - _SHORTLY)]

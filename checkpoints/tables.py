@@ -66,7 +66,7 @@ class IncidentRow(Base):
     __tablename__ = "incidents"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    status: Mapped[str] = mapped_column(String(32), index=True)
+    status: Mapped[str] = mapped_column(String(32))
     alertname: Mapped[str] = mapped_column(String(255))
     severity: Mapped[str] = mapped_column(String(64))
     target_key: Mapped[str] = mapped_column(String(600), index=True)
@@ -85,7 +85,10 @@ class IncidentRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
-    __table_args__ = (Index("ix_incidents_created", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_incidents_created", "created_at", "id"),
+        Index("ix_incidents_status_created", "status", "created_at", "id"),
+    )
 
 
 class AlertRow(Base):
@@ -153,7 +156,7 @@ class ApprovalRow(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), index=True)
-    status: Mapped[str] = mapped_column(String(16), index=True)
+    status: Mapped[str] = mapped_column(String(16))
     namespace: Mapped[str] = mapped_column(String(253), index=True)
     digest: Mapped[str] = mapped_column(String(64))
     proposal: Mapped[dict[str, Any]]
@@ -172,7 +175,10 @@ class ApprovalRow(Base):
     outcome: Mapped[str] = mapped_column(Text, default="")
     reminders: Mapped[int] = mapped_column(default=0, server_default="0")
 
-    __table_args__ = (Index("ix_approvals_created", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_approvals_created", "created_at", "id"),
+        Index("ix_approvals_status_created", "status", "created_at", "id"),
+    )
 
 
 class DecisionRow(Base):

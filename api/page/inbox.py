@@ -50,4 +50,5 @@ async def read_history(
 async def _find_waiting(visitor: Looking, status: ApprovalStatus) -> list[tuple[Approval, Incident]]:
     ledger = visitor.door.ledger
     page = await ledger.approvals.page(status=status, limit=_WAITING)
-    return [(one, await ledger.incidents.find(one.proposal.incident_id)) for one in page.items]
+    incidents = await ledger.incidents.find_all([one.proposal.incident_id for one in page.items])
+    return [(one, incidents[one.proposal.incident_id]) for one in page.items]

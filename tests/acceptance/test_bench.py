@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.copies import copy_incident
+from bench.copies import copy_audit, copy_incident
+from bench.dev.server import open_dev_server
 from bench.driver import Kind, open_stand
+from bench.lists import compare_lists, sign_in, time_lists, time_verification
 from checkpoints.ledger import open_ledger
 
 
@@ -33,3 +35,31 @@ async def test_copies_of_a_paused_incident_are_listed_like_any_other(tmp_path: P
 
     assert len(waiting.items) == 11
     assert ended.status == "resolved"
+
+
+async def test_the_dev_server_takes_incidents_to_their_end() -> None:
+    async with open_dev_server() as server:
+        spent = await server.run_incidents(["web-1", "web-2"], at_once=2)
+
+    assert spent.incidents == 2
+    assert spent.cpu_seconds > 0
+
+
+async def test_lists_are_read_beside_few_incidents_and_beside_more_in_a_sealed_audit(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+    async with open_stand("alertmend", url, tmp_path) as stand:
+        copied = await stand.deliver("copied")
+        key = (tmp_path / "audit.key").read_bytes()
+        await sign_in(stand)
+        times = []
+        for there, more in ((0, 5), (5, 60)):
+            copy_incident(url, copied, more, there)
+            copy_audit(url, key, copied, more, there)
+            times.append(await time_lists(stand, there + more // 2))
+        verified = await time_verification(stand)
+        latest = (await stand.request("GET", "/v1/incidents?limit=200")).json()["items"]
+
+    section = compare_lists(5, 65, {"SQLite": (times[0], times[1])}, {"SQLite": verified})
+    assert len(latest) == 66
+    assert len({one["created_at"] for one in latest}) == 66
+    assert [row[1] for row in section.rows] == list(times[0])

@@ -15,6 +15,7 @@ from graph.alerts import AlertGroup
 from graph.proposal import Approval, Terms
 from tests.databases import query
 from tests.integration.test_ledger_at_once import approve, at_once, propose
+from tests.statements import statements
 from tests.unit.graph.test_alerts_and_targets import real_body
 from tests.unit.graph.test_verification import HEALTHY, Picture, PlayedCluster
 from tools.errors import ClusterUnreachable
@@ -186,6 +187,14 @@ async def test_reminders_at_once_are_given_once(ledger: Ledger, database_url: st
 
     assert sum(len(one) for one in told) == 1
     assert (await kinds(ledger, approval)).count("reminded") == 1
+
+
+async def test_looking_for_reminders_reads_no_proposals(ledger: Ledger) -> None:
+    await propose(ledger)
+    with statements() as made:
+        assert await ledger.reminders.remind() == []
+
+    assert not [one for one in made if "proposal" in one]
 
 
 async def test_nobody_is_reminded_of_what_is_decided(ledger: Ledger, database_url: str) -> None:

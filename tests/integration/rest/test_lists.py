@@ -1,29 +1,14 @@
-"""Lists ask the database the same few questions, however long they are."""
+"""Lists, and the page's inbox, ask the database the same few questions, however long they are."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy import text
 
+from tests.databases import query
 from tests.integration.rest.house import House
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Note every statement while the block runs."""
-    made: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        made.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield made
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+from tests.integration.rest.sign_ins import sign_in
+from tests.statements import statements
 
 
 @pytest.mark.parametrize("path", ["/v1/incidents", "/v1/approvals"])
@@ -41,3 +26,29 @@ async def test_a_longer_list_takes_no_more_questions(house: House, path: str) ->
 
     assert (one[0], five[0]) == (1, 5)
     assert five[1] == one[1]
+
+
+async def test_a_fuller_inbox_takes_no_more_questions(house: House) -> None:
+    async def ask() -> tuple[int, int]:
+        with statements() as made:
+            inbox = (await house.client.get("/")).text
+        return inbox.count('class="row pending'), len(made)
+
+    await sign_in(house.client, house.tokens["viewer"])
+    await house.propose()
+    one = await ask()
+    for _ in range(4):
+        await house.propose()
+    five = await ask()
+
+    assert (one[0], five[0]) == (1, 5)
+    assert five[1] == one[1]
+
+
+@pytest.mark.parametrize("table", ["incidents", "approvals"])
+async def test_a_list_of_one_status_needs_no_sorting(migrated: Path, table: str) -> None:
+    page = f"SELECT * FROM {table} WHERE status = 'failed' ORDER BY created_at DESC, id DESC LIMIT 51"
+    plan = await query(f"sqlite+aiosqlite:///{migrated}", text(f"EXPLAIN QUERY PLAN {page}"))
+
+    assert f"ix_{table}_status_created" in str(plan)
+    assert "ORDER BY" not in str(plan)

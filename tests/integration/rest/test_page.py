@@ -19,6 +19,7 @@ from graph.incident import Ending
 from tests.integration.rest.access import ALLOWED
 from tests.integration.rest.gate import KEY, Gate
 from tests.integration.rest.house import House
+from tests.integration.rest.sign_ins import read_secret, sign_in
 from tests.issuer import MadeUpIssuer
 from tools.executor import Outcome
 
@@ -35,7 +36,6 @@ POSTS = {
     "/controls/kill-switch": "admin",
     "/controls/freezes": "admin",
 }
-SECRET = re.compile(r'name="csrf" value="([^"]+)"')
 
 
 @pytest.fixture
@@ -43,18 +43,6 @@ def database_url(tmp_path: Path, migrated: Path) -> str:
     """Copy one database: what the page asks of it, the API's tests ask of both."""
     shutil.copy(migrated, tmp_path)
     return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-
-
-async def sign_in(client: httpx.AsyncClient, token: str, **fields: str) -> httpx.Response:
-    form = (await client.get("/login")).text
-    body = {"csrf": read_secret(form), "token": token, **fields}
-    return await client.post("/login", data=body)
-
-
-def read_secret(html: str) -> str:
-    found = SECRET.search(html)
-    assert found, html
-    return found[1]
 
 
 async def send(house: House, path: str, **fields: str) -> httpx.Response:
