@@ -24,7 +24,7 @@ class Overloaded(AlertmendError):
 class Places:
     """Places for deliveries, `at_once` of them. One that gets none within its patience is refused."""
 
-    def __init__(self, at_once: int = 8, patience_seconds: float = 5.0) -> None:
+    def __init__(self, at_once: int = 16, patience_seconds: float = 5.0) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._patience_seconds = patience_seconds
 
@@ -32,7 +32,8 @@ class Places:
     async def take(self) -> AsyncIterator[None]:
         """Hold a place while the block runs. Raises `Overloaded`."""
         try:
-            await asyncio.wait_for(self._free.acquire(), self._patience_seconds)
+            async with asyncio.timeout(self._patience_seconds):
+                await self._free.acquire()
         except TimeoutError as error:
             raise Overloaded("too many deliveries at once: nothing was stored; try again") from error
         try:

@@ -18,7 +18,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from api.version import find_version
-from checkpoints.intake import Receipt
+from checkpoints.deliveries import Receipt
 from checkpoints.milestones import Milestone
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -110,7 +110,7 @@ class Stand:
         assert self.process.stdout
         while line := await self.process.stdout.readline():
             facts = json.loads(line)
-            names = (facts.get(what) for what in ("paused", "ended", "patched"))
+            names = (facts.get(what) for what in ("paused", "ended", "patched", "silent"))
             key = next(filter(None, names), "usage" if "cpu" in facts else "url")
             self._told[key].put_nowait(facts)
         if not self.process.stdin or not self.process.stdin.is_closing():

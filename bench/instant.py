@@ -123,11 +123,15 @@ class InstantWriter:
         return ToolResult(text="patched", is_error=False)
 
 
+@dataclass(frozen=True)
 class SilentMind:
-    """A model that never answers: whatever waits for it costs nothing more."""
+    """A model that never answers: what waits for it costs nothing more. `tell` hears when something does."""
+
+    tell: Callable[[], None]
 
     async def decide(self, case: Case) -> Thought:
         """Wait for ever."""
+        self.tell()
         await asyncio.Event().wait()
         raise AssertionError(case)
 

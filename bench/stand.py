@@ -85,7 +85,7 @@ def _patched(name: str) -> None:
 
 
 def _intake(url: str, folder: Path) -> AbstractAsyncContextManager[str]:
-    return _alertmend(url, folder, SilentMind())
+    return _alertmend(url, folder, SilentMind(lambda: say(silent="mind")))
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from checkpoints.database import Transaction
 from checkpoints.epochs import hold_run
 from checkpoints.locks import hold_incident, hold_intake
 from checkpoints.merging import find_holder, merge
-from checkpoints.opening import key_of, make_incident
+from checkpoints.opening import draft_incident, key_of, open_incidents
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.storable import cut
 from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow
@@ -64,11 +64,9 @@ class Incidents:
         """Open an incident about a group's first alert for a run that was started by hand; return its id."""
         group = AlertGroup.model_validate(redact(group.model_dump(mode="json")))
         async with self._transaction() as session:
-            incident, entry = make_incident(group, group.alerts[0], group.alerts)
-            session.add(incident)
-            await session.flush()  # before the row that refers to it
-            session.add(entry)
-            return incident.id
+            opening = draft_incident(group, group.alerts[0], group.alerts)
+            await open_incidents(session, [opening])
+            return opening.id
 
     async def begin_run(self, incident_id: str) -> int:
         """Take the incident over and return the new epoch: whoever ran it before can't write any more.

@@ -1,7 +1,7 @@
 """The ledger: one database, opened once, with everything that reads and writes it."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,23 +81,24 @@ async def open_ledger(  # noqa: PLR0913 -- all that a ledger is made of
     carried = audit.keeping(keeper) | dispatch.telling(subscribers)
     async with _open_database(url, carried, tell) as transaction:
         await Audit(transaction, keeper).open()
-        yield Ledger(
-            intake=Intake(transaction, pace),
-            held_alerts=HeldAlerts(transaction),
-            incidents=Incidents(transaction),
-            approvals=Approvals(transaction, policy),
-            decisions=Decisions(transaction, policy),
-            settlements=Settlements(transaction),
-            stops=Stops(transaction, policy),
-            withdrawals=Withdrawals(transaction),
-            reminders=Reminders(transaction),
-            recurrence=Recurrence(transaction, pace),
-            audit=Audit(transaction, keeper),
-            retention=Retention(transaction),
-            counts=Counts(transaction),
-            outbox=Outbox(transaction, subscribers),
-            policy=policy,
-        )
+        async with aclosing(Intake(transaction, pace)) as intake:
+            yield Ledger(
+                intake=intake,
+                held_alerts=HeldAlerts(transaction),
+                incidents=Incidents(transaction),
+                approvals=Approvals(transaction, policy),
+                decisions=Decisions(transaction, policy),
+                settlements=Settlements(transaction),
+                stops=Stops(transaction, policy),
+                withdrawals=Withdrawals(transaction),
+                reminders=Reminders(transaction),
+                recurrence=Recurrence(transaction, pace),
+                audit=Audit(transaction, keeper),
+                retention=Retention(transaction),
+                counts=Counts(transaction),
+                outbox=Outbox(transaction, subscribers),
+                policy=policy,
+            )
 
 
 @asynccontextmanager

@@ -2,9 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
+from checkpoints.inserting import insert_all
 from checkpoints.storable import cut
 from checkpoints.tables import EntryRow, IncidentRow
 from graph.alerts import Alert, AlertGroup
@@ -14,17 +19,26 @@ from graph.targets import Target, find_target
 _KEY_CHARACTERS = 600
 
 
-def make_incident(group: AlertGroup, alert: Alert, alerts: Sequence[Alert]) -> tuple[IncidentRow, EntryRow]:
-    """Return a new incident about an alert and those that share its target, and its timeline's first line."""
+@dataclass(frozen=True)
+class Opening:
+    """An incident to be opened, and its timeline's first line, as values of their rows."""
+
+    id: str
+    incident: dict[str, Any]
+    entry: dict[str, Any]
+
+
+def draft_incident(group: AlertGroup, alert: Alert, alerts: Sequence[Alert]) -> Opening:
+    """Return a new incident about an alert and those that share its target."""
     now = datetime.now(UTC)
     target = find_target(alert)
-    incident = IncidentRow(
-        id=new_id("inc"), status="open", alertname=cut(alert.name, 255),
-        severity=cut(alert.labels.get("severity", "none"), 64), target_key=target_key(alert),
-        target=target.model_dump() if target else None,
-        group=group.model_copy(update={"alerts": tuple(alerts)}).model_dump(mode="json"),
-        created_at=now, updated_at=now,
-    )  # fmt: skip
+    incident: dict[str, Any] = {
+        "id": new_id("inc"), "status": "open", "alertname": cut(alert.name, 255),
+        "severity": cut(alert.labels.get("severity", "none"), 64), "target_key": target_key(alert),
+        "target": target.model_dump() if target else None,
+        "group": group.model_copy(update={"alerts": tuple(alerts)}).model_dump(mode="json"),
+        "created_at": now, "updated_at": now,
+    }  # fmt: skip
     facts = {
         "alertname": alert.name,
         "alerts": len(alerts),
@@ -33,7 +47,14 @@ def make_incident(group: AlertGroup, alert: Alert, alerts: Sequence[Alert]) -> t
     }
     if group.truncated_alerts:
         facts["truncated"] = group.truncated_alerts
-    return incident, timeline.begin(incident.id, "alert_received", facts)
+    entry = timeline.line(incident["id"], 1, "alert_received", facts)
+    return Opening(incident["id"], incident, entry)
+
+
+async def open_incidents(session: AsyncSession, openings: Sequence[Opening]) -> None:
+    """Insert incidents, and the first lines of their timelines, which refer to them."""
+    await insert_all(session, IncidentRow, [opening.incident for opening in openings])
+    await insert_all(session, EntryRow, [opening.entry for opening in openings])
 
 
 def target_key(alert: Alert) -> str:

@@ -13,7 +13,7 @@ from checkpoints import timeline, wakeups
 from checkpoints.database import Transaction
 from checkpoints.homes import Home, Pace, find_homes
 from checkpoints.locks import hold_intake
-from checkpoints.opening import make_incident
+from checkpoints.opening import draft_incident, open_incidents
 from checkpoints.tables import AlertRow, AlertStateRow, IncidentRow
 from graph.alerts import Alert, AlertGroup
 from graph.incident import ACTIVE
@@ -102,12 +102,9 @@ async def _open(session: AsyncSession, states: Sequence[AlertStateRow]) -> str:
     alerts = [await _read(session, state) for state in states]
     before = await session.get_one(IncidentRow, states[0].incident_id)
     group = AlertGroup.model_validate(before.group | {"alerts": [alerts[0].model_dump(mode="json")]})
-    incident, entry = make_incident(group, alerts[0], alerts)
-    session.add(incident)
-    await session.flush()  # before the row that refers to it
-    session.add(entry)
-    await session.flush()
-    return incident.id
+    opening = draft_incident(group, alerts[0], alerts)
+    await open_incidents(session, [opening])
+    return opening.id
 
 
 async def _read(session: AsyncSession, state: AlertStateRow) -> Alert:

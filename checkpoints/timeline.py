@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import dispatch, milestones
 from checkpoints.chunks import in_chunks
+from checkpoints.inserting import insert_all
 from checkpoints.tables import EntryRow
 from graph.incident import Entry, EntryKind
 from graph.notices import find_event
@@ -48,25 +49,22 @@ async def append_all(
     ids = {incident_id for incident_id, _ in lines}
     last: dict[str, int] = {}
     for some in in_chunks(ids):
-        rows = await session.execute(
+        found = await session.execute(
             select(EntryRow.incident_id, func.max(EntryRow.seq))
             .where(EntryRow.incident_id.in_(some))
             .group_by(EntryRow.incident_id)
         )
-        last.update((incident_id, seq) for incident_id, seq in rows)
+        last.update((incident_id, seq) for incident_id, seq in found)
+    rows = []
     for incident_id, data in lines:
         last[incident_id] = last.get(incident_id, 0) + 1
-        session.add(
-            EntryRow(
-                incident_id=incident_id, seq=last[incident_id], at=datetime.now(UTC), kind=kind, data=data
-            )
-        )
-    await session.flush()
+        rows.append(line(incident_id, last[incident_id], kind, data))
+    await insert_all(session, EntryRow, rows)
 
 
-def begin(incident_id: str, kind: EntryKind, data: dict[str, Any]) -> EntryRow:
-    """Return the first line of an incident that is being opened."""
-    return EntryRow(incident_id=incident_id, seq=1, at=datetime.now(UTC), kind=kind, data=data)
+def line(incident_id: str, seq: int, kind: EntryKind, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of one line's row."""
+    return {"incident_id": incident_id, "seq": seq, "at": datetime.now(UTC), "kind": kind, "data": data}
 
 
 async def read(session: AsyncSession, incident_id: str, *, after: int = 0) -> Sequence[Entry]:

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from checkpoints.decisions import AlreadyDecided
+from checkpoints.deliveries import Receipt
 from checkpoints.homes import Pace
 from checkpoints.incidents import NotRetryable
-from checkpoints.intake import Receipt
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import AlertStateRow, IncidentRow
 from graph.alerts import AlertGroup

@@ -23,7 +23,7 @@ from api.schemas import (
     RejectBody,
 )
 from checkpoints.chain import Verification
-from checkpoints.intake import Receipt
+from checkpoints.deliveries import Receipt
 from checkpoints.stops import KillSwitch, WriteStanding
 from graph.alerts import AlertGroup
 from tests.integration.rest.house import House

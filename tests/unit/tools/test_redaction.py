@@ -1,6 +1,7 @@
 """Redaction: what is hidden by name or by shape, and what a diagnosis needs stays readable."""
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -98,3 +99,22 @@ def test_a_megabyte_of_hostile_text_does_not_hold_the_service_up(piece: str) -> 
 
     # With an unbounded pattern this alone would take minutes.
     assert redact_text(text)
+
+
+def test_what_is_plainly_harmless_is_what_no_pattern_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short way must hide exactly what the long way hides: texts made of all that patterns look for."""
+    pieces = (
+        "password", "PASSWD", "Secret", "token", "api_key", "API-KEY", "apikey", "credential", "private-key",
+        "pr\u0131vate_key", "apİkey", "\u212aey", "pa\u017f\u017fword", "tokens", "Bearer", "bas\u0131c",
+        "Basic", "://", "@", ":", "=", " ", "\n", '"', "name", "value", "hunter22", "c2hvcDpodW50", "user",
+        "é", ",", "-----BEGIN RSA PRIVATE KEY-----", "-----end",
+    )  # fmt: skip
+    choose = random.Random(1)
+    texts = ["".join(choose.choices(pieces, k=choose.randint(1, 12))) for _ in range(20_000)]
+    quickly = [redact_text(text) for text in texts]
+    monkeypatch.setattr("tools.redaction.is_harmless", lambda _: False)
+
+    slowly = [redact_text(text) for text in texts]
+
+    assert quickly == slowly
+    assert sum(text != shown for text, shown in zip(texts, slowly, strict=True)) > 1000
