@@ -224,6 +224,7 @@ async def store_approval(
         own_approval=terms.own_approval, rule=terms.rule, approvers=list(terms.approvers),
         created_at=now, decide_by=now + terms.decide_within,
         execute_within_seconds=terms.execute_within.total_seconds(), outcome="",
+        remind_at=now + terms.decide_within / 2,
     )  # fmt: skip
     session.add(row)
     await session.flush()

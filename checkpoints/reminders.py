@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select
 
@@ -12,11 +11,7 @@ from checkpoints.locks import hold_incidents
 from checkpoints.tables import ApprovalRow
 
 _SHORTLY = timedelta(minutes=10)
-_MOST = 2
-_TIMES = (
-    ApprovalRow.id, ApprovalRow.incident_id, ApprovalRow.created_at, ApprovalRow.decide_by,
-    ApprovalRow.reminders,
-)  # fmt: skip
+_MOST = 200  # at a time: the others are due at the next one
 
 
 class Reminders:
@@ -28,21 +23,23 @@ class Reminders:
     async def remind(self) -> Sequence[str]:
         """Put every reminder that is due on its incident's timeline; return each as a sentence."""
         now = datetime.now(UTC)
-        waiting = (
-            ApprovalRow.status == "pending", ApprovalRow.decide_by > now, ApprovalRow.reminders < _MOST
+        is_due = (
+            ApprovalRow.status == "pending", ApprovalRow.remind_at <= now, ApprovalRow.decide_by > now
         )  # fmt: skip
         async with self._transaction() as session:
-            # without their proposals, which are long: this looks at all that wait, every few seconds
-            rows = await session.execute(select(*_TIMES).where(*waiting))
-            due = [row for row in rows if _count_due(row, now) > row.reminders]
-            if not due:
+            due = select(ApprovalRow.incident_id).where(*is_due).order_by(ApprovalRow.remind_at).limit(_MOST)
+            incident_ids = (await session.scalars(due)).all()
+            if not incident_ids:
                 return []
-            await hold_incidents(session, {row.incident_id for row in due})
-            again = select(ApprovalRow).where(*waiting, ApprovalRow.id.in_([row.id for row in due]))
-            sentences = []
+            await hold_incidents(session, incident_ids)
             # once more: somebody may have decided, or reminded, while this one waited
-            for row in await session.scalars(again):
-                if (count := _count_due(row, now)) > row.reminders:
+            again = select(ApprovalRow).where(*is_due, ApprovalRow.incident_id.in_(incident_ids))
+            sentences = []
+            for row in (await session.scalars(again)).all():
+                moments = _moments(row)
+                row.remind_at = next((moment for moment in moments if moment > now), None)
+                count = sum(moment <= now for moment in moments)
+                if count > row.reminders:
                     row.reminders = count
                     reason = f"nobody has decided yet; it expires at {row.decide_by:%Y-%m-%d %H:%M:%S} UTC"
                     facts = {"approval_id": row.id, "reason": reason}
@@ -51,8 +48,7 @@ class Reminders:
             return sentences
 
 
-def _count_due(row: Any, now: datetime) -> int:
-    """Return how many of an approval's reminders should have been given by now."""
+def _moments(row: ApprovalRow) -> tuple[datetime, datetime]:
+    """Return when an approval's reminders are due."""
     half = row.created_at + (row.decide_by - row.created_at) / 2
-    moments = [half, max(half, row.decide_by - _SHORTLY)]
-    return sum(moment <= now for moment in moments)
+    return half, max(half, row.decide_by - _SHORTLY)

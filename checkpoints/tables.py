@@ -150,7 +150,10 @@ class EvidenceRow(Base):
 
 
 class ApprovalRow(Base):
-    """One proposal and what became of it. `proposal` is the document whose digest was approved."""
+    """One proposal and what became of it. `proposal` is the document whose digest was approved.
+
+    `reminders` were given; at `remind_at` the next one is due (None: no more).
+    """
 
     __tablename__ = "approvals"
 
@@ -174,10 +177,16 @@ class ApprovalRow(Base):
     superseded_by: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str] = mapped_column(Text, default="")
     reminders: Mapped[int] = mapped_column(default=0, server_default="0")
+    remind_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index("ix_approvals_created", "created_at", "id"),
         Index("ix_approvals_status_created", "status", "created_at", "id"),
+        # what is looked for every few seconds, however many wait
+        Index("ix_approvals_status_incident", "status", "incident_id"),
+        Index("ix_approvals_status_decide", "status", "decide_by"),
+        Index("ix_approvals_status_execute", "status", "execute_by"),
+        Index("ix_approvals_status_remind", "status", "remind_at"),
     )
 
 

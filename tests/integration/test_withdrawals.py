@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from api.upkeep import Upkeep
 from checkpoints.decisions import ApprovalGone
@@ -189,6 +189,20 @@ async def test_reminders_at_once_are_given_once(ledger: Ledger, database_url: st
     assert (await kinds(ledger, approval)).count("reminded") == 1
 
 
+async def test_a_proposal_from_before_reminders_had_a_time_gets_one(
+    ledger: Ledger, database_url: str
+) -> None:
+    approval, _ = await propose(ledger, Terms(decide_within=timedelta(hours=4)))
+    this = ApprovalRow.id == approval.id
+    # as the migration leaves it
+    await query(database_url, update(ApprovalRow).where(this).values(remind_at=approval.created_at))
+
+    assert await ledger.reminders.remind() == []
+
+    ((remind_at,),) = await query(database_url, select(ApprovalRow.remind_at).where(this))
+    assert remind_at == approval.created_at + timedelta(hours=2)
+
+
 async def test_looking_for_reminders_reads_no_proposals(ledger: Ledger) -> None:
     await propose(ledger)
     with statements() as made:
@@ -207,9 +221,15 @@ async def test_nobody_is_reminded_of_what_is_decided(ledger: Ledger, database_ur
 
 async def _let_only(url: str, approval: Approval, left: timedelta) -> None:
     """Let an approval of four hours look as if only so much of them was left."""
+    this = ApprovalRow.id == approval.id
+    ((before, remind_at),) = await query(
+        url, select(ApprovalRow.created_at, ApprovalRow.remind_at).where(this)
+    )
     elapsed = timedelta(hours=4) - left
+    created_at = approval.created_at - elapsed
     moved: dict[str, Any] = {
-        "created_at": approval.created_at - elapsed,
+        "created_at": created_at,
         "decide_by": approval.decide_by - elapsed,
+        "remind_at": remind_at and remind_at - (before - created_at),
     }
-    await query(url, update(ApprovalRow).where(ApprovalRow.id == approval.id).values(moved))
+    await query(url, update(ApprovalRow).where(this).values(moved))
