@@ -36,7 +36,7 @@ async def measure(databases: Databases) -> Section:
         head=("what", "measured"),
         rows=[
             ("`alertmend --help`", f"{median(helps):.2f} s"),
-            ("`alertmend incidents --help`", f"{median(listings):.2f} s"),
+            ("the same of `alertmend incidents`", f"{median(listings):.2f} s"),
             ("from the start of the service to its first answer", f"{median(ready):.2f} s"),
             ("memory, idle", f"{median(idle):.0f} MB"),
             (f"memory, most, after {_LOAD} incidents, 16 at a time", f"{median(loaded):.0f} MB"),
