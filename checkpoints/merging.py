@@ -29,9 +29,9 @@ async def find_holder(session: AsyncSession, incident_id: str, key: str) -> Inci
         .execution_options(populate_existing=True)
     )
     ids = [row.id for row in await session.scalars(open_ones)]
-    if not ids:
-        return None  # and nobody can take the target meanwhile
     await hold_incidents(session, {incident_id, *ids})
+    if not ids:
+        return None
     # once more: it may have ended while this transaction waited
     return (await session.scalars(open_ones.limit(1))).first()
 
