@@ -127,7 +127,7 @@ async def test_every_event_of_the_contract_is_told(office: PostOffice) -> None:
         office.url,
         update(ApprovalRow)
         .where(ApprovalRow.id == approved.id)
-        .values(created_at=datetime.now(UTC) - timedelta(hours=5)),
+        .values(created_at=datetime.now(UTC) - timedelta(hours=5), remind_at=datetime.now(UTC)),
     )
     await ledger.reminders.remind()
     await office.decide(approved, "approve")
