@@ -11,8 +11,9 @@ from bench.clients import percentile
 from bench.copies import copy_audit, copy_incident
 from bench.databases import Databases
 from bench.driver import Stand, open_stand
-from bench.lists import Times, compare_lists, sign_in, time_lists, time_verification
+from bench.lists import Times, compare_lists, time_lists, time_verification
 from bench.sections import Section
+from tests.integration.rest.sign_ins import sign_in
 
 _PAUSED = (10, 10_000, 100_000)
 _LISTED = (1_000, 100_000)
@@ -80,7 +81,8 @@ async def _measure(databases: Databases, database: str) -> _Found:
                     names = [f"web-{paused}-{number}" for number in range(_DECISIONS)]
                     found.decisions[paused] = [await _decide(stand, name) for name in names]
                 if paused in _LISTED:
-                    await sign_in(stand)
+                    signed_in = await sign_in(stand.client, stand.token)
+                    assert signed_in.has_redirect_location, signed_in.text
                     found.lists[paused] = await time_lists(stand, paused // 2)
     return found
 

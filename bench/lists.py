@@ -1,7 +1,6 @@
 """What people look at, the API's lists and the page, beside few incidents and beside many."""
 
 import base64
-import re
 import time
 from collections.abc import Mapping
 from statistics import median
@@ -13,7 +12,6 @@ from bench.sections import Section
 _ROUNDS = 15
 _MOST = 1.5
 _NOWHERE = "nothing-is-called-so"
-_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _FEW = "page `/history?about=web` (few have it)"
 _NONE = f"page `/history?about={_NOWHERE}` (none has it)"
 _SCANS = (_FEW, _NONE)
@@ -85,15 +83,6 @@ async def time_verification(stand: Stand) -> float:
     found = (await stand.request("GET", "/v1/audit/verify")).json()
     assert found["intact"], found
     return time.perf_counter() - began
-
-
-async def sign_in(stand: Stand) -> None:
-    """Let the stand's client open a session of the page."""
-    form = (await stand.client.get("/login")).text
-    csrf = _CSRF.search(form)
-    assert csrf, form
-    answer = await stand.client.post("/login", data={"token": stand.token, "csrf": csrf[1]})
-    assert answer.has_redirect_location, answer.text
 
 
 async def _token_behind(stand: Stand, incident: str) -> str:

@@ -14,6 +14,7 @@ from checkpoints.database import Transaction
 from checkpoints.epochs import hold_run
 from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
+from checkpoints.reminders import reminder_times
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
 from graph.policy import POLICY_PREFIX, AutoApproval, Policy, find_auto_approval
@@ -217,14 +218,15 @@ async def store_approval(
 ) -> ApprovalRow:
     """Store a proposal as a pending approval, in the caller's transaction."""
     now = datetime.now(UTC)
+    decide_by = now + terms.decide_within
     row = ApprovalRow(
         id=proposal.id, incident_id=proposal.incident_id, status="pending",
         namespace=proposal.target.namespace or "", digest=proposal.digest,
         proposal=proposal.model_dump(mode="json"), quorum=terms.quorum, requested_by=requested_by,
         own_approval=terms.own_approval, rule=terms.rule, approvers=list(terms.approvers),
-        created_at=now, decide_by=now + terms.decide_within,
+        created_at=now, decide_by=decide_by,
         execute_within_seconds=terms.execute_within.total_seconds(), outcome="",
-        remind_at=now + terms.decide_within / 2,
+        remind_at=reminder_times(now, decide_by)[0],
     )  # fmt: skip
     session.add(row)
     await session.flush()

@@ -21,7 +21,7 @@ from checkpoints.chain import Head, Inspection, Link, Verification
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_audit
 from checkpoints.storable import cut, make_storable
-from checkpoints.tables import ApprovalRow, AuditRow
+from checkpoints.tables import ApprovalRow, AuditRow, table_of
 from graph.proposal import canonical_json
 from tools.errors import BadInput
 from tools.redaction import redact
@@ -41,7 +41,7 @@ _SHOWN = ("summary", "purpose", "risk", "target", "target_uid", "tool", "server"
 _EXECUTING: tuple[Action, ...] = ("claimed", "intent")
 _COLUMNS = tuple(getattr(AuditRow, field.name) for field in fields(Link))
 _NEWEST = select(AuditRow.seq, AuditRow.mac).order_by(AuditRow.seq.desc()).limit(1)
-_APPEND = insert(AuditRow.__table__)  # type: ignore[arg-type]  # a Table, though declared as less
+_APPEND = insert(table_of(AuditRow))
 _KEEPER, _HEAD = "audit_keeper", "audit_head"
 _PAGE = 500
 _TOKEN_DIGITS = 9

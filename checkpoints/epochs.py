@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints.tables import IncidentRow
+from checkpoints.tables import IncidentRow, table_of
 from graph.ports import StaleRun
 
-_INCIDENTS = IncidentRow.__table__
+_INCIDENTS = table_of(IncidentRow)
 # Made once, and without the unit of work: every write of a run begins with it.
-_HOLD = update(_INCIDENTS).where(  # type: ignore[arg-type]  # a Table, though declared as less
+_HOLD = update(_INCIDENTS).where(
     _INCIDENTS.c.id == bindparam("held_id"), _INCIDENTS.c.run_epoch == bindparam("held_epoch")
 )
 

@@ -5,6 +5,7 @@ status) makes repeats harmless. Deliveries that come at once share a transaction
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,14 +24,7 @@ from checkpoints.tables import AlertRow, AlertStateRow, WebhookRow
 from graph.alerts import AlertGroup
 
 _MOST_ALERTS = 500  # in one transaction
-_STANDING = (
-    AlertStateRow.fingerprint,
-    AlertStateRow.status,
-    AlertStateRow.starts_at,
-    AlertStateRow.since,
-    AlertStateRow.target_key,
-    AlertStateRow.incident_id,
-)
+_STANDING = tuple(getattr(AlertStateRow, field.name) for field in fields(Standing))
 
 
 class Intake:

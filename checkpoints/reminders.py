@@ -36,7 +36,7 @@ class Reminders:
             again = select(ApprovalRow).where(*is_due, ApprovalRow.incident_id.in_(incident_ids))
             sentences = []
             for row in (await session.scalars(again)).all():
-                moments = _moments(row)
+                moments = reminder_times(row.created_at, row.decide_by)
                 row.remind_at = next((moment for moment in moments if moment > now), None)
                 count = sum(moment <= now for moment in moments)
                 if count > row.reminders:
@@ -48,7 +48,7 @@ class Reminders:
             return sentences
 
 
-def _moments(row: ApprovalRow) -> tuple[datetime, datetime]:
-    """Return when an approval's reminders are due."""
-    half = row.created_at + (row.decide_by - row.created_at) / 2
-    return half, max(half, row.decide_by - _SHORTLY)
+def reminder_times(created_at: datetime, decide_by: datetime) -> tuple[datetime, datetime]:
+    """Return when the reminders of a proposal are due."""
+    half = created_at + (decide_by - created_at) / 2
+    return half, max(half, decide_by - _SHORTLY)

@@ -4,7 +4,7 @@ The checkpoint says where a run stands; these say what is so. Every instant is s
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     String,
+    Table,
     Text,
     TypeDecorator,
     text,
@@ -43,6 +44,11 @@ class Base(DeclarativeBase):
     """All tables."""
 
     type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 -- SQLAlchemy's API
+
+
+def table_of(row: type[Base]) -> Table:
+    """Return the table behind a class, for statements that go past the unit of work."""
+    return cast("Table", row.__table__)  # declared as less
 
 
 class WebhookRow(Base):

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkpoints import dispatch, milestones
 from checkpoints.chunks import in_chunks
 from checkpoints.inserting import insert_all
-from checkpoints.tables import EntryRow
+from checkpoints.tables import EntryRow, table_of
 from graph.incident import Entry, EntryKind
 from graph.notices import find_event
 
+_TIMELINE = table_of(EntryRow)
 _NEXT = (
     select(func.coalesce(func.max(EntryRow.seq), 0) + 1)
     .where(EntryRow.incident_id == bindparam("incident_id"))
@@ -21,7 +22,7 @@ _NEXT = (
 )
 # Made once, and without the unit of work: no other statement is run as often.
 _APPEND = (
-    insert(EntryRow.__table__)  # type: ignore[arg-type]  # a Table, though declared as less
+    insert(_TIMELINE)
     .values(
         incident_id=bindparam("incident_id"),
         seq=_NEXT,
@@ -29,7 +30,7 @@ _APPEND = (
         kind=bindparam("kind"),
         data=bindparam("data"),
     )
-    .returning(EntryRow.__table__.c.seq)
+    .returning(_TIMELINE.c.seq)
 )
 
 

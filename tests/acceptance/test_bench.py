@@ -7,8 +7,9 @@ import pytest
 from bench.copies import copy_audit, copy_incident
 from bench.dev.server import open_dev_server
 from bench.driver import Kind, open_stand
-from bench.lists import compare_lists, sign_in, time_lists, time_verification
+from bench.lists import compare_lists, time_lists, time_verification
 from checkpoints.ledger import open_ledger
+from tests.integration.rest.sign_ins import sign_in
 
 
 @pytest.mark.parametrize("kind", ["alertmend", "reference"])
@@ -50,7 +51,7 @@ async def test_lists_are_read_beside_few_incidents_and_beside_more_in_a_sealed_a
     async with open_stand("alertmend", url, tmp_path) as stand:
         copied = await stand.deliver("copied")
         key = (tmp_path / "audit.key").read_bytes()
-        await sign_in(stand)
+        assert (await sign_in(stand.client, stand.token)).has_redirect_location
         times = []
         for there, more in ((0, 5), (5, 60)):
             copy_incident(url, copied, more, there)
