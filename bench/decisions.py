@@ -17,7 +17,7 @@ from tests.integration.rest.sign_ins import sign_in
 
 _PAUSED = (10, 10_000, 100_000)
 _LISTED = (1_000, 100_000)
-_DECISIONS = 40
+_DECISIONS = 20
 _MOST = 1.5
 
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,21 +120,37 @@ class Stand:
         """Wait until it listens, and return where."""
         return str((await self._told["url"].get())["url"])
 
-    async def run_incidents(self, names: list[str], at_once: int) -> Spent:
+    async def run_incidents(self, names: Sequence[str], at_once: int) -> Spent:
         """Take incidents from their alert to their report, so many at a time."""
-        waiting = iter(names)
+        return await spend(self._run_incident, names, at_once, self._cpu)
 
-        async def work() -> None:
-            for name in waiting:
-                incident = await self.deliver(name)
-                await self.approve(incident)
-                await self.hear("ended", incident)
-                await self.request("GET", f"/v1/incidents/{incident}/report")
+    async def _run_incident(self, name: str) -> None:
+        incident = await self.deliver(name)
+        await self.approve(incident)
+        await self.hear("ended", incident)
+        await self.request("GET", f"/v1/incidents/{incident}/report")
 
-        before, began = (await self.usage())["cpu"], time.perf_counter()
-        await asyncio.gather(*(work() for _ in range(at_once)))
-        wall = time.perf_counter() - began
-        return Spent((await self.usage())["cpu"] - before, wall, len(names))
+    async def _cpu(self) -> float:
+        return (await self.usage())["cpu"]
+
+
+async def spend(
+    run: Callable[[str], Awaitable[None]],
+    names: Sequence[str],
+    at_once: int,
+    cpu: Callable[[], Awaitable[float]],
+) -> Spent:
+    """Run an incident for each name, so many at a time; `cpu` tells the seconds that the service has used."""
+    waiting = iter(names)
+
+    async def work() -> None:
+        for name in waiting:
+            await run(name)
+
+    before, began = await cpu(), time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(at_once)))
+    wall = time.perf_counter() - began
+    return Spent(await cpu() - before, wall, len(names))
 
 
 @asynccontextmanager

@@ -1,6 +1,8 @@
 """How many deliveries a second are taken and kept, against a handler that does nothing but keep the bytes."""
 
 import time
+from contextlib import AsyncExitStack
+from itertools import product
 from statistics import median
 
 from bench.clients import make_post, percentile, send_all
@@ -22,16 +24,12 @@ async def measure(databases: Databases) -> Section:
     for database in databases.names:
         rates: dict[Kind, list[float]] = {kind: [] for kind in _KINDS}
         half: dict[Kind, list[float]] = {kind: [] for kind in _KINDS}
-        for _ in range(_ROUNDS):
-            for kind in _KINDS:
-                with databases.fresh(database) as url:
-                    async with open_stand(kind, url) as stand:
-                        await _deliver(stand, "warm", 40)
-                        for _ in range(_RUNS if kind == "intake" else 0):
-                            await stand.hear("silent", "mind")
-                        rate = _DELIVERIES / await _deliver(stand, "full", _DELIVERIES)
-                        rates[kind].append(rate)
-                        half[kind] += await _time(stand, "half", _DELIVERIES // 2, rate / 2)
+        async with AsyncExitStack() as stack:
+            stands = {kind: await _open(stack, databases, database, kind) for kind in _KINDS}
+            for turn, (kind, stand) in product(range(_ROUNDS), stands.items()):
+                rate = _DELIVERIES / await _deliver(stand, f"full-{turn}", _DELIVERIES)
+                rates[kind].append(rate)
+                half[kind] += await _time(stand, f"half-{turn}", _DELIVERIES // 2, rate / 2)
         share = median(rates["intake"]) / median(rates["insert"])
         spread = percentile(half["intake"], 0.99) / median(half["intake"])
         shares.append(share)
@@ -56,6 +54,16 @@ async def measure(databases: Databases) -> Section:
         aim=f"at least {_LEAST_SHARE} × the bare rate, and a p99 under {_MOST_SPREAD:g} × p50 at half load",
         met=min(shares) >= _LEAST_SHARE and max(spreads) < _MOST_SPREAD,
     )
+
+
+async def _open(stack: AsyncExitStack, databases: Databases, database: str, kind: Kind) -> Stand:
+    """Start a service that is as busy as it is while it is measured."""
+    url = stack.enter_context(databases.fresh(database))
+    stand = await stack.enter_async_context(open_stand(kind, url))
+    await _deliver(stand, "warm", 40)
+    for _ in range(_RUNS if kind == "intake" else 0):
+        await stand.hear("silent", "mind")
+    return stand
 
 
 async def _deliver(stand: Stand, prefix: str, count: int) -> float:

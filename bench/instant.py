@@ -186,7 +186,8 @@ class InstantMind:
 def make_nodes(ledger: Ledger, mind: Mind, cluster: InstantCluster, desk: Desk | None = None) -> Nodes:
     """Return alertmend's nodes with what answers at once around them."""
     policy = ledger.policy
-    executor = Executor(cluster, InstantWriter(cluster), ledger.approvals, refuse_object)  # type: ignore[arg-type]  # as much of a Cluster and a ToolSession as it uses
+    writer = InstantWriter(cluster)
+    executor = Executor(cluster, writer, ledger.approvals, refuse_object, pause_seconds=0.02)  # type: ignore[arg-type]  # as much of a Cluster and a ToolSession as it uses
     return Nodes(
         Investigation(ledger.incidents, InstantReader(), mind, cluster, policy, most_steps=200),
         Remediation(

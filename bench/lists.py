@@ -9,7 +9,7 @@ from bench.copies import name_copy
 from bench.driver import Stand
 from bench.sections import Section
 
-_ROUNDS = 15
+_ROUNDS = 9
 _MOST = 1.5
 _NOWHERE = "nothing-is-called-so"
 _FEW = "page `/history?about=web` (few have it)"

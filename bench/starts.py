@@ -13,7 +13,7 @@ from bench.sections import Section
 
 _ROUNDS = 3
 _ALERTMEND = Path(sys.executable).parent / "alertmend"
-_LOAD = 32
+_LOAD = 16
 
 
 async def measure(databases: Databases) -> Section:

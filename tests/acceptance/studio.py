@@ -1,10 +1,6 @@
 """LangGraph's dev server with alertmend's graph in it, as Studio talks to it."""
 
-import asyncio
-import os
-import socket
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,11 +11,10 @@ import httpx
 import yaml
 
 from tests.acceptance.services import QUICK
+from tests.dev_server import fail_to_start, open_dev_server
 from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
 
-ROOT = Path(__file__).parents[2]
-_START_SECONDS = 90.0
-_POLL_SECONDS = 0.2
+_CONFIG = Path(__file__).parents[2] / "langgraph.json"
 
 
 @dataclass(frozen=True)
@@ -78,72 +73,22 @@ class StudioThread:
 @asynccontextmanager
 async def studio(folder: Path, reader: Path, writer: Path, **environment: str) -> AsyncIterator[Studio]:
     """Start `langgraph dev` in a folder of its own, and stop it at the end."""
-    port = _free_port()
-    process = await _start(folder, port, reader, writer, environment)
-    try:
-        # the dev server ignores proxies' settings, and so must its client on loopback
-        async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False
-        ) as client:
-            await _until_ready(client, process, folder)
-            yield Studio(client, folder)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    async with open_dev_server(folder, _CONFIG, **_settings(folder, reader, writer), **environment) as client:
+        yield Studio(client, folder)
 
 
-async def fail_to_start(folder: Path, reader: Path, writer: Path, **environment: str) -> str:
+async def fail_to_start_studio(folder: Path, reader: Path, writer: Path, **environment: str) -> str:
     """Start a dev server that must refuse to, and return what it said."""
-    process = await _start(folder, _free_port(), reader, writer, environment)
-    await asyncio.wait_for(process.wait(), _START_SECONDS)
-    assert process.returncode != 0
-    return log_of(folder)
+    return await fail_to_start(folder, _CONFIG, **_settings(folder, reader, writer), **environment)
 
 
-def log_of(folder: Path) -> str:
-    """Return what the dev server has logged."""
-    return (folder / "studio.log").read_text()
-
-
-async def _start(
-    folder: Path, port: int, reader: Path, writer: Path, environment: dict[str, str]
-) -> asyncio.subprocess.Process:
-    (folder / "policy.yaml").write_text(QUICK)
-    command = Path(sys.executable).parent / "langgraph"
-    options = ("dev", "--no-browser", "--no-reload", "--port", str(port))
-    with (folder / "studio.log").open("wb") as log:
-        return await asyncio.create_subprocess_exec(
-            str(command), *options, "--config", str(ROOT / "langgraph.json"),
-            cwd=folder, stdout=log, stderr=asyncio.subprocess.STDOUT,
-            env={
-                "PATH": os.environ["PATH"], "HOME": str(folder), "LANGGRAPH_NO_VERSION_CHECK": "true",
-                "NO_COLOR": "1", "LANGSMITH_TRACING": "false",
-                "KUBECONFIG": str(reader), "ALERTMEND_WRITE_KUBECONFIG": str(writer),
-                "ALERTMEND_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/service.db",
-                "ALERTMEND_POLICY": str(folder / "policy.yaml"), **environment,
-            },
-        )  # fmt: skip
-
-
-async def _until_ready(client: httpx.AsyncClient, process: asyncio.subprocess.Process, folder: Path) -> None:
-    deadline = asyncio.get_running_loop().time() + _START_SECONDS
-    while True:
-        assert process.returncode is None, log_of(folder)
-        assert asyncio.get_running_loop().time() < deadline, log_of(folder)
-        try:
-            if (await client.get("/ok")).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        await asyncio.sleep(_POLL_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+def _settings(folder: Path, reader: Path, writer: Path) -> dict[str, str]:
+    policy = folder / "policy.yaml"
+    policy.write_text(QUICK)
+    return {
+        "KUBECONFIG": str(reader), "ALERTMEND_WRITE_KUBECONFIG": str(writer),
+        "ALERTMEND_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/service.db", "ALERTMEND_POLICY": str(policy),
+    }  # fmt: skip
 
 
 def decisions(folder: Path) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from tests.acceptance.studio import (
     StudioThread,
     approval_of,
     decisions,
-    fail_to_start,
+    fail_to_start_studio,
     studio,
     studio_credentials,
 )
@@ -94,7 +94,7 @@ async def test_dev_mode_refuses_a_cluster_that_it_was_not_given(
     if isinstance(cluster, SandboxUnderTest):
         pytest.skip("the sandbox needs no permission")
 
-    said = await fail_to_start(
+    said = await fail_to_start_studio(
         tmp_path, *credentials, ALERTMEND_DEV_MODE="1", ALERTMEND_DEV_CONTEXT="another"
     )
 
