@@ -47,8 +47,7 @@ _NEEDED = (
 class _Copy:
     engine: Engine
     incident: str
-    first: int
-    last: int
+    count: int
 
     def copy(self, table: str, condition: str) -> None:
         """Copy the rows that meet the condition, once for each number, under other keys."""
@@ -59,7 +58,7 @@ class _Copy:
             f'SELECT {", ".join(values)} FROM "{table}" AS t, numbers WHERE {condition}'
         )
         with self.engine.begin() as connection:
-            numbers = {"first": self.first, "last": self.last}
+            numbers = {"first": _BASE + 1, "last": _BASE + self.count}
             connection.execute(text(statement), {"incident": self.incident, **numbers})
 
 
@@ -68,13 +67,10 @@ def name_copy(number: int) -> str:
     return f"inc-copy-{_BASE + number}"
 
 
-def copy_incident(url: str, incident: str, count: int, after: int = 0) -> None:
-    """Copy a paused incident so often: its rows in the ledger, and the newest of its checkpoints.
-
-    `after` is the number of copies that are there already.
-    """
+def copy_incident(url: str, incident: str, count: int) -> None:
+    """Copy a paused incident so often: its rows in the ledger, and the newest of its checkpoints."""
     engine = _open(url)
-    copy = _Copy(engine, incident, _BASE + after + 1, _BASE + after + count)
+    copy = _Copy(engine, incident, count)
     for table, key in _KEYED.items():
         copy.copy(table, f"t.{key} = :incident")
     for table in _CHECKPOINTS[engine.dialect.name]:
@@ -82,11 +78,11 @@ def copy_incident(url: str, incident: str, count: int, after: int = 0) -> None:
     if engine.dialect.name == "postgresql":
         copy.copy("checkpoint_blobs", f"t.thread_id = :incident || '.1' AND {_NEEDED}")
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("ANALYZE"))
+            connection.execute(text("VACUUM (ANALYZE)"))  # as if they had come one by one, over weeks
     engine.dispose()
 
 
-def copy_audit(url: str, key: bytes, incident: str, count: int, after: int = 0) -> None:
+def copy_audit(url: str, key: bytes, incident: str, count: int) -> None:
     """Write to the audit, properly sealed, what it says of the incident, once for each of the copies."""
     engine = _open(url)
     columns = [getattr(AuditRow, one.name) for one in fields(Link)]
@@ -96,7 +92,7 @@ def copy_audit(url: str, key: bytes, incident: str, count: int, after: int = 0) 
     with engine.begin() as connection:
         about = [Link(*row) for row in connection.execute(about_it)]
         last = Link(*connection.execute(newest).one())
-        for number in range(after + 1, after + count + 1):
+        for number in range(1, count + 1):
             for link in about:
                 last = replace(
                     link, seq=last.seq + 1, incident_id=name_copy(number),

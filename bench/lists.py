@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from statistics import median
 
@@ -18,17 +19,35 @@ _SCANS = (_FEW, _NONE)
 Times = Mapping[str, float]
 
 
-async def time_lists(stand: Stand, middle: int) -> Times:
-    """Return the median seconds of each look; `middle` is the copy in the middle. Sign in first."""
+async def time_lists(stands: Mapping[int, Stand]) -> dict[int, Times]:
+    """Return the median seconds of each look, which are had in turns.
+
+    The services, to whose pages one must be signed in, are known by the number of copies in their databases.
+    """
+    looks = {copies: await _looks(stand, copies // 2) for copies, stand in stands.items()}
+    taken: dict[int, dict[str, list[float]]] = {copies: defaultdict(list) for copies in stands}
+    for _ in range(_ROUNDS):
+        for name in next(iter(looks.values())):
+            for copies, stand in stands.items():
+                began = time.perf_counter()
+                await stand.request("GET", looks[copies][name])
+                taken[copies][name].append(time.perf_counter() - began)
+    return {
+        copies: {name: median(times) for name, times in by_name.items()} for copies, by_name in taken.items()
+    }
+
+
+async def _looks(stand: Stand, middle: int) -> dict[str, str]:
+    """Return the paths that are looked at; `middle` is the copy in the middle."""
     incident = name_copy(middle)
     token = await _token_behind(stand, incident)
-    looks = {
-        "`/v1/incidents`, first page": "/v1/incidents?limit=50",
-        "`/v1/incidents`, in the middle": f"/v1/incidents?limit=50&continue={token}",
-        "`/v1/incidents?status=resolved`": "/v1/incidents?status=resolved&limit=50",
-        "`/v1/approvals?status=pending`": "/v1/approvals?status=pending&limit=50",
-        "`/v1/approvals?status=unknown` (none)": "/v1/approvals?status=unknown&limit=50",
-        "`/v1/audit`": "/v1/audit?limit=50",
+    return {
+        "`/v1/incidents`, first page": "/v1/incidents?limit=20",
+        "`/v1/incidents`, in the middle": f"/v1/incidents?limit=20&continue={token}",
+        "`/v1/incidents?status=resolved`": "/v1/incidents?status=resolved&limit=20",
+        "`/v1/approvals?status=pending`": "/v1/approvals?status=pending&limit=20",
+        "`/v1/approvals?status=unknown` (none)": "/v1/approvals?status=unknown&limit=20",
+        "`/v1/audit`": "/v1/audit?limit=20",
         "`/v1/audit?incident=…`": f"/v1/audit?incident={incident}",
         "page `/`": "/",
         "page `/history`": "/history",
@@ -37,25 +56,18 @@ async def time_lists(stand: Stand, middle: int) -> Times:
         _NONE: f"/history?about={_NOWHERE}",
         "page of an incident": f"/incidents/{incident}",
     }
-    taken: dict[str, list[float]] = {name: [] for name in looks}
-    for _ in range(_ROUNDS):
-        for name, path in looks.items():
-            began = time.perf_counter()
-            await stand.request("GET", path)
-            taken[name].append(time.perf_counter() - began)
-    return {name: median(times) for name, times in taken.items()}
 
 
-def compare_lists(
-    few: int, many: int, found: Mapping[str, tuple[Times, Times]], verified: Mapping[str, float]
-) -> Section:
-    """Return what came of it, by database: the times with few incidents, and with many.
+def compare_lists(found: Mapping[str, Mapping[int, Times]], verified: Mapping[str, float]) -> Section:
+    """Return what came of it on each database, beside the fewest copies and beside the most.
 
-    `verified` is how many seconds the whole audit took to be verified with many.
+    `verified` is how many seconds the whole audit took to be verified with the most.
     """
+    few, many = (pick(next(iter(found.values()))) for pick in (min, max))
     rows, ratios = [], []
-    for database, (before, after) in found.items():
-        for name, seconds in after.items():
+    for database, times in found.items():
+        before = times[few]
+        for name, seconds in times[many].items():
             ratio = seconds / before[name]
             rows.append(
                 (database, name, f"{1000 * before[name]:.1f}", f"{1000 * seconds:.1f}", f"{ratio:.2f}")
@@ -66,7 +78,7 @@ def compare_lists(
     return Section(
         title="Lists and the page",
         about=(
-            f"50 items of the API, 25 of the history; medians of {_ROUNDS} looks at each in turn. A text "
+            f"20 items of the API, 25 of the history; medians of {_ROUNDS} looks at each in turn. A text "
             "that few have or none is looked for in all incidents, so that its time grows with them: it is "
             f"told, and not judged. So is the audit's verification: with {many:,} incidents {spent}."
         ),

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 import api.wiring
 import graph.builder
-from api.server import serving
+from api.server import serving, spare_collections
 from api.settings import Settings
 from bench.instant import POLICY, InstantCluster, InstantMind, SilentMind, make_nodes
 from bench.recording import record
@@ -123,6 +123,7 @@ _KINDS: dict[str, Callable[[str, Path], AbstractAsyncContextManager[str]]] = {
 
 async def _serve(kind: str, url: str, folder: Path) -> None:
     async with _KINDS[kind](url, folder) as address:
+        spare_collections()
         say(url=address)
         while await asyncio.to_thread(sys.stdin.readline):
             say(cpu=time.process_time(), rss_mb=_most_memory_mb())

@@ -19,12 +19,12 @@ from checkpoints.homes import Pace, find_homes
 from checkpoints.inserting import insert_all
 from checkpoints.locks import hold_intake
 from checkpoints.opening import open_incidents
-from checkpoints.sorting import Sorter, Standing
+from checkpoints.sorting import Sorter, AlertStanding
 from checkpoints.tables import AlertRow, AlertStateRow, WebhookRow
 from graph.alerts import AlertGroup
 
 _MOST_ALERTS = 500  # in one transaction
-_STANDING = tuple(getattr(AlertStateRow, field.name) for field in fields(Standing))
+_STANDING = tuple(getattr(AlertStateRow, field.name) for field in fields(AlertStanding))
 
 
 class Intake:
@@ -87,9 +87,9 @@ async def _find_known(session: AsyncSession, fingerprints: Collection[str]) -> d
     return known
 
 
-async def _find_standings(session: AsyncSession, fingerprints: Collection[str]) -> dict[str, Standing]:
-    standings: dict[str, Standing] = {}
+async def _find_standings(session: AsyncSession, fingerprints: Collection[str]) -> dict[str, AlertStanding]:
+    standings: dict[str, AlertStanding] = {}
     for some in in_chunks(fingerprints):
         rows = await session.execute(select(*_STANDING).where(AlertStateRow.fingerprint.in_(some)))
-        standings.update({row.fingerprint: Standing(*row) for row in rows})
+        standings.update({row.fingerprint: AlertStanding(*row) for row in rows})
     return standings

@@ -16,7 +16,7 @@ from graph.alerts import Alert
 
 
 @dataclass
-class Standing:
+class AlertStanding:
     """How an alert stands by the last word about it; what a row of `alert_states` says."""
 
     fingerprint: str
@@ -53,12 +53,12 @@ class Sorter:
         self,
         pace: Pace,
         known: dict[Identity, str | None],
-        standings: dict[str, Standing],
+        standings: dict[str, AlertStanding],
         homes: Mapping[str, Home],
     ) -> None:
         self.openings: list[Opening] = []
         self.alerts: list[dict[str, Any]] = []
-        self.changed: dict[str, Standing] = {}
+        self.changed: dict[str, AlertStanding] = {}
         self.attached: list[tuple[str, dict[str, object]]] = []
         self._pace = pace
         self._known = known
@@ -96,7 +96,7 @@ class Sorter:
         incident_id, note = self._place(delivery, key, alert, begun)
         standing = self._standings.get(alert.fingerprint)
         if standing is None:
-            standing = self._standings[alert.fingerprint] = Standing(
+            standing = self._standings[alert.fingerprint] = AlertStanding(
                 alert.fingerprint, alert.status, alert.starts_at, datetime.now(UTC), key, incident_id
             )
             self.changed[alert.fingerprint] = standing

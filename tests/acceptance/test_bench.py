@@ -1,12 +1,13 @@
 """The bench measures what it says: both of its services take incidents from the alert to the report."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from bench.copies import copy_audit, copy_incident
 from bench.dev.server import open_dev_server
-from bench.driver import Kind, open_stand
+from bench.driver import Kind, Stand, open_stand
 from bench.lists import compare_lists, time_lists, time_verification
 from checkpoints.ledger import open_ledger
 from tests.integration.rest.sign_ins import sign_in
@@ -47,20 +48,25 @@ async def test_the_dev_server_takes_incidents_to_their_end() -> None:
 
 
 async def test_lists_are_read_beside_few_incidents_and_beside_more_in_a_sealed_audit(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    async with open_stand("alertmend", url, tmp_path) as stand:
-        copied = await stand.deliver("copied")
-        key = (tmp_path / "audit.key").read_bytes()
-        assert (await sign_in(stand.client, stand.token)).has_redirect_location
-        times = []
-        for there, more in ((0, 5), (5, 60)):
-            copy_incident(url, copied, more, there)
-            copy_audit(url, key, copied, more, there)
-            times.append(await time_lists(stand, there + more // 2))
-        verified = await time_verification(stand)
-        latest = (await stand.request("GET", "/v1/incidents?limit=200")).json()["items"]
+    async with AsyncExitStack() as stack:
+        few, many = [await _open_beside(stack, tmp_path, copies) for copies in (5, 65)]
+        times = await time_lists({5: few, 65: many})
+        verified = await time_verification(many)
+        latest = (await many.request("GET", "/v1/incidents?limit=200")).json()["items"]
 
-    section = compare_lists(5, 65, {"SQLite": (times[0], times[1])}, {"SQLite": verified})
+    section = compare_lists({"SQLite": times}, {"SQLite": verified})
     assert len(latest) == 66
     assert len({one["created_at"] for one in latest}) == 66
-    assert [row[1] for row in section.rows] == list(times[0])
+    assert [row[1] for row in section.rows] == list(times[5])
+
+
+async def _open_beside(stack: AsyncExitStack, tmp_path: Path, copies: int) -> Stand:
+    folder = tmp_path / str(copies)
+    folder.mkdir()
+    url = f"sqlite+aiosqlite:///{folder}/ledger.db"
+    stand = await stack.enter_async_context(open_stand("alertmend", url, folder))
+    copied = await stand.deliver("copied")
+    copy_incident(url, copied, copies)
+    copy_audit(url, (folder / "audit.key").read_bytes(), copied, copies)
+    assert (await sign_in(stand.client, stand.token)).has_redirect_location
+    return stand
