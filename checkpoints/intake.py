@@ -19,7 +19,7 @@ from checkpoints.homes import Pace, find_homes
 from checkpoints.inserting import insert_all
 from checkpoints.locks import hold_intake
 from checkpoints.opening import open_incidents
-from checkpoints.sorting import Sorter, AlertStanding
+from checkpoints.sorting import AlertStanding, Sorter
 from checkpoints.tables import AlertRow, AlertStateRow, WebhookRow
 from graph.alerts import AlertGroup
 
