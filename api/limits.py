@@ -18,7 +18,7 @@ _TOO_LARGE = 413
 
 
 class Overloaded(AlertmendError):
-    """More deliveries arrive than can be stored in time; nothing of this one was."""
+    """More deliveries arrive than can be stored in time."""
 
 
 class Places:

@@ -72,9 +72,7 @@ class Runner:
         if incident_id in self._running:
             self._again.add(incident_id)
             return
-        task = asyncio.create_task(self._run_while_woken(incident_id), name=incident_id)
-        self._running[incident_id] = task
-        task.add_done_callback(lambda _: self._running.pop(incident_id, None))
+        self._running[incident_id] = asyncio.create_task(self._run_while_woken(incident_id), name=incident_id)
 
     async def retry(self, incident_id: str, by: str) -> None:
         """Open a failed incident again, and wake it."""
@@ -87,9 +85,12 @@ class Runner:
                 self.wake(incident_id)
 
     async def _run_while_woken(self, incident_id: str) -> None:
-        while True:
-            self._again.discard(incident_id)
-            async with self._places:
-                await self._runs.go(incident_id)
-            if incident_id not in self._again:
-                return
+        try:
+            while True:
+                self._again.discard(incident_id)
+                async with self._places:
+                    await self._runs.go(incident_id)
+                if incident_id not in self._again:
+                    return
+        finally:  # at once: who wakes it from here on must not be told that it runs
+            del self._running[incident_id]

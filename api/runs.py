@@ -65,7 +65,7 @@ class Runs:
                 self.unfinished.discard(incident_id)
 
     async def due(self) -> set[str]:
-        """Return the incidents that don't wait for a person, once everything late has been marked expired."""
+        """Return the incidents that don't wait for a person, once what is late has been marked expired."""
         expired = await self._ledger.approvals.expire()
         return {*expired, *await self._ledger.incidents.runnable()}
 

@@ -70,7 +70,10 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=_MEASURES, help="measure these alone")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.only and options.write:
+        parser.error("the page takes a whole run: leave out --only or --write")
+    return options
 
 
 if __name__ == "__main__":

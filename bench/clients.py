@@ -32,9 +32,10 @@ async def send_all(url: str, requests: Sequence[bytes], at_once: int, per_second
         reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
         for request in waiting:
             sent += 1
-            if per_second:
-                await asyncio.sleep(max(began + sent / per_second - time.perf_counter(), 0))
             at = time.perf_counter()
+            if per_second:  # from when it was due: who comes while the others wait, waits as well
+                at = began + sent / per_second
+                await asyncio.sleep(max(at - time.perf_counter(), 0))
             writer.write(request)
             while not await _is_taken(reader):
                 await asyncio.sleep(_PAUSE_SECONDS)

@@ -25,6 +25,7 @@ from tools.executor import ClaimRefused, Grant, Outcome
 
 Verdict = Literal["approve", "reject", "edit", "revoke", "resolve"]
 _USUAL = Terms()
+_MOST = 200  # expire at a time: the others do at the next one
 # Made once: these are read at every step.
 _BY_ID = select(ApprovalRow).where(ApprovalRow.id == bindparam("id"))
 _DECISIONS = (
@@ -60,10 +61,10 @@ class Approvals:
                 return await read_approval(session, known)
             if standing := await _same_standing(session, proposal):
                 return await read_approval(session, standing)
+            rule = await self._find_automatic(session, proposal)  # it locks what comes before the audit
             await supersede_approvals(
                 session, proposal.incident_id, proposal.id, "a newer proposal took its place"
             )
-            rule = await self._find_automatic(session, proposal)
             row = await store_approval(session, proposal, terms)
             if rule:
                 await give_approval(session, row, by=f"{POLICY_PREFIX}{rule.name}", reason=_AUTOMATIC)
@@ -183,16 +184,22 @@ class Approvals:
             if namespace:
                 query = query.where(ApprovalRow.namespace == namespace)
             rows = (await session.scalars(query)).all()
-            return cut_page(await _read_approvals(session, rows[:limit]), more=len(rows) > limit)
+            return cut_page(await read_approvals(session, rows[:limit]), more=len(rows) > limit)
 
     async def expire(self) -> Sequence[str]:
-        """Mark every approval whose time is over as expired; return their incidents."""
+        """Mark approvals whose time is over as expired, the oldest first; return their incidents.
+
+        There is a limit to how many at a time: webhooks and decisions wait for this.
+        """
         now = datetime.now(UTC)
         async with self._transaction() as session:
             late_ones = ((ApprovalRow.status == "pending") & (ApprovalRow.decide_by <= now)) | (
                 (ApprovalRow.status == "approved") & (ApprovalRow.execute_by <= now)
             )
-            incident_ids = (await session.scalars(select(ApprovalRow.incident_id).where(late_ones))).all()
+            oldest = (
+                select(ApprovalRow.incident_id).where(late_ones).order_by(ApprovalRow.created_at).limit(_MOST)
+            )
+            incident_ids = (await session.scalars(oldest)).all()
             await hold_incidents(session, incident_ids)
             # once more: somebody may have decided while this one waited
             late = (
@@ -210,7 +217,7 @@ async def approvals_of(session: AsyncSession, incident_id: str) -> Sequence[Appr
     rows = await session.scalars(
         select(ApprovalRow).where(ApprovalRow.incident_id == incident_id).order_by(ApprovalRow.created_at)
     )
-    return await _read_approvals(session, rows.all())
+    return await read_approvals(session, rows.all())
 
 
 async def store_approval(
@@ -284,11 +291,11 @@ async def hold_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:
 
 async def read_approval(session: AsyncSession, row: ApprovalRow) -> Approval:
     """Return a row with its decisions as the model that people and the graph see."""
-    (approval,) = await _read_approvals(session, [row])
+    (approval,) = await read_approvals(session, [row])
     return approval
 
 
-async def _read_approvals(session: AsyncSession, rows: Sequence[ApprovalRow]) -> list[Approval]:
+async def read_approvals(session: AsyncSession, rows: Sequence[ApprovalRow]) -> list[Approval]:
     """Do so for several; their decisions are asked for all at once."""
     decisions: dict[str, list[Decision]] = {row.id: [] for row in rows}
     for decision in await session.scalars(_DECISIONS, {"ids": list(decisions)}):

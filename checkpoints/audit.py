@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 Action = Literal[
     "begun", "proposed", "approved", "rejected", "edited", "revoked", "expired", "superseded", "withdrawn",
     "claimed", "intent", "outcome", "resolved", "verdict", "retry",
-    "kill_switch", "freeze_added", "freeze_removed",
+    "kill_switch", "freeze_added",
 ]  # fmt: skip
 SERVICE = "alertmend"
 """The actor where nobody decided: the service itself."""

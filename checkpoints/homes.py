@@ -48,12 +48,17 @@ class _Sketch:
 
 @dataclass(frozen=True)
 class Home:
-    """The incident about a target: the open one, else the newest. `runs` counts the target's last hour."""
+    """The incident about a target: the open one, else the newest. `runs` counts the target's last hour.
+
+    `elsewhere` is the key of the target of another name that the alerts before led to; empty where they
+    didn't.
+    """
 
     incident_id: str
     is_open: bool
     ended_at: datetime
     runs: int
+    elsewhere: str = ""
 
     def refuse_another(self, pace: Pace) -> str | None:
         """Say why no other incident may be opened now that this one has ended; None if one may."""
@@ -77,11 +82,11 @@ async def find_homes(
     # once more: one may have ended while this transaction waited
     found = {row.id: row for row in await _read(session, IncidentRow.id, set(ids.values()))}
     runs = await _count_runs(session, {row.target_key for row in found.values()})
-    return {key: _home(found[incident_id], runs) for key, incident_id in ids.items()}
+    return {key: _home(found[incident_id], runs, elsewhere.get(key, "")) for key, incident_id in ids.items()}
 
 
-def _home(row: _Sketch, runs: Mapping[str, int]) -> Home:
-    return Home(row.id, row.status in ACTIVE, row.updated_at, runs.get(row.target_key, 0))
+def _home(row: _Sketch, runs: Mapping[str, int], elsewhere: str) -> Home:
+    return Home(row.id, row.status in ACTIVE, row.updated_at, runs.get(row.target_key, 0), elsewhere)
 
 
 def _better(one: _Sketch | None, other: _Sketch | None) -> _Sketch | None:

@@ -6,6 +6,7 @@ status) makes repeats harmless. Deliveries that come at once share a transaction
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,7 +57,8 @@ class Intake:
             fingerprints = {alert.fingerprint for one in deliveries for alert in one.group.alerts}
             standings = await _find_standings(session, fingerprints)
             heard = frozenset(standings)
-            known = await _find_known(session, heard)  # of the others no alert is there
+            begun = {alert.starts_at for one in deliveries for alert in one.group.alerts}
+            known = await _find_known(session, heard, begun)  # of the others no alert is there
             before = {standing.incident_id for standing in standings.values() if standing.incident_id}
             homes = await find_homes(session, {key for one in deliveries for key in one.keys}, before)
             sorter = Sorter(self._pace, known, standings, homes)
@@ -78,11 +80,15 @@ async def _write(session: AsyncSession, sorter: Sorter, heard: Collection[str]) 
     await wakeups.wake(session, {row["incident_id"] for row in sorter.alerts if row["incident_id"]})
 
 
-async def _find_known(session: AsyncSession, fingerprints: Collection[str]) -> dict[Identity, str | None]:
+async def _find_known(
+    session: AsyncSession, fingerprints: Collection[str], begun: Collection[datetime]
+) -> dict[Identity, str | None]:
+    """Return what is there of these fingerprints, but not of all the times that they ever fired."""
     known: dict[Identity, str | None] = {}
     columns = AlertRow.fingerprint, AlertRow.starts_at, AlertRow.status, AlertRow.incident_id
     for some in in_chunks(fingerprints):
-        for row in await session.execute(select(*columns).where(AlertRow.fingerprint.in_(some))):
+        query = select(*columns).where(AlertRow.fingerprint.in_(some), AlertRow.starts_at.in_(begun))
+        for row in await session.execute(query):
             known[row.fingerprint, row.starts_at, row.status] = row.incident_id
     return known
 

@@ -116,7 +116,7 @@ class Sorter:
     ) -> tuple[str | None, str]:
         """Return the incident a new alert belongs to, and what is remarkable about that."""
         standing, home = self._standings.get(alert.fingerprint), self._homes.get(key)
-        here = self._opened.get(key) or (home.incident_id if home and home.is_open else None)
+        here = self._opened.get(key) or self._open_home(home)
         before = standing.incident_id if standing else None
         if alert.status == "resolved":  # it never opens one
             return before or here, ""
@@ -131,6 +131,12 @@ class Sorter:
         self._opened[key] = opening.id
         begun.add(opening.id)
         return opening.id, ""
+
+    def _open_home(self, home: Home | None) -> str | None:
+        """Return a target's open incident: its own, or one just opened where its alerts led before."""
+        if home is None:
+            return None
+        return home.incident_id if home.is_open else self._opened.get(home.elsewhere)
 
     def _note(self, delivery: Delivery, incident_id: str | None, alert: Alert, note: str) -> None:
         if incident_id is None:

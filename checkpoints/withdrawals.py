@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline, wakeups
-from checkpoints.approvals import hold_approval, read_approval, withdraw_approval
+from checkpoints.approvals import hold_approval, read_approvals, withdraw_approval
 from checkpoints.attachments import all_resolved, have_all_resolved
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_incident
@@ -42,7 +42,7 @@ class Withdrawals:
                 )
                 .order_by(ApprovalRow.created_at)
             )
-            return [await read_approval(session, row) for row in rows]
+            return await read_approvals(session, rows.all())
 
     async def withdraw(self, approval_id: str, reason: str) -> bool:
         """Withdraw an approval that still stands while no alert fires; say whether that was so."""

@@ -78,4 +78,6 @@ class Journal:
 
     async def failed(self, reason: str) -> None:
         """Note what didn't work; the run goes on."""
-        await self.incidents.record(self.incident_id, self.epoch, "error", {"reason": reason})
+        await self.incidents.record(
+            self.incident_id, self.epoch, "error", {"reason": reason, "goes_on": True}
+        )

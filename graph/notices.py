@@ -41,7 +41,7 @@ def find_event(kind: EntryKind, data: Mapping[str, Any]) -> Event | None:
         case "ended":
             found = data["status"] if data["status"] in _ENDS else None
         case "error":
-            found = "failed"
+            found = None if data.get("goes_on") else "failed"
     return cast("Event | None", found)
 
 

@@ -27,16 +27,16 @@ async def open_dev_server(folder: Path, config: Path, **environment: str) -> Asy
             await _until_ready(client, process, folder)
             yield client
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        await _stop(process)
 
 
 async def fail_to_start(folder: Path, config: Path, **environment: str) -> str:
     """Start a server that must refuse to, and return what it said."""
     process = await _start(folder, config, _free_port(), environment)
-    await asyncio.wait_for(process.wait(), _START_SECONDS)
-    assert process.returncode != 0
+    try:
+        assert await asyncio.wait_for(process.wait(), _START_SECONDS) != 0
+    finally:
+        await _stop(process)
     return log_of(folder)
 
 
@@ -72,6 +72,12 @@ async def _until_ready(client: httpx.AsyncClient, process: asyncio.subprocess.Pr
         except httpx.TransportError:
             pass
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()
 
 
 def _free_port() -> int:

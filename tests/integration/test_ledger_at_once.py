@@ -186,6 +186,23 @@ async def test_an_expiry_is_written_down_once(ledgers: list[Ledger]) -> None:
     assert [entry.data.get("verdict") for entry in entries].count("expired") == 1
 
 
+async def test_many_that_are_late_expire_some_at_a_time(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkpoints.approvals._MOST", 2)
+    late = []
+    for number in range(5):
+        incident_id = await ledger.incidents.open(AlertGroup.model_validate(real_body()))
+        epoch = await ledger.incidents.begin_run(incident_id)
+        proposal = numbered(number, incident_id)
+        late.append(await ledger.approvals.propose(proposal, epoch, Terms(decide_within=timedelta(0))))
+
+    swept = [await ledger.approvals.expire() for _ in range(4)]
+
+    assert [len(one) for one in swept] == [2, 2, 1, 0]
+    assert [one for some in swept for one in some] == [one.proposal.incident_id for one in late]
+
+
 async def test_no_intent_is_written_after_the_kill_switch_has_answered(ledger: Ledger, other: Ledger) -> None:
     incident_id, epoch = await open_incident(ledger)
     for number in range(MANY):

@@ -19,6 +19,7 @@ from checkpoints.outbox import PATIENCE
 from checkpoints.retention import Keep
 from checkpoints.tables import ApprovalRow, ChannelRow, DeliveryRow
 from graph.incident import Ending, Verification
+from graph.journal import Journal
 from graph.notices import EVENTS, Subscriber
 from graph.proposal import Proposal
 from tests.databases import query
@@ -164,6 +165,16 @@ async def test_every_event_of_the_contract_is_told(office: PostOffice) -> None:
 
     assert set(office.machine.events) == set(EVENTS)
     assert office.machine.events == office.people.events
+
+
+async def test_what_a_run_gets_over_is_told_to_nobody(office: PostOffice) -> None:
+    incident_id = await office.house.open_incident()
+    epoch = await office.house.ledger.incidents.begin_run(incident_id)
+
+    await Journal(office.house.ledger.incidents, incident_id, epoch).failed("the policy refuses it")
+    await office.go_round()
+
+    assert office.people.events == []
 
 
 async def test_what_is_rolled_back_is_told_to_nobody(office: PostOffice) -> None:

@@ -316,6 +316,20 @@ async def test_of_two_incidents_about_one_target_the_second_leaves_its_alerts_to
     assert await opened(ledger, fires("c", pod="web-oddly-named")) == first
 
 
+async def test_alerts_that_lead_to_one_target_open_one_incident_though_they_come_at_once(
+    hasty: Ledger,
+) -> None:
+    ended = await opened(hasty, fires("b", pod="web-oddly-named"))
+    await take_target(hasty, ended)
+    await end(hasty, ended)
+
+    one, other = await asyncio.gather(
+        deliver(hasty, fires("a")), deliver(hasty, fires("c", pod="web-oddly-named"))
+    )
+
+    assert one.incident_ids == other.incident_ids != (ended,)
+
+
 async def test_incidents_that_take_one_target_at_once_have_one_holder(
     ledger: Ledger, database_url: str
 ) -> None:
