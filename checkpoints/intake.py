@@ -57,7 +57,7 @@ class Intake:
             fingerprints = {alert.fingerprint for one in deliveries for alert in one.group.alerts}
             standings = await _find_standings(session, fingerprints)
             heard = frozenset(standings)
-            begun = {alert.starts_at for one in deliveries for alert in one.group.alerts}
+            begun = [alert.starts_at for one in deliveries for alert in one.group.alerts]
             known = await _find_known(session, heard, begun)  # of the others no alert is there
             before = {standing.incident_id for standing in standings.values() if standing.incident_id}
             homes = await find_homes(session, {key for one in deliveries for key in one.keys}, before)
@@ -81,13 +81,13 @@ async def _write(session: AsyncSession, sorter: Sorter, heard: Collection[str]) 
 
 
 async def _find_known(
-    session: AsyncSession, fingerprints: Collection[str], begun: Collection[datetime]
+    session: AsyncSession, fingerprints: Collection[str], begun: Sequence[datetime]
 ) -> dict[Identity, str | None]:
-    """Return what is there of these fingerprints, but not of all the times that they ever fired."""
+    """Return what is there of these fingerprints since the first of the beginnings, not since ever."""
     known: dict[Identity, str | None] = {}
     columns = AlertRow.fingerprint, AlertRow.starts_at, AlertRow.status, AlertRow.incident_id
     for some in in_chunks(fingerprints):
-        query = select(*columns).where(AlertRow.fingerprint.in_(some), AlertRow.starts_at.in_(begun))
+        query = select(*columns).where(AlertRow.fingerprint.in_(some), AlertRow.starts_at >= min(begun))
         for row in await session.execute(query):
             known[row.fingerprint, row.starts_at, row.status] = row.incident_id
     return known
