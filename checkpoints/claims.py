@@ -16,7 +16,7 @@ from checkpoints.stops import find_stop, stop_in_force
 from checkpoints.tables import ApprovalRow, IncidentRow, IntentRow
 from graph.policy import Policy
 from graph.proposal import Proposal
-from tools.executor import ClaimRefused, Grant, Outcome
+from tools.executor import ClaimRefused, Grant, Outcome, WritesStopped
 
 
 async def claim_approval(
@@ -71,24 +71,24 @@ async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: in
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     if claimed.first() is None:
-        raise ClaimRefused(await _why_not(session, row, digest, now, policy))
+        raise await _refusal(session, row, digest, now, policy)
     await timeline.append(session, row.incident_id, "applying", {"approval_id": row.id})
     await audit.append_about(session, "claimed", row, epoch=epoch)
 
 
-async def _why_not(
+async def _refusal(
     session: AsyncSession, row: ApprovalRow, digest: str, now: datetime, policy: Policy
-) -> str:
+) -> ClaimRefused:
     if row.status == "executing":
-        return f"approval {row.id} is being executed by this very run"
+        return ClaimRefused(f"approval {row.id} is being executed by this very run")
     if row.status != "approved":
-        return f"approval {row.id} is {row.status}, not approved"
+        return ClaimRefused(f"approval {row.id} is {row.status}, not approved")
     if row.digest != digest:
-        return f"approval {row.id} was given for another proposal: the digests differ"
+        return ClaimRefused(f"approval {row.id} was given for another proposal: the digests differ")
     if row.execute_by is None or row.execute_by <= now:
-        return f"approval {row.id} had to be executed by {row.execute_by}"
+        return ClaimRefused(f"approval {row.id} had to be executed by {row.execute_by}")
     stop = await find_stop(session, policy) or await find_spent_budget(session, policy)
-    return stop or "the run no longer holds its incident"
+    return WritesStopped(stop or "what stopped writes has ended in this very moment")
 
 
 def _is_unsent(row: ApprovalRow, epoch: int, sent_generation: int | None) -> bool:

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+
+from checkpoints.database import DatabaseUnavailable
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-_OF_THE_DATABASE = (OperationalError, InterfaceError, PoolTimeout)
+_OF_WHAT_WAS_GIVEN = (DataError, IntegrityError, ProgrammingError)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class GroupCommit(Generic[Given, Result]):
         try:
             results = await self._commit([call.given for call in calls])
         except Exception as error:  # noqa: BLE001 -- whatever it is, the callers get it
-            if len(calls) > 1 and not isinstance(error.__cause__, _OF_THE_DATABASE):
+            if len(calls) > 1 and _is_of_one(error):
                 for call in calls:
                     await self._answer([call])
                 return
@@ -96,3 +97,8 @@ class GroupCommit(Generic[Given, Result]):
             for call, result in zip(calls, results, strict=True):
                 if not call.answer.done():
                     call.answer.set_result(result)
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether what one of them gave may be the trouble, rather than that the database can't be used."""
+    return not isinstance(error, DatabaseUnavailable) or isinstance(error.__cause__, _OF_WHAT_WAS_GIVEN)

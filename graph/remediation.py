@@ -102,7 +102,7 @@ class Remediation:
         await self._withdraw_if_healed(state, approval, journal.epoch)
         outcome = await self.actuator.execute(state.approval_id, state.digest, journal.epoch)
         update = await self._conclude(state, outcome)
-        if outcome.kind == "refused" and "ending" not in update:
+        if outcome.kind in {"refused", "held"} and "ending" not in update:
             await self.incidents.set_status(state.incident_id, journal.epoch, "awaiting_approval")
         return {"outcome": outcome, **update}
 
@@ -125,7 +125,7 @@ class Remediation:
 
     async def _conclude(self, state: IncidentState, outcome: Outcome) -> Update:
         match outcome.kind:
-            case "applied":
+            case "applied" | "held":
                 return {}
             case "refused":
                 return await self._reconsider(state, outcome)
@@ -138,11 +138,11 @@ class Remediation:
                 return {"ending": _unknown(state, outcome)}
 
     async def _reconsider(self, state: IncidentState, outcome: Outcome) -> Update:
-        """Return what a refused claim means: wait on, or end where the approval can't be used any more."""
-        standing = await self.approvals.standing(state.approval_id)
-        if standing.approval.status != "approved" or standing.stopped_by:
+        """Return what a refused claim means: heed what became of the approval, or end where it is no good."""
+        approval = await self.approvals.find(state.approval_id)
+        if approval.status != "approved":
             return {}
-        late = (standing.approval.execute_by or _NEVER) <= datetime.now(UTC)
+        late = (approval.execute_by or _NEVER) <= datetime.now(UTC)
         return {"ending": Ending(status="expired" if late else "failed", reason=outcome.detail)}
 
     async def start_over(self, state: IncidentState) -> Update:

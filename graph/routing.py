@@ -50,7 +50,7 @@ def after_apply(
     match state.outcome.kind:
         case "applied":
             return "verify_fix"
-        case "refused":
+        case "refused" | "held":
             return "await_approval"
         case _:
             return "analyze_root_cause"

@@ -83,13 +83,14 @@ class Grant(_Frozen):
 
 
 class Outcome(_Frozen):
-    """How an execution ended. `refused`: there was no claim, so nothing was tried and the approval stands.
+    """How an execution ended. `refused` and `held`: there was no claim, so nothing was tried.
 
+    `held` says that a stop is all that was in the way: the approval stands, and may be claimed after it.
     `failed` and `superseded` are said only when it is proved that nothing was written; `unknown` means that
     a person has to look.
     """
 
-    kind: Literal["applied", "failed", "superseded", "unknown", "refused"]
+    kind: Literal["applied", "failed", "superseded", "unknown", "refused", "held"]
     detail: str
 
 
@@ -103,6 +104,10 @@ class ToolServerNotCalled(AlertmendError):
 
 class ClaimRefused(AlertmendError):
     """The ledger didn't hand out the grant; the message says why. Nothing was sent to the cluster."""
+
+
+class WritesStopped(ClaimRefused):
+    """Writes are stopped, or their budget is spent: that ends, and the approval may be claimed then."""
 
 
 class Grants(Protocol):
@@ -166,6 +171,8 @@ class Executor:
         """Claim the approval and apply its patch at most once; return how it ended."""
         try:
             grant = await self.grants.claim(approval_id, digest, epoch)
+        except WritesStopped as stop:
+            return Outcome(kind="held", detail=str(stop))
         except ClaimRefused as refusal:
             return Outcome(kind="refused", detail=str(refusal))
         if isinstance(grant, Outcome):

@@ -321,7 +321,7 @@ async def test_a_stop_before_the_claim_leaves_the_approval_standing(
         starts_at=now, ends_at=now.replace(year=now.year + 1), reason="holidays", by="root"
     )
 
-    assert (await execution.run()).kind == "refused"
+    assert (await execution.run()).kind == "held"
     assert await execution.status() == "approved"
     assert sandbox.writes == []
 

@@ -4,13 +4,21 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy.exc import DataError, OperationalError
 
+from checkpoints.database import DatabaseUnavailable
 from checkpoints.group_commit import GroupCommit
+
+TROUBLES: dict[str, Exception] = {
+    "gone": OperationalError("INSERT", {}, Exception("gone")),
+    "lost": ConnectorException("lost"),  # of the queue that goes with it
+    "long": DataError("INSERT", {}, Exception("too long")),
+}
 
 
 class Table:
-    """Commits texts, unless one is `bad` or the table is `gone`, and answers in capitals; `open` lets it."""
+    """Commits texts, unless one is `bad` or has a trouble, and answers in capitals; `open` lets it."""
 
     def __init__(self) -> None:
         self.batches: list[Sequence[str]] = []
@@ -23,8 +31,8 @@ class Table:
         self.batches.append(given)
         self.begun.set()
         await self.open.wait()
-        if "gone" in given:
-            raise ConnectionError from OperationalError("INSERT", {}, Exception("gone"))
+        for trouble in TROUBLES.keys() & given:
+            raise DatabaseUnavailable(trouble) from TROUBLES[trouble]
         if "bad" in given:
             raise ValueError("bad")
         self.kept += given
@@ -57,23 +65,25 @@ async def test_what_goes_together_is_bounded_and_a_larger_one_goes_alone() -> No
     assert table.batches == [["aaa", "bbb"], ["c"], ["dddddddd"], ["e"]]
 
 
-async def test_one_that_cannot_be_committed_fails_alone() -> None:
+@pytest.mark.parametrize("trouble", ["bad", "long"])
+async def test_one_that_cannot_be_committed_fails_alone(trouble: str) -> None:
     table = Table()
     table.open.set()
 
-    answers = await asyncio.gather(*map(table.together, ("a", "bad", "b")), return_exceptions=True)
+    answers = await asyncio.gather(*map(table.together, ("a", trouble, "b")), return_exceptions=True)
 
-    assert (answers[0], str(answers[1]), answers[2]) == ("A", "bad", "B")
+    assert (answers[0], str(answers[1]), answers[2]) == ("A", trouble, "B")
     assert table.kept == ["a", "b"]
 
 
-async def test_a_database_that_fails_is_not_asked_again_for_each() -> None:
+@pytest.mark.parametrize("trouble", ["gone", "lost"])
+async def test_a_database_that_fails_is_not_asked_again_for_each(trouble: str) -> None:
     table = Table()
     table.open.set()
 
-    answers = await asyncio.gather(*map(table.together, ("a", "gone")), return_exceptions=True)
+    answers = await asyncio.gather(*map(table.together, ("a", trouble)), return_exceptions=True)
 
-    assert [type(answer) for answer in answers] == [ConnectionError, ConnectionError]
+    assert [type(answer) for answer in answers] == [DatabaseUnavailable, DatabaseUnavailable]
     assert len(table.batches) == 1
     assert await table.together("b") == "B"
 
