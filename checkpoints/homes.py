@@ -1,4 +1,4 @@
-"""Homes: the newest incident about each target, and whether a firing alert may open another one.
+"""Homes: the incident that each target's alerts belong to, and whether a firing alert may open another one.
 
 A target's key comes from an alert's labels. Where a run has found out that an object of another name is
 behind it, the alerts that went before it lead the way: they belong to that incident now.
@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -48,17 +48,12 @@ class _Sketch:
 
 @dataclass(frozen=True)
 class Home:
-    """The incident about a target: the open one, else the newest. `runs` counts the target's last hour.
-
-    `elsewhere` is the key of the target of another name that the alerts before led to; empty where they
-    didn't.
-    """
+    """The incident about a target: the open one, else the newest. `runs` counts the target's last hour."""
 
     incident_id: str
     is_open: bool
     ended_at: datetime
     runs: int
-    elsewhere: str = ""
 
     def refuse_another(self, pace: Pace) -> str | None:
         """Say why no other incident may be opened now that this one has ended; None if one may."""
@@ -69,33 +64,7 @@ class Home:
         return None
 
 
-async def find_homes(
-    session: AsyncSession, keys: Collection[str], others: Collection[str] = ()
-) -> dict[str, Home]:
-    """Return the incident of each key that has one. They and `others` are held until the transaction ends."""
-    elsewhere = await _find_elsewhere(session, keys)
-    newest = await _find_newest(session, {*keys, *elsewhere.values()})
-    ids = {
-        key: best.id for key in keys if (best := _better(newest.get(key), newest.get(elsewhere.get(key, ""))))
-    }
-    await hold_incidents(session, {*ids.values(), *others})
-    # once more: one may have ended while this transaction waited
-    found = {row.id: row for row in await _read(session, IncidentRow.id, set(ids.values()))}
-    runs = await _count_runs(session, {row.target_key for row in found.values()})
-    return {key: _home(found[incident_id], runs, elsewhere.get(key, "")) for key, incident_id in ids.items()}
-
-
-def _home(row: _Sketch, runs: Mapping[str, int], elsewhere: str) -> Home:
-    return Home(row.id, row.status in ACTIVE, row.updated_at, runs.get(row.target_key, 0), elsewhere)
-
-
-def _better(one: _Sketch | None, other: _Sketch | None) -> _Sketch | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other, key=lambda row: (row.status in ACTIVE, row.created_at, row.id))
-
-
-async def _find_elsewhere(session: AsyncSession, keys: Collection[str]) -> Mapping[str, str]:
+async def find_elsewhere(session: AsyncSession, keys: Collection[str]) -> Mapping[str, str]:
     """Return the keys whose alerts belong to an incident about a target of another name, with that name."""
     found = {}
     for some in in_chunks(keys):
@@ -109,19 +78,62 @@ async def _find_elsewhere(session: AsyncSession, keys: Collection[str]) -> Mappi
     return found
 
 
-async def _find_newest(session: AsyncSession, keys: Collection[str]) -> dict[str, _Sketch]:
+async def find_homes(
+    session: AsyncSession,
+    keys: Collection[str],
+    elsewhere: Mapping[str, str],
+    pace: Pace,
+    others: Collection[str] = (),
+) -> dict[str, Home]:
+    """Return the incident of each key that has an open one, or one too recent for another.
+
+    Where there is none, it may be at the key that the same one has in `elsewhere`. They and `others` are held
+    until the transaction ends.
+    """
+    newest = await _find_newest(session, {*keys, *elsewhere.values()}, pace)
+    ids = {
+        key: best.id for key in keys if (best := _better(newest.get(key), newest.get(elsewhere.get(key, ""))))
+    }
+    await hold_incidents(session, {*ids.values(), *others})
+    # once more: one may have ended while this transaction waited
+    found = {row.id: row for row in await _read(session, IncidentRow.id, set(ids.values()))}
+    runs = await _count_runs(session, {row.target_key for row in found.values()})
+    return {key: _home(found[incident_id], runs) for key, incident_id in ids.items()}
+
+
+def _home(row: _Sketch, runs: Mapping[str, int]) -> Home:
+    return Home(row.id, row.status in ACTIVE, row.updated_at, runs.get(row.target_key, 0))
+
+
+def _better(one: _Sketch | None, other: _Sketch | None) -> _Sketch | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda row: (row.status in ACTIVE, row.created_at, row.id))
+
+
+async def _find_newest(session: AsyncSession, keys: Collection[str], pace: Pace) -> dict[str, _Sketch]:
+    """Return the newest incident of each key, of those only that may keep another one from being opened."""
+    now = datetime.now(UTC)
+    counts = (
+        IncidentRow.status.in_(ACTIVE)
+        | (IncidentRow.updated_at > now - pace.cool_down)
+        | (IncidentRow.created_at > now - _HOUR)
+    )
     newest: dict[str, _Sketch] = {}
-    for row in await _read(session, IncidentRow.target_key, keys):
+    for row in await _read(session, IncidentRow.target_key, keys, counts):
         newest[row.target_key] = _better(newest.get(row.target_key), row) or row
     return newest
 
 
 async def _read(
-    session: AsyncSession, column: InstrumentedAttribute[str], values: Collection[str]
+    session: AsyncSession,
+    column: InstrumentedAttribute[str],
+    values: Collection[str],
+    *conditions: ColumnElement[bool],
 ) -> list[_Sketch]:
     found: list[_Sketch] = []
     for some in in_chunks(values):
-        query = select(*_COLUMNS).where(column.in_(some), IncidentRow.duplicate_of.is_(None))
+        query = select(*_COLUMNS).where(column.in_(some), IncidentRow.duplicate_of.is_(None), *conditions)
         found += [_Sketch(*row) for row in await session.execute(query)]
     return found
 

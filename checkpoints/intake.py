@@ -16,7 +16,7 @@ from checkpoints.chunks import in_chunks
 from checkpoints.database import Transaction
 from checkpoints.deliveries import Delivery, Identity, Receipt
 from checkpoints.group_commit import GroupCommit
-from checkpoints.homes import Pace, find_homes
+from checkpoints.homes import Pace, find_elsewhere, find_homes
 from checkpoints.inserting import insert_all
 from checkpoints.locks import hold_intake
 from checkpoints.opening import open_incidents
@@ -60,8 +60,10 @@ class Intake:
             begun = [alert.starts_at for one in deliveries for alert in one.group.alerts]
             known = await _find_known(session, heard, begun)  # of the others no alert is there
             before = {standing.incident_id for standing in standings.values() if standing.incident_id}
-            homes = await find_homes(session, {key for one in deliveries for key in one.keys}, before)
-            sorter = Sorter(self._pace, known, standings, homes)
+            keys = {key for one in deliveries for key in one.keys}
+            elsewhere = await find_elsewhere(session, keys)
+            homes = await find_homes(session, keys, elsewhere, self._pace, before)
+            sorter = Sorter(self._pace, known, standings, homes, elsewhere)
             receipts = [sorter.sort(one) for one in deliveries]
             await insert_all(session, WebhookRow, [one.values() for one in deliveries])
             await _write(session, sorter, heard)

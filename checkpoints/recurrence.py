@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline, wakeups
 from checkpoints.database import Transaction
-from checkpoints.homes import Home, Pace, find_homes
+from checkpoints.homes import Home, Pace, find_elsewhere, find_homes
 from checkpoints.locks import hold_intake
 from checkpoints.opening import draft_incident, open_incidents
 from checkpoints.tables import AlertRow, AlertStateRow, IncidentRow
@@ -37,7 +37,8 @@ class Recurrence:
             if not left:
                 return []
             before = {state.incident_id for states in left.values() for state in states if state.incident_id}
-            homes = await find_homes(session, left, before)
+            elsewhere = await find_elsewhere(session, left)
+            homes = await find_homes(session, left, elsewhere, self._pace, before)
             found = [await self._move(session, states, homes.get(key)) for key, states in left.items()]
             opened = [incident_id for incident_id in found if incident_id]
             await wakeups.wake(session, opened)

@@ -45,7 +45,8 @@ class Sorter:
     """Sorts one delivery after the other, as if each had been committed before the next one came.
 
     `known` maps the alerts that are in the ledger already to their incidents; `standings` says how each
-    fingerprint stands, `homes` which incident each target has. What there is to write is in `openings`,
+    fingerprint stands, `homes` which incident each target has, `elsewhere` under which other name its alerts
+    turned out to be about it before. What there is to write is in `openings`,
     `alerts` (values of rows), `changed` (standings by fingerprint) and `attached` (lines by incident).
     """
 
@@ -55,6 +56,7 @@ class Sorter:
         known: dict[Identity, str | None],
         standings: dict[str, AlertStanding],
         homes: Mapping[str, Home],
+        elsewhere: Mapping[str, str],
     ) -> None:
         self.openings: list[Opening] = []
         self.alerts: list[dict[str, Any]] = []
@@ -64,6 +66,7 @@ class Sorter:
         self._known = known
         self._standings = standings
         self._homes = homes
+        self._elsewhere = elsewhere
         self._opened: dict[str, str] = {}
 
     def sort(self, delivery: Delivery) -> Receipt:
@@ -116,7 +119,7 @@ class Sorter:
     ) -> tuple[str | None, str]:
         """Return the incident a new alert belongs to, and what is remarkable about that."""
         standing, home = self._standings.get(alert.fingerprint), self._homes.get(key)
-        here = self._opened.get(key) or self._open_home(home)
+        here = self._find_open(key, home)
         before = standing.incident_id if standing else None
         if alert.status == "resolved":  # it never opens one
             return before or here, ""
@@ -132,11 +135,11 @@ class Sorter:
         begun.add(opening.id)
         return opening.id, ""
 
-    def _open_home(self, home: Home | None) -> str | None:
+    def _find_open(self, key: str, home: Home | None) -> str | None:
         """Return a target's open incident: its own, or one just opened where its alerts led before."""
-        if home is None:
-            return None
-        return home.incident_id if home.is_open else self._opened.get(home.elsewhere)
+        if home and home.is_open:
+            return home.incident_id
+        return self._opened.get(key) or self._opened.get(self._elsewhere.get(key, ""))
 
     def _note(self, delivery: Delivery, incident_id: str | None, alert: Alert, note: str) -> None:
         if incident_id is None:

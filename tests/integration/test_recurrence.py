@@ -316,12 +316,14 @@ async def test_of_two_incidents_about_one_target_the_second_leaves_its_alerts_to
     assert await opened(ledger, fires("c", pod="web-oddly-named")) == first
 
 
+@pytest.mark.parametrize("ago", [timedelta(0), timedelta(hours=2)])
 async def test_alerts_that_lead_to_one_target_open_one_incident_though_they_come_at_once(
-    hasty: Ledger,
+    hasty: Ledger, database_url: str, ago: timedelta
 ) -> None:
     ended = await opened(hasty, fires("b", pod="web-oddly-named"))
     await take_target(hasty, ended)
     await end(hasty, ended)
+    await let_pass(database_url, ago)
 
     one, other = await asyncio.gather(
         deliver(hasty, fires("a")), deliver(hasty, fires("c", pod="web-oddly-named"))
