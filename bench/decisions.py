@@ -13,7 +13,7 @@ from bench.copies import copy_audit, copy_incident
 from bench.databases import Databases
 from bench.driver import Stand, open_stand
 from bench.lists import Times, compare_lists, time_lists, time_verification
-from bench.sections import Section
+from bench.sections import Chart, Section
 from tests.integration.rest.sign_ins import sign_in
 
 _PAUSED = (10, 10_000, 100_000)
@@ -54,6 +54,7 @@ async def measure(databases: Databases) -> list[Section]:
             rows=rows,
             aim=f"flat within {_MOST} ×",
             met=max(ratios) <= _MOST,
+            chart=Chart("From the yes to the patch, by paused incidents", "p50, ms", column=2),
         ),
         compare_lists(
             {database: one.lists for database, one in found.items()},

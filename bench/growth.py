@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from bench.databases import Databases
 from bench.instant import POLICY, InstantCluster, InstantMind, make_nodes
-from bench.sections import Section
+from bench.sections import Chart, Section
 from bench.webhooks import webhook_body
 from checkpoints.ledger import open_ledger
 from checkpoints.saver import open_saver
@@ -65,6 +65,7 @@ async def measure(databases: Databases) -> Section:
         rows=rows,
         aim=f"linear: from 20 to 80 calls a call costs at most {_MOST} × what it does from 5 to 20",
         met=max(bends) <= _MOST,
+        chart=Chart("Checkpoints of an incident, by tool calls", "kB", column=2),
     )
 
 

@@ -8,7 +8,7 @@ from statistics import median
 from bench.clients import make_post, percentile, send_all
 from bench.databases import Databases
 from bench.driver import Kind, Stand, open_stand
-from bench.sections import Section
+from bench.sections import Chart, Section
 from bench.webhooks import webhook_body
 
 _PATH = "/v1/webhooks/alertmanager"
@@ -53,6 +53,7 @@ async def measure(databases: Databases) -> Section:
         rows=rows,
         aim=f"at least {_LEAST_SHARE} × the bare rate, and a p99 under {_MOST_SPREAD:g} × p50 at half load",
         met=min(shares) >= _LEAST_SHARE and max(spreads) < _MOST_SPREAD,
+        chart=Chart("Deliveries taken in", "a second", column=2),
     )
 
 

@@ -1,7 +1,7 @@
 """What a measurement comes to: a table, whether its aim is met, and a chart for the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -9,20 +9,22 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Chart:
-    """A line or bars, drawn by whatever renders the page."""
+    """A bar for each row of a table, named by its first two columns and as long as column `column` says."""
 
     title: str
     axis: str
-    labels: tuple[str, ...]
-    lines: tuple[tuple[float, ...], ...]
+    column: int
 
-    def render(self) -> str:
-        """Return it in Mermaid's language."""
-        top = max(max(line) for line in self.lines) * 1.1
-        drawn = [f"    bar [{', '.join(f'{value:.3g}' for value in line)}]" for line in self.lines]
-        labels = ", ".join(f'"{label}"' for label in self.labels)
-        head = ["```mermaid", "xychart-beta", f'    title "{self.title}"', f"    x-axis [{labels}]"]
-        return "\n".join([*head, f'    y-axis "{self.axis}" 0 --> {top:.3g}', *drawn, "```"])
+    def render(self, rows: Sequence[tuple[str, ...]]) -> str:
+        """Return it in Mermaid's language, for whatever renders the page to draw."""
+        labels = ", ".join(f'"{row[0]}, {row[1]}"' for row in rows)
+        top = max(float(row[self.column]) for row in rows) * 1.1
+        return "\n".join([
+            "```mermaid", '%%{init: {"xyChart": {"width": 900}}}%%', "xychart-beta",
+            f'    title "{self.title}"', f"    x-axis [{labels}]",
+            f'    y-axis "{self.axis}" 0 --> {top:.3g}',
+            f"    bar [{', '.join(row[self.column] for row in rows)}]", "```",
+        ])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Section:
     rows: Sequence[tuple[str, ...]]
     aim: str = ""
     met: bool | None = None
-    charts: tuple[Chart, ...] = field(default=())
+    chart: Chart | None = None
 
     @property
     def judgement(self) -> str:
@@ -54,5 +56,6 @@ class Section:
     def render(self) -> str:
         """Return it as Markdown."""
         lines = ["| " + " | ".join(row) + " |" for row in (self.head, ["---"] * len(self.head), *self.rows)]
-        parts = [f"### {self.title}", self.about, "\n".join(lines), self.judgement]
-        return "\n\n".join(part for part in (*parts, *(chart.render() for chart in self.charts)) if part)
+        chart = self.chart.render(self.rows) if self.chart else ""
+        parts = [f"### {self.title}", self.about, "\n".join(lines), self.judgement, chart]
+        return "\n\n".join(part for part in parts if part)
