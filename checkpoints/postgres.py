@@ -110,6 +110,8 @@ async def hold_migration(address: URL, tell: Callable[[str], None]) -> AsyncIter
             waiting = True
             await asyncio.sleep(_POLL_SECONDS)
         yield
+        # the server would only notice after a while that the connection is closed
+        await connection.execute("SELECT pg_advisory_unlock(%s)", (MIGRATION,))
 
 
 async def _try_lock(connection: psycopg.AsyncConnection[Any], key: int) -> bool:

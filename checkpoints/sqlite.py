@@ -10,10 +10,13 @@ from pathlib import Path
 from sqlite3 import OperationalError
 from typing import Any
 
-from sqlalchemy import Connection, event
+import sqlalchemy
+from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
+
+from checkpoints.sqlite_driver import Connection
 
 _BUSY_TIMEOUT_MILLISECONDS = 10_000
 _POOL_SECONDS = 60
@@ -24,7 +27,16 @@ _PRAGMAS = (f"busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}", "synchronous=FULL", "f
 def make_sqlite_engine(address: URL, path: Path) -> AsyncEngine:
     """Return the engine for a file; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(address, pool_size=1, max_overflow=0, pool_timeout=_POOL_SECONDS)
+
+    async def connect() -> Connection:
+        (file,), options = engine.dialect.create_connect_args(address)
+        connection = Connection(file, **options)
+        await connection
+        return connection
+
+    engine = create_async_engine(
+        address, async_creator=connect, pool_size=1, max_overflow=0, pool_timeout=_POOL_SECONDS
+    )
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     event.listen(engine.sync_engine, "invalidate", _roll_back)
@@ -54,7 +66,7 @@ def _switch_to_wal(cursor: Any) -> None:
             return
 
 
-def _begin(connection: Connection) -> None:
+def _begin(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

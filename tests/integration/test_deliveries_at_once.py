@@ -14,12 +14,16 @@ from checkpoints.deliveries import Receipt
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import AlertRow, AlertStateRow, EntryRow, IncidentRow, WebhookRow
 from graph.alerts import AlertGroup
-from tests.databases import PostgresUnderTest, query
+from tests.databases import query
 from tests.integration.rest.house import House, open_house
 from tests.unit.graph.test_alerts_and_targets import real_body
 
 PATH = "/v1/webhooks/alertmanager"
 INTAKE = 7_210_002
+DISCONNECT_WHO_WAITS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+    " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+)
 
 
 def about(workload: str, *fingerprints: str, **changes: Any) -> AlertGroup:
@@ -142,15 +146,16 @@ async def test_a_caller_that_is_gone_takes_nothing_of_others_along(ledger: Ledge
 
 
 async def test_a_database_that_goes_away_in_the_middle_takes_all_back_and_says_503(
-    url: str, postgres: PostgresUnderTest, tmp_path: Path
+    url: str, tmp_path: Path
 ) -> None:
     async with open_house(tmp_path, url) as house:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as holder:
             await holder.execute("SELECT pg_advisory_lock(%s)", (INTAKE,))
-            posts = [asyncio.create_task(post(house, number)) for number in range(6)]
-            await someone_waits(holder)
-            await asyncio.to_thread(postgres.disconnect_all, url)
-            codes = await asyncio.gather(*posts)
+            posts = asyncio.gather(*(post(house, number) for number in range(6)))
+            while not posts.done():
+                await holder.execute(DISCONNECT_WHO_WAITS)
+                await asyncio.sleep(0.01)
+            codes = await posts
 
         assert codes == [503] * 6
         for table in (WebhookRow, AlertRow, AlertStateRow, IncidentRow, EntryRow):
@@ -162,10 +167,3 @@ async def post(house: House, number: int) -> int:
     body = about(f"web-{number}", f"{number}").model_dump(mode="json")
     answer = await house.client.post(PATH, content=json.dumps(body), headers=house.as_("ingest"))
     return answer.status_code
-
-
-async def someone_waits(holder: psycopg.AsyncConnection[Any]) -> None:
-    """Return once a transaction waits for the intake's lock."""
-    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while (await (await holder.execute(query)).fetchone()) == (0,):  # noqa: ASYNC110 -- in the database
-        await asyncio.sleep(0.01)
