@@ -22,7 +22,7 @@ class Chart:
         return "\n".join([
             "```mermaid", '%%{init: {"xyChart": {"width": 900}}}%%', "xychart-beta",
             f'    title "{self.title}"', f"    x-axis [{labels}]",
-            f'    y-axis "{self.axis}" 0 --> {top:.3g}',
+            f'    y-axis "{self.axis}" 0 --> {top:.1f}',
             f"    bar [{', '.join(row[self.column] for row in rows)}]", "```",
         ])  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Group commit: what comes while one transaction is under way makes up the next one.
 
 A transaction for many costs hardly more than one for a single caller, so that the busier it gets, the less
-each costs. Nobody waits for company: what comes alone is done at once.
+each costs. What comes alone is done at once; only behind a transaction that several shared, the next one
+waits a moment for company.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from checkpoints.database import DatabaseUnavailable
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
+_MOMENT_SECONDS = 0.005
 _OF_WHAT_WAS_GIVEN = (DataError, IntegrityError, ProgrammingError)
 
 
@@ -65,6 +67,8 @@ class GroupCommit(Generic[Given, Result]):
         try:
             while calls := self._take():
                 await self._answer(calls)
+                if len(calls) > 1:
+                    await asyncio.sleep(_MOMENT_SECONDS)
         finally:
             self._work = None
 

@@ -30,8 +30,9 @@ async def hold_incident(session: AsyncSession, incident_id: str) -> None:
 
 
 async def hold_incidents(session: AsyncSession, incident_ids: Collection[str]) -> None:
-    """Do so for several incidents."""
-    await _take(session, select(IncidentRow.id).where(IncidentRow.id.in_(incident_ids)))
+    """Do so for several incidents, if any."""
+    if incident_ids:
+        await _take(session, select(IncidentRow.id).where(IncidentRow.id.in_(incident_ids)))
 
 
 async def hold_incident_of(session: AsyncSession, approval_id: str) -> None:

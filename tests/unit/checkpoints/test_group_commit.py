@@ -56,6 +56,23 @@ async def test_what_comes_meanwhile_goes_together_and_in_its_order() -> None:
     assert table.batches == [["a"], ["b", "c"]]
 
 
+async def test_behind_a_shared_commit_the_next_waits_for_company_and_behind_a_single_one_it_does_not() -> (
+    None
+):
+    table = Table()
+    table.open.set()
+
+    await table.together("a")
+    await table.together("b")
+    await asyncio.gather(*map(table.together, ("c", "d")))
+    late = [asyncio.create_task(table.together("e"))]
+    await asyncio.sleep(0)
+    late.append(asyncio.create_task(table.together("f")))
+    await asyncio.gather(*late)
+
+    assert table.batches == [["a"], ["b"], ["c", "d"], ["e", "f"]]
+
+
 async def test_what_goes_together_is_bounded_and_a_larger_one_goes_alone() -> None:
     table = Table()
     table.open.set()
