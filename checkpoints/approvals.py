@@ -177,7 +177,7 @@ class Approvals:
         token: str | None = None,
     ) -> Page[Approval]:
         """Return approvals, newest first, `limit` at a time."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             query = newest_first(select(ApprovalRow), ApprovalRow, limit=limit, token=token)
             if status:
                 query = query.where(ApprovalRow.status == status)

@@ -183,7 +183,7 @@ class Audit:
         query = query.filter_by(**{name: value for name, value in given.items() if value is not None})
         if token:
             query = query.where(AuditRow.seq < _parse_token(token))
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             links = [Link(*row) for row in await session.execute(query)]
         entries = [AuditEntry.of(link) for link in links[:limit]]
         return entries, str(entries[-1].seq) if len(links) > limit else None

@@ -36,7 +36,7 @@ class Counts:
 
     async def census(self) -> Census:
         """Count everything, each by an index. Raises `DatabaseUnavailable`."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             found = await session.execute(
                 select(IncidentRow.status, func.count()).group_by(IncidentRow.status)
             )

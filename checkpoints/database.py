@@ -4,10 +4,10 @@ The tables and queries are the same on both. What differs is in `checkpoints.sql
 and `checkpoints.locks`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -18,7 +18,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from checkpoints.storable import make_storable
 from tools.errors import AlertmendError, BadInput
 
-Transaction = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+
+class Transaction(Protocol):
+    """How the ledger's parts come to the database."""
+
+    def __call__(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Begin a transaction, which is committed at the end of the block.
+
+        Raises `DatabaseUnavailable` where the database fails; nothing of the transaction is kept then.
+        """
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Begin one that only reads: on SQLite those who write don't wait for it, nor it for them."""
+
+
 _POSTGRES = "postgresql+psycopg"
 _DRIVERS = {
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -54,24 +67,25 @@ def sqlite_path(address: URL) -> Path:
     return Path(address.database or "")
 
 
-def make_engine(address: URL, *, patient: bool = False) -> AsyncEngine:
+def make_engine(address: URL, *, patient: bool = False, reading: bool = False) -> AsyncEngine:
     """Return the engine for a database; it connects when it is used.
 
-    A `patient` one, for migrations, lets a statement take its time.
+    A `patient` one, for migrations on Postgres, lets a statement take its time. A `reading` one, of SQLite,
+    is for those who don't write.
     """
-    engine = _make_engine(address, patient=patient)
+    engine = _make_engine(address, patient=patient, reading=reading)
     event.listen(engine.sync_engine, "before_cursor_execute", _keep_storable, retval=True)
     return engine
 
 
-def _make_engine(address: URL, *, patient: bool) -> AsyncEngine:
+def _make_engine(address: URL, *, patient: bool, reading: bool) -> AsyncEngine:
     if is_postgres(address):
         from checkpoints.postgres import make_postgres_engine
 
         return make_postgres_engine(address, patient=patient)
     from checkpoints.sqlite import make_sqlite_engine
 
-    return make_sqlite_engine(address, sqlite_path(address))
+    return make_sqlite_engine(address, sqlite_path(address), reading=reading)
 
 
 def _keep_storable(_c: object, _cursor: object, statement: str, values: Any, *_: object) -> tuple[str, Any]:

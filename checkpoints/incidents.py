@@ -211,13 +211,13 @@ class Incidents:
 
     async def find(self, incident_id: str) -> Incident:
         """Return one incident or raise `IncidentNotFound`."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             (incident,) = await _incidents(session, [await _require(session, incident_id)])
             return incident
 
     async def find_all(self, incident_ids: Sequence[str]) -> dict[str, Incident]:
         """Return those of the incidents that there are, by their ids."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             rows = await session.scalars(select(IncidentRow).where(IncidentRow.id.in_(incident_ids)))
             return {one.id: one for one in await _incidents(session, rows.all())}
 
@@ -230,7 +230,7 @@ class Incidents:
         token: str | None = None,
     ) -> Page[Incident]:
         """Return incidents, newest first, `limit` at a time; `about` is in their target or their alert."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             query = newest_first(select(IncidentRow), IncidentRow, limit=limit, token=token)
             if status:
                 query = query.where(IncidentRow.status == status)
@@ -242,12 +242,12 @@ class Incidents:
 
     async def report(self, incident_id: str) -> str | None:
         """Return the report's Markdown, or None while there is none."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             return (await _require(session, incident_id)).report
 
     async def entries(self, incident_id: str, *, after: int = 0) -> Sequence[Entry]:
         """Return the timeline after line `after`."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             await _require(session, incident_id)
             return await timeline.read(session, incident_id, after=after)
 
@@ -298,7 +298,7 @@ class Incidents:
         """Return the active incidents that don't wait for a person, oldest first."""
         pending = select(ApprovalRow.incident_id).where(ApprovalRow.status == "pending")
         waiting = (IncidentRow.status == "awaiting_approval") & IncidentRow.id.in_(pending)
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             rows = await session.scalars(
                 select(IncidentRow.id)
                 .where(IncidentRow.status.in_(ACTIVE), ~waiting)

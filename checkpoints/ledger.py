@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from checkpoints import audit, dispatch, milestones
 from checkpoints.approvals import Approvals
@@ -101,30 +101,41 @@ async def open_ledger(  # noqa: PLR0913 -- all that a ledger is made of
             )
 
 
-@asynccontextmanager
-async def _open_database(url: str, carried: dict[str, Any], tell: Tell) -> AsyncIterator[Transaction]:
-    """Open the database at `url` and yield a factory of transactions, whose sessions carry what is given.
+class _Transactions:
+    """Transactions on one engine, whose sessions carry what is given, and those that only read on another."""
 
-    Each `async with transaction() as session` is one transaction, committed at its end. It raises
-    `DatabaseUnavailable` where the database fails; nothing of the transaction is kept then.
-    """
-    address = parse_url(url)
-    engine = make_engine(address)
-    begin = async_sessionmaker(engine, expire_on_commit=False, info=carried).begin
+    def __init__(self, engine: AsyncEngine, reader: AsyncEngine, carried: dict[str, Any], tell: Tell) -> None:
+        self._begin = async_sessionmaker(engine, expire_on_commit=False, info=carried).begin
+        self._read = async_sessionmaker(reader, expire_on_commit=False).begin
+        self._tell = tell
 
     @asynccontextmanager
-    async def transaction() -> AsyncIterator[AsyncSession]:
+    async def __call__(self) -> AsyncIterator[AsyncSession]:
         with failures_named():
-            async with begin() as session:
+            async with self._begin() as session:
                 yield session
         await audit.remember(session)
         for milestone in milestones.take(session):
-            tell(milestone)
+            self._tell(milestone)
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        with failures_named():
+            async with self._read() as session:
+                yield session
+
+
+@asynccontextmanager
+async def _open_database(url: str, carried: dict[str, Any], tell: Tell) -> AsyncIterator[Transaction]:
+    """Open the database at `url` and yield what begins its transactions."""
+    address = parse_url(url)
+    engine = make_engine(address)
+    reader = engine if is_postgres(address) else make_engine(address, reading=True)
     try:
         with failures_named():
             async with engine.begin() as connection:
                 await connection.run_sync(require_current if is_postgres(address) else migrate)
-        yield transaction
+        yield _Transactions(engine, reader, carried, tell)
     finally:
+        await reader.dispose()
         await engine.dispose()

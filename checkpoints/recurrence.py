@@ -31,11 +31,12 @@ class Recurrence:
 
     async def open_again(self) -> Sequence[str]:
         """Open an incident for each target whose time has come; return the incidents that have new alerts."""
+        async with self._transaction.reading() as session:
+            if not await self._find_left(session):
+                return []
         async with self._transaction() as session:
             await hold_intake(session)
             left = await self._find_left(session)
-            if not left:
-                return []
             before = {state.incident_id for states in left.values() for state in states if state.incident_id}
             elsewhere = await find_elsewhere(session, left)
             homes = await find_homes(session, left, elsewhere, self._pace, before)

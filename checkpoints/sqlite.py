@@ -1,7 +1,8 @@
 """SQLite, for one process: durable, and with one writer at a time.
 
 WAL and `synchronous=FULL`: an acknowledged alert or decision survives a power cut. One connection, and
-`BEGIN IMMEDIATE`, so that a transaction that will write never fails half-way on a busy file.
+`BEGIN IMMEDIATE`, so that a transaction that will write never fails half-way on a busy file. What only reads
+has connections of its own: with WAL it needn't wait, and holds nobody up.
 """
 
 import asyncio
@@ -21,11 +22,12 @@ from checkpoints.sqlite_driver import Connection
 _BUSY_TIMEOUT_MILLISECONDS = 10_000
 _POOL_SECONDS = 60
 _PAUSE_SECONDS = 0.02
+_READERS = 2
 _PRAGMAS = (f"busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}", "synchronous=FULL", "foreign_keys=ON")
 
 
-def make_sqlite_engine(address: URL, path: Path) -> AsyncEngine:
-    """Return the engine for a file; its folder is made."""
+def make_sqlite_engine(address: URL, path: Path, *, reading: bool = False) -> AsyncEngine:
+    """Return the engine for a file; its folder is made. A `reading` one can't write, and waits for nobody."""
     path.parent.mkdir(parents=True, exist_ok=True)
 
     async def connect() -> Connection:
@@ -35,10 +37,13 @@ def make_sqlite_engine(address: URL, path: Path) -> AsyncEngine:
         return connection
 
     engine = create_async_engine(
-        address, async_creator=connect, pool_size=1, max_overflow=0, pool_timeout=_POOL_SECONDS
-    )
+        address, async_creator=connect, pool_size=_READERS if reading else 1, max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+    )  # fmt: skip
     event.listen(engine.sync_engine, "connect", _configure)
-    event.listen(engine.sync_engine, "begin", _begin)
+    if reading:
+        event.listen(engine.sync_engine, "connect", _forbid_writing)
+    event.listen(engine.sync_engine, "begin", _begin_reading if reading else _begin)
     event.listen(engine.sync_engine, "invalidate", _roll_back)
     return engine
 
@@ -66,8 +71,18 @@ def _switch_to_wal(cursor: Any) -> None:
             return
 
 
+def _forbid_writing(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only=ON")
+    cursor.close()
+
+
 def _begin(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_reading(connection: sqlalchemy.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _roll_back(connection: Any, _record: object, _error: object) -> None:

@@ -31,7 +31,7 @@ class Withdrawals:
 
     async def candidates(self) -> Sequence[Approval]:
         """Return what still stands although every alert of its incident has resolved, oldest first."""
-        async with self._transaction() as session:
+        async with self._transaction.reading() as session:
             rows = await session.scalars(
                 select(ApprovalRow)
                 .join(IncidentRow, ApprovalRow.incident_id == IncidentRow.id)

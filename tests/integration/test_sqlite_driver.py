@@ -96,3 +96,23 @@ async def test_what_the_url_asks_of_sqlite_is_heeded(tmp_path: Path) -> None:
         async with engine.begin() as connection:
             await insert(connection, "one")
     await engine.dispose()
+
+
+async def test_who_only_reads_neither_waits_for_a_writer_nor_holds_one_up_nor_writes(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    reader = make_engine(parse_url(f"sqlite+aiosqlite:///{tmp_path}/some.db"), reading=True)
+    read = text("SELECT count(*) FROM words")
+    async with engine.begin() as writing:
+        await insert(writing, "four")
+        async with reader.begin() as reading:
+            before = await reading.scalar(read)
+            await writing.commit()
+            meanwhile = await reading.scalar(read)
+            with pytest.raises(OperationalError, match="readonly"):
+                await insert(reading, "five")
+    async with reader.begin() as reading:
+        after = await reading.scalar(read)
+    await reader.dispose()
+
+    assert (before, meanwhile, after) == (3, 3, 4)
