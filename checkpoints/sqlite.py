@@ -1,8 +1,8 @@
 """SQLite, for one process: durable, and with one writer at a time.
 
-WAL and `synchronous=FULL`: an acknowledged alert or decision survives a power cut. One connection, and
-`BEGIN IMMEDIATE`, so that a transaction that will write never fails half-way on a busy file. What only reads
-has connections of its own: with WAL it needn't wait, and holds nobody up.
+WAL and `synchronous=FULL`: an acknowledged alert or decision survives a power cut. One connection for what
+may write, and `BEGIN IMMEDIATE`, so that a transaction that will write never fails half-way on a busy file.
+What only reads has connections of its own: with WAL it needn't wait, and holds nobody up.
 """
 
 import asyncio
