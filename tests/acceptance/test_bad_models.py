@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -42,6 +43,7 @@ IMAGE = {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:
 LISTED = "can't be called here"
 PROSE = "one decision is due"
 ARGUMENTS = "must be one JSON object"
+UNANSWERED = ("half a body", "rate limits", "silence")
 HAND_OVER = "decision: hand_over\nreason: a person must look"
 DELETION = """
 reason: gone is gone
@@ -125,16 +127,29 @@ class Ward:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ward(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
-    importlib.import_module("langchain_openai")  # takes longer than the budget below
+    """Open one that waits as long as a busy machine may need for an answer."""
+    async with open_ward(tmp_path_factory.mktemp("ward"), timeout_seconds=20, budget_seconds=60) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hasty_ward(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
+    """Open one for models that don't answer."""
+    async with open_ward(tmp_path_factory.mktemp("ward"), timeout_seconds=0.4, budget_seconds=1.5) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_ward(folder: Path, *, timeout_seconds: float, budget_seconds: float) -> AsyncIterator[Ward]:
+    importlib.import_module("langchain_openai")  # takes longer than a hasty one's budget
     async with ScriptedModel([]) as model:
         settings = {
             "model": "scripted",
             "openai_base_url": model.base_url,
             "openai_api_key": KEY,
-            "model_timeout": 0.4,
-            "model_budget": 1.5,
+            "model_timeout": timeout_seconds,
+            "model_budget": budget_seconds,
         }
-        folder: Path = tmp_path_factory.mktemp("ward")
         async with diagnosing(folder, **settings) as diagnosis:
             yield Ward(diagnosis, model)
 
@@ -151,8 +166,20 @@ def broken(**container: Any) -> Scenario:
     return replace(IMAGE_PULL, workload=name, healthy=(), broken=(manifest,))
 
 
-@pytest.mark.parametrize("kind", bad_models("any"))
+@pytest.mark.parametrize("kind", [kind for kind in bad_models("any") if kind not in UNANSWERED])
 async def test_a_bad_model_costs_time_and_the_runbooks_take_over(kind: str, ward: Ward) -> None:
+    await bear(kind, ward)
+
+
+@pytest.mark.parametrize("kind", UNANSWERED)
+async def test_a_model_that_does_not_answer_costs_time_and_the_runbooks_take_over(
+    kind: str, hasty_ward: Ward
+) -> None:
+    await bear(kind, hasty_ward)
+
+
+async def bear(kind: str, ward: Ward) -> None:
+    """Run an incident with a bad model, and check that it leaves the incident no worse."""
     scenario = broken()
     script, wrong = bad_models(scenario.workload)[kind]
 
@@ -169,18 +196,18 @@ async def test_a_bad_model_costs_time_and_the_runbooks_take_over(kind: str, ward
     assert not ward.model.exhausted
 
 
-async def test_a_model_that_never_decides_ends_at_its_budget(ward: Ward) -> None:
+async def test_a_model_that_never_decides_ends_at_its_budget(hasty_ward: Ward) -> None:
     number = count()
 
     def look(_: ModelRequest) -> Answer:
         return calls("kubectl_logs", name=f"pod-{next(number)}", namespace="default")
 
-    incident, told = await ward.run(broken(), [look] * 100)
+    incident, told = await hasty_ward.run(broken(), [look] * 100)
 
     assert incident.diagnosis is not None
     assert incident.diagnosis.source == "runbook"
     assert "budget" in told[-1]["model"]["given_up"]
-    assert len(ward.model.requests) <= 12
+    assert len(hasty_ward.model.requests) <= 12
 
 
 async def test_no_secret_of_the_cluster_reaches_the_model(ward: Ward) -> None:
