@@ -44,7 +44,7 @@ async def measure(databases: Databases) -> Section:
     return Section(
         title="Ingest",
         about=(
-            f"Deliveries of three alerts, each about another workload, over {_CONNECTIONS} "
+            f"Deliveries of three alerts, each delivery about another workload, over {_CONNECTIONS} "
             f"connections, answered when they are committed, while {_RUNS} runs wait for a silent model. "
             "Beside it: a bare FastAPI handler that commits one insert of the same bytes. "
             "The times are those at half the rate."
