@@ -6,7 +6,7 @@ This module loads psycopg: import it where it is used.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -110,8 +110,10 @@ async def hold_migration(address: URL, tell: Callable[[str], None]) -> AsyncIter
             waiting = True
             await asyncio.sleep(_POLL_SECONDS)
         yield
-        # the server would only notice after a while that the connection is closed
-        await connection.execute("SELECT pg_advisory_unlock(%s)", (MIGRATION,))
+        # The server would only notice after a while that the connection is closed. One that was lost during
+        # the migration has given the lock back.
+        with suppress(psycopg.Error):
+            await connection.execute("SELECT pg_advisory_unlock(%s)", (MIGRATION,))
 
 
 async def _try_lock(connection: psycopg.AsyncConnection[Any], key: int) -> bool:

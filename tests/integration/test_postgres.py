@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from checkpoints.database import DatabaseUnavailable
+from checkpoints.database import DatabaseUnavailable, parse_url
 from checkpoints.ledger import Ledger, open_ledger
+from checkpoints.postgres import hold_migration
 from graph.alerts import AlertGroup
 from graph.targets import Target
 from tests.databases import PostgresUnderTest, query
@@ -80,6 +81,18 @@ async def test_a_server_that_is_away_is_said_to_be_and_comes_back(
 
     await ledger.incidents.set_status(incident_id, epoch, "verifying")
     assert (await ledger.incidents.find(incident_id)).status == "verifying"
+
+
+async def test_a_migration_that_is_done_is_no_failure_because_its_lock_was_lost_meanwhile(
+    postgres: PostgresUnderTest, url: str
+) -> None:
+    told: list[str] = []
+    async with hold_migration(parse_url(url), told.append):
+        await asyncio.to_thread(postgres.disconnect_all, url)
+
+    async with hold_migration(parse_url(url), told.append):
+        pass
+    assert told == []
 
 
 async def test_a_checkpoint_that_cannot_be_read_is_told_as_an_unavailable_database(
