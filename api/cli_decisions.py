@@ -38,10 +38,22 @@ def approve(
         # for a person, whatever the form of the answer
         print_rendered(render_proposal(seen), err=output is Format.JSON)
         ask = not yes and seen.status == "pending"
+        if ask:
+            _require_no_stop(client, seen)
         if ask and not typer.confirm("Let exactly this change happen?", err=output is Format.JSON):
             typer.echo("Nothing was decided.", err=True)
             raise typer.Exit(1)
         _tell(client.approve(approval_id, digest=seen.digest, reason=reason), output)
+
+
+def _require_no_stop(client: Client, seen: "ApprovalView") -> None:
+    """Refuse before the question what the service would refuse after it."""
+    if stop := client.policy().approving_stopped_by:
+        raise Refused(
+            f"nothing was asked or decided: {stop}. Approving works again once that has ended; rejecting is "
+            f"still possible: alertmend reject {seen.id} --reason …",
+            HTTPStatus.LOCKED,
+        )
 
 
 def reject(

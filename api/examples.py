@@ -190,6 +190,7 @@ FREEZE = FREEZE_BODY | {"id": "frz-91b2c3d4e5f60718", "by": "alice", "source": "
 POLICY = {
     "policy_version": "built-in@913f5c01f3c8",
     "stopped_by": None,
+    "approving_stopped_by": None,
     "writes_per_hour": 60,
     "writes_last_hour": 2,
 }

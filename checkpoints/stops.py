@@ -49,6 +49,8 @@ class WriteStanding(BaseModel):
 
     policy_version: str
     stopped_by: str | None
+    approving_stopped_by: str | None = None
+    """The kill switch or the freeze, under which approving is refused; None where only the budget is used up."""
     writes_per_hour: int
     writes_last_hour: int
 
@@ -112,10 +114,11 @@ class Stops:
     async def standing(self) -> WriteStanding:
         """Return what stops every write at this moment, and what the policy's budget has left."""
         async with self._transaction() as session:
-            stop = await find_stop(session, self._policy) or await find_spent_budget(session, self._policy)
+            stop = await find_stop(session, self._policy)
             return WriteStanding(
                 policy_version=self._policy.version,
-                stopped_by=stop,
+                stopped_by=stop or await find_spent_budget(session, self._policy),
+                approving_stopped_by=stop,
                 writes_per_hour=self._policy.writes_per_hour,
                 writes_last_hour=await count_writes(session),
             )

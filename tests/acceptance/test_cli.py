@@ -168,6 +168,21 @@ async def test_approve_shows_everything_asks_and_sends_the_digest_it_showed(
     assert (approval.status, approval.decisions[0].by) == ("approved", "alice")
 
 
+async def test_under_a_stop_approve_shows_the_proposal_and_asks_nothing(
+    house: House, terminal: Terminal
+) -> None:
+    proposal = await house.propose()
+    await house.ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+
+    ran = await terminal.run("approve", proposal.id, token=house.tokens["alice"], keys="y\n")
+
+    assert ran.code == 1
+    assert proposal.digest in ran.out
+    assert "[y/N]" not in ran.out + ran.err
+    assert "the kill switch is on (by root: drill)" in ran.err
+    assert f"alertmend reject {proposal.id}" in ran.err
+
+
 @pytest.mark.parametrize("keys", ["n\n", "\n", ""])
 async def test_anything_but_yes_decides_nothing(house: House, terminal: Terminal, keys: str) -> None:
     proposal = await house.propose()

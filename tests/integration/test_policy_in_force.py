@@ -329,3 +329,4 @@ async def test_the_standing_tells_the_policy_and_what_is_left(database_url: str)
     assert (before.stopped_by, before.writes_last_hour) == (None, 0)
     assert (after.policy_version, after.writes_last_hour) == (ledger.policy.version, 1)
     assert "1 writes" in str(after.stopped_by)
+    assert after.approving_stopped_by is None  # what is approved now waits for the next hour

@@ -379,6 +379,26 @@ async def test_a_person_the_policy_does_not_name_is_told_who_may(house: House) -
     assert f"{proposal.id}/reject" in answer.text
 
 
+async def test_under_a_stop_the_button_is_off_and_the_reason_is_above_it(house: House) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["alice"])
+    path = f"/incidents/{proposal.incident_id}"
+
+    before = (await house.client.get(path)).text
+    await house.ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+    stopped = (await house.client.get(path)).text
+
+    assert '<button class="primary">Approve</button>' in before
+    assert '<button class="primary" disabled aria-describedby="stopped">Approve</button>' in stopped
+    assert "It can't be approved now: the kill switch is on (by root: drill)." in stopped
+    assert f"{proposal.id}/reject" in stopped
+    versions = [
+        re.search(r'data-version="([^"]+)"\s+data-announce="The proposal', page) for page in (before, stopped)
+    ]
+    assert versions[0] and versions[1]
+    assert versions[0][1] != versions[1][1]  # an open page follows
+
+
 async def test_an_approval_is_recorded_under_the_tokens_name_and_can_be_taken_back(house: House) -> None:
     proposal = await house.propose()
     await sign_in(house.client, house.tokens["alice"])
