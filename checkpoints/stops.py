@@ -50,7 +50,7 @@ class WriteStanding(BaseModel):
     policy_version: str
     stopped_by: str | None
     approving_stopped_by: str | None = None
-    """The kill switch or the freeze, under which approving is refused; None where only the budget is used up."""
+    """The kill switch or freeze under which approving is refused; None if only the budget is used up."""
     writes_per_hour: int
     writes_last_hour: int
 

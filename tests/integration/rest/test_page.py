@@ -395,7 +395,8 @@ async def test_under_a_stop_the_button_is_off_and_the_reason_is_above_it(house: 
     versions = [
         re.search(r'data-version="([^"]+)"\s+data-announce="The proposal', page) for page in (before, stopped)
     ]
-    assert versions[0] and versions[1]
+    assert versions[0]
+    assert versions[1]
     assert versions[0][1] != versions[1][1]  # an open page follows
 
 
