@@ -7,12 +7,14 @@ from typing import Any
 
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.crashes import find_end, hear
+from graph.runbooks.examples import differ, list_examples, list_names
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.images import parse_image
 from graph.runbooks.names import find_nearest
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container, Variable
+from graph.tags import tag_words
 
 _VARIABLE = r"(?P<name>[A-Z][A-Z0-9_]{2,99})"
 _WORDINGS = (
@@ -106,7 +108,7 @@ def _remedies(snapshot: Snapshot, lack: _Lack) -> Iterator[Remedy]:
         if variable:
             basis = past.tell(f"set {lack.variable}")
             yield _set(lack, variable, ("last_good_revision", basis, past.confidence), past.evidence)
-    slip = find_nearest(lack.variable, (each.name for each in lack.container.env))
+    slip = find_nearest(lack.variable, (each.name for each in lack.container.env), list_names(snapshot))
     if slip:
         variable = next(each for each in lack.container.env if each.name == slip)
         yield Remedy(
@@ -128,19 +130,27 @@ def _remedies(snapshot: Snapshot, lack: _Lack) -> Iterator[Remedy]:
 
 
 def _siblings(snapshot: Snapshot, lack: _Lack) -> Iterator[tuple[str, Variable]]:
-    """Yield what healthy neighbours of the same repository set it to, if they all agree."""
-    image = parse_image(lack.container.image)
+    """Yield what healthy neighbours with the same program set it to, if they agree.
+
+    One neighbour agrees with nobody: it counts only if it gives no other variable a value of its own.
+    """
     found = [
-        (str(each), variable)
-        for each in (snapshot.siblings.value if snapshot.siblings else ())
-        if each.is_settled and each.counts[0]
+        (str(each), variable, differ(other, lack.container))
+        for each in list_examples(snapshot)
         for other in each.pod_spec.containers
-        if image and (theirs := parse_image(other.image)) and theirs.repository == image.repository
+        if _is_same_program(other, lack.container)
         for variable in other.env
         if variable.name == lack.variable
     ]
-    if len({str(variable.as_patch()) for _, variable in found}) == 1:
-        yield found[0]
+    agreed = len({str(variable.as_patch()) for _, variable, _ in found}) == 1
+    if agreed and (len(found) > 1 or not found[0][2]):
+        yield found[0][:2]
+
+
+def _is_same_program(one: Container, other: Container) -> bool:
+    here, there = parse_image(one.image), parse_image(other.image)
+    same = here is not None and there is not None and here.repository == there.repository
+    return same and tag_words(one.image) == tag_words(other.image)
 
 
 def _set(lack: _Lack, variable: Variable, origin: tuple[Any, str, Any], evidence: tuple[str, ...]) -> Remedy:

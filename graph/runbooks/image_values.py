@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from itertools import takewhile
 
+from graph.runbooks.examples import list_examples
 from graph.runbooks.finding import Remedy
 from graph.runbooks.images import Image, parse_image, tidy
 from graph.runbooks.objects import Workload
 from graph.runbooks.snapshot import Snapshot
+from graph.tags import tag_words
 
 
 def find_remedies(
@@ -89,10 +91,9 @@ def _siblings(snapshot: Snapshot, container: str, image: str, repository: str) -
         return
     found = [
         (each, sibling)
-        for sibling in snapshot.siblings.value
-        if sibling.is_settled and sibling.counts[0]
+        for sibling in list_examples(snapshot)
         for name in (one.name for one in sibling.pod_spec.containers)
-        if (each := _usable(sibling, name)) and each.repository == repository
+        if (each := _usable(sibling, name)) and _is_same_program(each, image, repository)
     ]
     # the version that begins most like the wanted one comes first
     for each, sibling in sorted(found, key=lambda pair: -_common(pair[0].text, image)):
@@ -106,6 +107,11 @@ def _siblings(snapshot: Snapshot, container: str, image: str, repository: str) -
             risk="medium",
             evidence=(snapshot.siblings.evidence,),
         )
+
+
+def _is_same_program(there: Image, image: str, repository: str) -> bool:
+    """Whether two images differ in nothing but the version: one repository may hold several programs."""
+    return there.repository == repository and bool(there.tag) and tag_words(there.text) == tag_words(image)
 
 
 def _guess(container: str, image: str) -> Iterator[Remedy]:

@@ -35,7 +35,7 @@ def follow_lead(target: Target, answers: Answers) -> Lead:
             advice=(f"Check whether {target} was deleted on purpose; if so, silence the alert.",),
         )
     return _find(target, answers, it) or HandOver(
-        reason=f"{target} leads to no workload: what it names or selects doesn't exist",
+        reason=f"{target} leads to no workload: {_describe_gap(target, answers, it)}",
         advice=(
             (
                 f"Compare it with what there is: kubectl get {target.kind.lower()} {target.name} -n"
@@ -44,6 +44,15 @@ def follow_lead(target: Target, answers: Answers) -> Lead:
             ),
         ),
     )
+
+
+def _describe_gap(target: Target, answers: Answers, it: ReadCall) -> str:
+    """Return what a target names or selects and the namespace doesn't have, with the nearest evidence."""
+    service = answers.read(it, Service) if target.kind == "Service" else None
+    if service is None or not service.value.spec.selector:
+        return "what it names or selects doesn't exist"
+    asked = ", ".join(f"{key}={value}" for key, value in sorted(service.value.spec.selector.items()))
+    return f"no workload of the namespace makes pods with the labels that it selects, {quote(asked)}"
 
 
 def _beside(target: Target, namespace: str) -> tuple[ReadCall, ...]:
@@ -87,16 +96,17 @@ def _selected(selector: Labels, answers: Answers, namespace: str, name: str) -> 
     if not exact:
         exact = [each for each in workloads if each.metadata.name == name]
     if not exact:
-        exact = [each for each in workloads if _is_near(selector, _labels(each))]
+        names = [each.metadata.name for each in workloads]
+        exact = [each for each in workloads if _is_near(selector, _labels(each), names)]
     return exact[0].target if len(exact) == 1 or (exact and selector) else None
 
 
-def _is_near(selector: Labels, labels: Labels) -> bool:
+def _is_near(selector: Labels, labels: Labels, names: Iterable[str]) -> bool:
     wrong = [key for key, value in selector.items() if labels.get(key) != value]
     return (
         len(wrong) == 1
         and wrong[0] in labels
-        and find_nearest(selector[wrong[0]], [labels[wrong[0]]]) is not None
+        and find_nearest(selector[wrong[0]], [labels[wrong[0]]], names) is not None
     )
 
 

@@ -1,13 +1,15 @@
 """`RunbookMind`: look until nothing is missing, compare with the catalogue, and decide."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
 from graph.runbooks.catalogue import CATALOGUE, FRONT
-from graph.runbooks.finding import CONFIDENCES, Finding, Option
+from graph.runbooks.finding import CONFIDENCES, Finding, Option, unique
 from graph.runbooks.inquiry import investigate
+from graph.runbooks.own_values import find_foreign
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
 from tools.patch import PatchArguments
@@ -43,8 +45,10 @@ class RunbookMind:
         if not findings:
             return _admit(snapshot, case)
         name, best = min(findings, key=lambda each: CONFIDENCES.index(each[1].confidence))
+        foreign = tuple(why for each in best.options for why in find_foreign(snapshot, each))
+        best = replace(best, options=tuple(each for each in best.options if not find_foreign(snapshot, each)))
         option = next((each for each in best.options if not _was_tried(each, case.tried)), None)
-        step = _propose(best, option) if option and _is_ours(best) else _hand_over(best, case)
+        step = _propose(best, option) if option and _is_ours(best) else _hand_over(best, case, foreign)
         assert step.diagnosis is not None, "a finding is a diagnosis"
         update: dict[str, object] = {"diagnosis": step.diagnosis.model_copy(update={"runbook": name})}
         if isinstance(step, HandOver):
@@ -71,14 +75,14 @@ def _propose(finding: Finding, option: Option) -> ProposePatch:
     )
 
 
-def _hand_over(finding: Finding, case: Case) -> HandOver:
+def _hand_over(finding: Finding, case: Case, foreign: Sequence[str]) -> HandOver:
     if finding.options and not _is_ours(finding):
         return _recommend(finding, case)
-    why = (
-        "every value that the evidence offers was tried or turned down"
-        if finding.options
-        else "no safe value is known"
-    )
+    why = "no safe value is known"
+    if finding.options:
+        why = "every value that the evidence offers was tried or turned down"
+    elif foreign:
+        why = f"no value of its own is known, and {'; '.join(unique(foreign))}, so it isn't proposed"
     return HandOver(
         reason=f"{finding.fault}; {why}.{_recall(case)}",
         diagnosis=finding.diagnose(None),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graph.runbooks.answers import Sourced, quote
+from graph.runbooks.examples import list_examples, list_names
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.names import find_nearest
@@ -144,7 +145,7 @@ def _older(snapshot: Snapshot, one: _Missing) -> Iterator[tuple[Remedy, str]]:
 def _nearest(snapshot: Snapshot, one: _Missing) -> Iterator[tuple[Remedy, str]]:
     wanted = one.key or one.name
     known = _known(snapshot, one)
-    value = find_nearest(wanted, known.value) if known else None
+    value = find_nearest(wanted, known.value, list_names(snapshot)) if known else None
     if known is None or value is None:
         return
     where = (
@@ -172,10 +173,9 @@ def _known(snapshot: Snapshot, one: _Missing) -> Sourced[tuple[str, ...]] | None
         return snapshot.config_maps
     if snapshot.siblings is None:
         return None
-    healthy = [each for each in snapshot.siblings.value if each.is_settled and each.counts[0]]
     uses = [
         use
-        for each in healthy
+        for each in list_examples(snapshot)
         for use in list_uses(each.pod_spec)
         if use.kind == "Secret" and not use.optional
     ]

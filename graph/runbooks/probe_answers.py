@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from graph.name_words import count_slips
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
-from graph.runbooks.names import count_slips
 from graph.runbooks.probe_values import ProbeField, matches, probe_of
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container, Probe

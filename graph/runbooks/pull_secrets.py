@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from graph.runbooks.examples import list_examples
 from graph.runbooks.finding import Remedy
 from graph.runbooks.history import list_past
 from graph.runbooks.images import parse_image
@@ -28,8 +29,8 @@ def find_pull_secrets(snapshot: Snapshot, image: str) -> Iterator[Remedy]:
             break
     near = [
         _names(each.pod_spec)
-        for each in (snapshot.siblings.value if snapshot.siblings else ())
-        if each.is_settled and each.counts[0] and registry and registry in _registries(each.pod_spec)
+        for each in list_examples(snapshot)
+        if registry and registry in _registries(each.pod_spec)
     ]
     if near and snapshot.siblings and all(names == near[0] for names in near) and near[0] - now:
         names = ", ".join(sorted(near[0] - now))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graph.diagnosis import Candidate, Confidence
+from graph.runbooks.examples import list_names
 from graph.runbooks.finding import Finding, Option, unique
 from graph.runbooks.front import Front
 from graph.runbooks.names import find_nearest
@@ -78,7 +79,7 @@ def _belongs(snapshot: Snapshot, service: Service, wrong: dict[str, str]) -> boo
     siblings = snapshot.siblings.value if snapshot.siblings else ()
     others = {each.spec.template.metadata.labels.get(key, "") for each in siblings}
     meant = labels.get(key)
-    return meant is not None and find_nearest(value, {meant, *others}) == meant
+    return meant is not None and find_nearest(value, {meant, *others}, list_names(snapshot)) == meant
 
 
 def _misses_port(snapshot: Snapshot, front: Front, service: Service) -> Finding | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.crashes import Crash, list_crashes
+from graph.runbooks.examples import list_examples
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.snapshot import Snapshot
@@ -128,11 +129,10 @@ def _remedies(snapshot: Snapshot, fault: _Fault) -> Iterator[Remedy]:
 
 
 def _siblings(snapshot: Snapshot, container: Container) -> Iterator[tuple[str, Container]]:
-    for each in snapshot.siblings.value if snapshot.siblings else ():
-        if each.is_settled and each.counts[0]:
-            for other in each.pod_spec.containers:
-                if other.image == container.image and other.name == container.name and other.command:
-                    yield str(each), other
+    for each in list_examples(snapshot):
+        for other in each.pod_spec.containers:
+            if other.image == container.image and other.name == container.name and other.command:
+                yield str(each), other
 
 
 def _fields(now: Container, then: Container) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from graph.runbooks.answers import Sourced, quote
+from graph.runbooks.examples import list_names
 from graph.runbooks.finding import Finding, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.names import find_nearest
@@ -62,7 +63,7 @@ def _absent(snapshot: Snapshot, name: str, said: Sourced[str]) -> Finding:
     workload = snapshot.workload.value
     namespace = workload.metadata.namespace
     known = [each.metadata.name for each in snapshot.claims.value] if snapshot.claims else []
-    meant = _earlier(snapshot, name) or find_nearest(name, known)
+    meant = _earlier(snapshot, name) or find_nearest(name, known, list_names(snapshot))
     hint = (
         f" It may mean {meant}, which exists; make sure that nothing else writes to it first."
         if meant

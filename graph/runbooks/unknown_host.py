@@ -7,6 +7,7 @@ from typing import Any
 
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.crashes import hear
+from graph.runbooks.examples import list_names
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.names import find_nearest
@@ -131,7 +132,7 @@ def _remedies(snapshot: Snapshot, stray: _Stray) -> Iterator[Remedy]:
                 confidence=past.confidence,
                 evidence=past.evidence,
             )
-    nearest = find_nearest(stray.service, services)
+    nearest = find_nearest(stray.service, services, list_names(snapshot))
     fields = _renamed(stray, nearest) if nearest else {}
     if nearest and fields:
         yield Remedy(

@@ -119,6 +119,10 @@ class MadeUpCluster:
     """Other kinds' objects, by their plural."""
     siblings: list[Object] = field(default_factory=list)
     services: list[Object] = field(default_factory=list)
+    name: str = "shop"
+    """The Deployment's."""
+    conditions: list[Object] = field(default_factory=list)
+    """The Deployment's."""
 
     def answer(self, call: ReadCall) -> tuple[str, bool]:
         """Answer one call as our tools do."""
@@ -152,8 +156,11 @@ class MadeUpCluster:
     @property
     def workload(self) -> Object:
         """The Deployment."""
-        status = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": self.ready_older}
-        made = deployment("shop", self.containers, status, self.init_containers)
+        status: Object = {
+            "observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": self.ready_older,
+        }  # fmt: skip
+        status |= {"conditions": self.conditions}
+        made = deployment(self.name, self.containers, status, self.init_containers)
         made["spec"]["template"]["spec"] |= copy.deepcopy(self.spec)
         return made
 
@@ -161,7 +168,7 @@ class MadeUpCluster:
     def replicasets(self) -> list[Object]:
         """One ReplicaSet per revision, in no order."""
         made = [
-            _replicaset(number, containers)
+            _replicaset(self.name, number, containers)
             for number, containers in enumerate([*self.older, self.containers], 1)
         ]
         for one, spec in zip(made, [*self.older_specs, self.spec], strict=False):
@@ -216,8 +223,8 @@ def deployment(
     }
 
 
-def _replicaset(number: int, containers: list[Object]) -> Object:
-    owner = {"kind": "Deployment", "name": "shop", "uid": "uid-shop", "controller": True}
+def _replicaset(name: str, number: int, containers: list[Object]) -> Object:
+    owner = {"kind": "Deployment", "name": name, "uid": f"uid-{name}", "controller": True}
     return {
         "kind": "ReplicaSet",
         "metadata": {
@@ -271,5 +278,6 @@ def fields_of(step: Step) -> Object:
 
 async def decide(cluster: MadeUpCluster, **changes: Any) -> Step:
     """Return what the mind decides about the made-up Deployment; `changes` are fields of the case."""
-    step, _, _ = await play(replace(alert_about(SHOP, POD), **changes), cluster.answer)
+    target = SHOP.model_copy(update={"name": cluster.name})
+    step, _, _ = await play(replace(alert_about(target, POD), **changes), cluster.answer)
     return step

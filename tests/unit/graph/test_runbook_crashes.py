@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from graph.diagnosis import HandOver, ProposePatch
-from graph.runbooks.names import count_slips, find_nearest
+from graph.name_words import count_slips
+from graph.runbooks.names import find_nearest
 from tests.unit.graph.runbook_cases import (
     NOW,
     MadeUpCluster,
