@@ -163,5 +163,9 @@ def _send(client: Client, seen: "ApprovalView", patch: object, reason: str) -> "
 
 
 def _tell(approval: "ApprovalView", output: Format) -> None:
-    hint = f"follow it with `alertmend watch {approval.incident_id}`"
-    tell(approval, f"{approval.id} is {approval.status}; {hint}", output)
+    from graph.proposal import count_approvals
+
+    quorum = approval.quorum > 1 and approval.status == "pending"
+    missing = f". {count_approvals(approval.decisions, approval.quorum)} Follow" if quorum else "; follow"
+    hint = f"{missing} it with `alertmend watch {approval.incident_id}`"
+    tell(approval, f"{approval.id} is {approval.status}{hint}", output)

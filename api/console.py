@@ -15,7 +15,8 @@ from rich.text import Text
 
 from api.schemas import ApprovalView
 from api.telling import say_plan, tell
-from graph.incident import Entry, Incident
+from graph.incident import ACTIVE, Entry, Incident
+from graph.proposal import count_approvals
 from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.plain_text import make_plain
@@ -58,6 +59,11 @@ def render_proposal(approval: ApprovalView) -> RenderableType:
         ("same as", approval.command),
         ("verified by", say_plan(approval.verification_plan)),
         ("undo", approval.undo_plan.summary),
+        *(
+            [("approvals", count_approvals(approval.decisions, approval.quorum))]
+            if approval.quorum > 1
+            else []
+        ),
         ("decide by", f"{approval.decide_by.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
         ("digest", approval.digest),
         *((f"{one.verdict} by", f"{one.by} {one.reason}") for one in approval.decisions),
@@ -93,7 +99,10 @@ def render_incident(incident: Incident) -> RenderableType:
         ("status", incident.status),
         ("alert", f"{incident.alertname} ({incident.severity})"),
         ("target", incident.target or "unknown"),
-        ("diagnosis", diagnosis.summary if diagnosis else "none yet"),
+        (
+            "diagnosis",
+            diagnosis.summary if diagnosis else "none yet" if incident.status in ACTIVE else "none",
+        ),
         *(("approval", approval_id) for approval_id in incident.approval_ids),
         *([("verdict", incident.verdict)] if incident.verdict else []),
         *([("reason", incident.reason)] if incident.reason else []),

@@ -6,6 +6,7 @@ seconds. The executor compares the diff again at the claim, and the write carrie
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -122,6 +123,20 @@ class Decision(_Frozen):
     at: datetime
 
 
+def find_approvers(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    """Return who approved, in the order of the decisions, each once: what a quorum counts."""
+    return tuple(dict.fromkeys(one.by for one in decisions if one.verdict == "approve"))
+
+
+def count_approvals(decisions: Iterable[Decision], quorum: int) -> str:
+    """Return in a sentence how many approvals there are of those that are needed."""
+    given = len(find_approvers(decisions))
+    missing = quorum - given
+    people = "person" if missing == 1 else "people"
+    waits = f"; it waits for {missing} other {people}" if given and missing > 0 else ""
+    return f"It has {given} of {quorum} approvals{waits}."
+
+
 class Approval(_Frozen):
     """An approval as it stands in the ledger."""
 
@@ -149,6 +164,16 @@ class Approval(_Frozen):
     def id(self) -> str:
         """The approval's id."""
         return self.proposal.id
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """Who has approved it, in the order of their decisions, each once."""
+        return find_approvers(self.decisions)
+
+    @property
+    def tally(self) -> str:
+        """How many approvals it has of those it needs, in a sentence."""
+        return count_approvals(self.decisions, self.quorum)
 
     def may_be_approved_by(self, name: str, role: str) -> bool:
         """Whether its terms let a person approve, of this name and the role `approver` or `admin`."""

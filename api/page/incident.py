@@ -1,7 +1,7 @@
 """An incident as a person reads it: where it stands, what is proposed, what it rests on, what happened."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,24 +14,17 @@ from api.incident_routes import read_report
 from api.page.answers import PageRoute, show
 from api.page.refusals import Refusal
 from api.page.reports import render_report
+from api.page.said import find_said
 from api.page.steps import find_steps
 from api.page.visitors import Looking, Visitor, counts
 from api.page.words import find_line_tone, say_clock, spell, stamp
 from api.telling import tell
-from graph.incident import ACTIVE, Entry, Incident
+from graph.incident import ACTIVE, Entry
 from graph.proposal import Approval
 from tools.patch import APPROVAL_PATH
 from tools.plain_text import make_plain
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-_SAID = {
-    "approve": "Your approval is recorded. Once it has all it needs, the change is carried out by itself.",
-    "reject": "Your rejection is recorded. The diagnosis hears your reason.",
-    "edit": "Your edit is a proposal of its own now, previewed afresh. It waits for its approval below.",
-    "revoke": "The approval is taken back. Nothing will be written because of it.",
-    "settle": "You have settled how the execution ended.",
-    "retry": "The incident goes on.",
-}
 
 
 @router.get("/incidents/{incident_id}")
@@ -88,20 +81,9 @@ async def show_incident(
         bar=_find_bar(visitor, approvals[-1]) if approvals else "", steps=find_steps(incident, timeline),
         report=render_report(report) if report else None,
         standing=await ledger.stops.standing(), is_active=incident.status in ACTIVE,
-        said=_SAID[said] if _is_true(said, visitor, approvals, incident) else "",
+        said=said, news=find_said(said, visitor.caller.name, approvals, incident),
         refusal=refusal, edited=edited, stamp_path=APPROVAL_PATH,
     )  # fmt: skip
-
-
-def _is_true(said: str, visitor: Visitor, approvals: Sequence[Approval], incident: Incident) -> bool:
-    """Whether the visitor has done so: anybody can make a link that says it."""
-    if said not in _SAID:
-        return False
-    if said == "retry":
-        return incident.status in ACTIVE
-    verdict = {"settle": "resolve"}.get(said, said)
-    given = (one for approval in approvals for one in approval.decisions)
-    return any((one.by, one.verdict) == (visitor.caller.name, verdict) for one in given)
 
 
 def _find_bar(visitor: Visitor, approval: Approval) -> str:
@@ -109,6 +91,8 @@ def _find_bar(visitor: Visitor, approval: Approval) -> str:
     name = visitor.caller.name
     if name == approval.requested_by and not approval.own_approval:
         return "You edited this proposal: somebody else must approve it."
+    if name in approval.approved_by:
+        return f"You have approved this. {approval.tally}"
     if not approval.may_be_approved_by(name, visitor.caller.role):
         return f"Others must approve this: {', '.join(approval.approvers)}."
     return ""

@@ -183,6 +183,19 @@ async def test_under_a_stop_approve_shows_the_proposal_and_asks_nothing(
     assert f"alertmend reject {proposal.id}" in ran.err
 
 
+async def test_the_first_of_two_approvals_says_that_another_person_is_waited_for(
+    house: House, terminal: Terminal
+) -> None:
+    proposal = await house.propose(quorum=2)
+
+    first = await terminal.run("approve", proposal.id, "--yes", token=house.tokens["alice"])
+    second = await terminal.run("approve", proposal.id, "--yes", token=house.tokens["bob"])
+
+    assert f"{proposal.id} is pending. It has 1 of 2 approvals; it waits for 1 other person." in first.out
+    assert "0 of 2 approvals" in first.out  # of the proposal, as it was shown
+    assert f"{proposal.id} is approved; follow it with" in second.out
+
+
 @pytest.mark.parametrize("keys", ["n\n", "\n", ""])
 async def test_anything_but_yes_decides_nothing(house: House, terminal: Terminal, keys: str) -> None:
     proposal = await house.propose()

@@ -400,6 +400,67 @@ async def test_under_a_stop_the_button_is_off_and_the_reason_is_above_it(house: 
     assert versions[0][1] != versions[1][1]  # an open page follows
 
 
+async def test_who_has_approved_is_told_how_many_are_missing_and_not_asked_again(house: House) -> None:
+    proposal = await house.propose(quorum=2)
+    await sign_in(house.client, house.tokens["alice"])
+
+    given = await send(house, f"/approvals/{proposal.id}/approve", digest=proposal.digest)
+    page = (await house.client.get(given.headers["location"])).text
+
+    assert "Your approval is recorded. It has 1 of 2 approvals; it waits for 1 other person." in page
+    assert "You have approved this. It has 1 of 2 approvals" in page
+    assert f'action="/approvals/{proposal.id}/approve"' not in page
+    assert f'action="/approvals/{proposal.id}/reject"' in page
+
+
+async def test_what_an_approval_leads_to_is_said_until_it_has_happened(house: House) -> None:
+    proposal = await house.propose()
+    ledger = house.ledger
+    await sign_in(house.client, house.tokens["alice"])
+    path = f"/incidents/{proposal.incident_id}?said=approve"
+
+    await send(house, f"/approvals/{proposal.id}/approve", digest=proposal.digest)
+    approved = (await house.client.get(path)).text
+    epoch = await ledger.incidents.begin_run(proposal.incident_id)
+    await ledger.approvals.claim(proposal.id, proposal.digest, epoch)
+    await ledger.approvals.record_outcome(proposal.id, epoch, Outcome(kind="applied", detail="done"))
+    applied = (await house.client.get(path)).text
+    ending = Ending(status="unresolved", reason="nobody could tell whether it helped")
+    await ledger.incidents.finish(proposal.incident_id, epoch, ending, "# Report")
+    ended = (await house.client.get(path)).text
+
+    assert "Your approval is recorded. The change is carried out by itself." in approved
+    assert f'data-source="{path}"' in approved  # an open page follows
+    assert "Your approval is recorded. The change is made, and is being verified." in applied
+    assert "Your approval" not in ended
+
+
+async def test_an_ended_incident_promises_nothing_more(house: House) -> None:
+    incident_id = await house.open_incident()
+    await sign_in(house.client, house.tokens["viewer"])
+    epoch = await house.ledger.incidents.begin_run(incident_id)
+    ending = Ending(status="handed_over", reason="nothing is known about it")
+    await house.ledger.incidents.finish(incident_id, epoch, ending, "# Report")
+
+    page = (await house.client.get(f"/incidents/{incident_id}")).text
+
+    assert "None was made." in page
+    assert "None was gathered." in page
+    assert "yet" not in page
+
+
+@pytest.mark.parametrize(
+    ("who", "heading"), [("alice", "Waiting for you"), ("viewer", "Waiting for a decision")]
+)
+async def test_the_inbox_waits_for_those_who_may_decide(house: House, who: str, heading: str) -> None:
+    await house.propose()
+    await sign_in(house.client, house.tokens[who])
+
+    page = (await house.client.get("/")).text
+
+    assert f'<h1 id="waiting">{heading} <span class="count">1</span></h1>' in page
+
+
 async def test_an_approval_is_recorded_under_the_tokens_name_and_can_be_taken_back(house: House) -> None:
     proposal = await house.propose()
     await sign_in(house.client, house.tokens["alice"])
