@@ -1,11 +1,12 @@
 """The command line's side of REST. Decisions go through the service, never on its database file."""
 
+import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from tools.errors import AlertmendError
+from tools.errors import AlertmendError, BadInput
 
 if TYPE_CHECKING:
     import httpx
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from graph.incident import Entry, Incident
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_ID = re.compile(r"[a-z]+-[0-9a-z]+")
+_KINDS = {
+    "inc": "an incident, such as inc-0f3a9c1b2d4e5f60: `alertmend incidents` lists them",
+    "apr": "an approval, such as apr-7c21d90be4a35f18: `alertmend approvals` lists them",
+}
 ANSWER_SECONDS = 30.0
 
 
@@ -75,16 +81,16 @@ class Client:
         """Return one incident."""
         from graph.incident import Incident
 
-        answer = self._send("GET", f"/v1/incidents/{_segment(incident_id)}")
+        answer = self._send("GET", f"/v1/incidents/{_name('inc', incident_id)}")
         return Incident.model_validate_json(answer.content)
 
     def report(self, incident_id: str) -> str:
         """Return the report's Markdown."""
-        return self._send("GET", f"/v1/incidents/{_segment(incident_id)}/report").text
+        return self._send("GET", f"/v1/incidents/{_name('inc', incident_id)}/report").text
 
     def retry(self, incident_id: str) -> None:
         """Set a failed incident going again."""
-        self._send("POST", f"/v1/incidents/{_segment(incident_id)}/retry")
+        self._send("POST", f"/v1/incidents/{_name('inc', incident_id)}/retry")
 
     def follow(self, incident_id: str) -> Iterator["Entry"]:
         """Yield the timeline so far and every new line, until the incident has ended."""
@@ -92,7 +98,7 @@ class Client:
 
         from graph.incident import Entry
 
-        path = f"/v1/incidents/{_segment(incident_id)}/events"
+        path = f"/v1/incidents/{_name('inc', incident_id)}/events"
         try:
             with self._http.stream("GET", path) as answer:
                 if answer.is_error:
@@ -113,7 +119,7 @@ class Client:
 
     def approval(self, approval_id: str) -> "ApprovalView":
         """Return one approval."""
-        return _approval(self._send("GET", f"/v1/approvals/{_segment(approval_id)}"))
+        return _approval(self._send("GET", f"/v1/approvals/{_name('apr', approval_id)}"))
 
     def approve(self, approval_id: str, *, digest: str, reason: str) -> "ApprovalView":
         """Approve what has this digest."""
@@ -168,7 +174,7 @@ class Client:
         return Verification.model_validate_json(answer.content)
 
     def _say(self, approval_id: str, what: str, body: dict[str, Any]) -> "ApprovalView":
-        return _approval(self._send("POST", f"/v1/approvals/{_segment(approval_id)}/{what}", json=body))
+        return _approval(self._send("POST", f"/v1/approvals/{_name('apr', approval_id)}/{what}", json=body))
 
     def _send(self, method: str, path: str, **content: Any) -> "httpx.Response":
         import httpx
@@ -204,8 +210,11 @@ def _given(**params: Any) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
 
 
-def _segment(identifier: str) -> str:
-    return quote(identifier, safe="")
+def _name(kind: str, identifier: str) -> str:
+    """Return an id as a segment of a path. Raises `BadInput` where it can't be one of this kind."""
+    if not _ID.fullmatch(identifier) or not identifier.startswith(f"{kind}-"):
+        raise BadInput(f"{identifier!r} is not the id of {_KINDS[kind]}")
+    return identifier
 
 
 def _approval(answer: "httpx.Response") -> "ApprovalView":

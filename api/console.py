@@ -172,7 +172,8 @@ def _since(at: datetime) -> str:
 
 
 def _place(target: Target | None) -> str:
-    return f"{target.namespace}/{target.name}" if target else ""
+    """Return `namespace/name`, or `Node/name` for what is in no namespace."""
+    return f"{target.namespace or target.kind}/{target.name}" if target else ""
 
 
 def _facts(*facts: tuple[str, object]) -> Table:

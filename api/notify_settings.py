@@ -1,10 +1,21 @@
 """Settings about who is told what happens."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
+
+from api.urls import WebUrl
+
+_BEYOND_PATH = re.compile(r"[\s?#@]")
+
+
+def _require_plain(url: str) -> str:
+    if _BEYOND_PATH.search(url):
+        raise ValueError("must be without user, query and fragment, as https://alertmend.example.com")
+    return url
 
 
 def _trim(url: str) -> str:
@@ -22,9 +33,8 @@ class NotifySettings(BaseSettings):
         ),
     ] = None
     public_url: Annotated[
-        Annotated[str, AfterValidator(_trim)] | None,
+        Annotated[WebUrl, AfterValidator(_require_plain), AfterValidator(_trim)] | None,
         Field(
-            pattern=r"^https?://[^\s?#@]+$",
             description="Where people reach the service with a browser: messages link to the incident there. "
             "Unset: messages have no link.",
         ),

@@ -135,7 +135,14 @@ def find_kind(error: AlertmendError) -> Kind:
 
 def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
     """Return one entry per field that couldn't be used. Values are left out: they may be secret."""
-    return tuple(_field_problem(tuple(found["loc"]), found["msg"]) for found in error.errors())
+    found = [(tuple(one["loc"]), one["type"], one["msg"]) for one in error.errors()]
+    # pydantic counts what it couldn't read as missing from its list, too
+    within = {loc[:end] for loc, _, _ in found for end in range(len(loc))}
+    return tuple(
+        _field_problem(loc, message)
+        for loc, kind, message in found
+        if kind != "too_short" or loc not in within
+    )
 
 
 def install_handlers(app: FastAPI) -> None:

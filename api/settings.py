@@ -18,17 +18,26 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.notify_settings import NotifySettings
 from api.sign_in_settings import SignInSettings
 from api.tokens import Role
+from api.urls import WebUrl
 from api.watch_settings import WatchSettings
 from tools.errors import BadInput
 
 _FILE = "alertmend.env"
 _UNPREFIXED = frozenset({"kubeconfig", "openai_base_url", "openai_api_key", "otel_exporter_otlp_endpoint"})
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_DATABASE = re.compile(r"(sqlite\+aiosqlite:///.|postgres(ql)?(\+psycopg)?://)")
+_HOST_NAME = re.compile(r"[a-z0-9._-]+")
 
 
 def _require_positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("must be longer than zero")
+    return value
+
+
+def _require_not_negative(value: timedelta) -> timedelta:
+    if value < timedelta(0):
+        raise ValueError("must not be negative; 0 turns it off")
     return value
 
 
@@ -91,8 +100,23 @@ def _read_names(value: object) -> object:
     return [part.strip().lower() for part in value.split(",")] if isinstance(value, str) else value
 
 
-HostName = Annotated[str, Field(pattern=r"^[a-z0-9._-]+$")]
+def _require_database(url: str) -> str:
+    if not _DATABASE.match(url):
+        raise ValueError("must be sqlite+aiosqlite:///FILE or postgresql://…, as docs/databases.md shows")
+    return url
+
+
+def _require_host_name(name: str) -> str:
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError(
+            "must be a host's name alone, without scheme, port and path, as alertmend.example.com"
+        )
+    return name
+
+
+HostName = Annotated[str, AfterValidator(_require_host_name)]
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_positive)]
+Pause = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_not_negative)]
 
 
 class Settings(SignInSettings, WatchSettings, NotifySettings):
@@ -120,9 +144,8 @@ class Settings(SignInSettings, WatchSettings, NotifySettings):
         ),
     ] = None
     database_url: Annotated[
-        str,
+        Annotated[str, AfterValidator(_require_database)],
         Field(
-            pattern=r"^(sqlite\+aiosqlite:///.|postgres(ql)?(\+psycopg)?://)",
             description="Where incidents, approvals and checkpoints are kept: a file of SQLite, or Postgres.",
         ),
     ] = "sqlite+aiosqlite:///alertmend.db"
@@ -184,10 +207,11 @@ class Settings(SignInSettings, WatchSettings, NotifySettings):
         ),
     ] = None
     cool_down: Annotated[
-        Duration,
+        Pause,
         Field(
-            description="How long after an incident's end its target gets no new one. Alerts lag: rules look "
-            "back over minutes, and Alertmanager tells of their end at the next group_interval.",
+            description="How long after an incident's end its target gets no new one; 0 turns this off. "
+            "Alerts lag: rules look back over minutes, and Alertmanager tells of their end at the next "
+            "group_interval.",
             json_schema_extra={"unit": "seconds"},
         ),
     ] = timedelta(minutes=15)
@@ -228,10 +252,9 @@ class Settings(SignInSettings, WatchSettings, NotifySettings):
         Field(description="The language model that diagnoses, by its name. Unset: the runbooks do it alone."),
     ] = None
     openai_base_url: Annotated[
-        str | None,
+        WebUrl | None,
         Field(
             validation_alias="OPENAI_BASE_URL",
-            pattern="^https?://",
             description="The model's OpenAI-compatible endpoint. Unset: OpenAI's own.",
         ),
     ] = None
@@ -364,9 +387,9 @@ class ClientSettings(BaseSettings):
         env_prefix="ALERTMEND_", env_file=_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    url: Annotated[
-        str, Field(pattern="^https?://", description="The service that the command line talks to.")
-    ] = "http://127.0.0.1:10000"
+    url: Annotated[WebUrl, Field(description="The service that the command line talks to.")] = (
+        "http://127.0.0.1:10000"
+    )
     token: Annotated[
         SecretStr | None,
         Field(description="The bearer token of the command line. The service itself never reads it."),
@@ -397,7 +420,9 @@ def environment_name(field: str) -> str:
 def _explain(error: ValidationError) -> str:
     """Name the variables and what is wrong with them; never their values, which may be secret."""
     problems = ((str(problem["loc"][0]).lower(), problem["msg"]) for problem in error.errors())
-    return "; ".join(f"{environment_name(field)}: {message}" for field, message in problems)
+    return "; ".join(
+        f"{environment_name(field)}: {message.removeprefix('Value error, ')}" for field, message in problems
+    )
 
 
 def _find_home_kubeconfig() -> Path | None:

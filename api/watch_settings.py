@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from api.urls import WebUrl
+
 LogFormat = Literal["text", "json"]
 
 
@@ -23,10 +25,9 @@ class WatchSettings(BaseSettings):
         ),
     ] = False
     otel_exporter_otlp_endpoint: Annotated[
-        str | None,
+        WebUrl | None,
         Field(
             validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
-            pattern="^https?://",
             description="Where traces are sent by OTLP over HTTP. Unset: none are made.",
         ),
     ] = None

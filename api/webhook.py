@@ -4,6 +4,7 @@ Alertmanager tries again on 5xx and on network errors only, so a broken database
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
@@ -20,8 +21,11 @@ from api.openapi import answers, takes
 from api.problems import FieldProblem, InvalidBody, field_problems
 from checkpoints.deliveries import Receipt
 from graph.alerts import AlertGroup
+from tools.plain_text import make_plain
 
+log = logging.getLogger(__name__)
 _SECONDS = 60
+_MOST_LOGGED = 500  # a pointer holds names that the sender chose
 router = APIRouter(tags=["alerts"])
 _answers = answers(
     202, "Committed; the incidents are on their way.", RECEIPT, refusals=(401, 403, 413, 422, 503)
@@ -78,4 +82,5 @@ def _parse(raw: bytes) -> AlertGroup:
 def _refuse(found: Sequence[FieldProblem]) -> InvalidBody:
     where = found[0].pointer or "the body"
     message = f"not an Alertmanager webhook of version 4: {where}: {found[0].detail}; nothing was stored"
+    log.warning("a delivery was refused: %s", make_plain(" ".join(message[:_MOST_LOGGED].split())))
     return InvalidBody(message, found)

@@ -299,6 +299,25 @@ async def test_an_unknown_incident_is_exit_code_1_in_one_line(house: House, term
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["approve", ""], "'' is not the id of an approval, such as apr-7c21d90be4a35f18"),
+        (["approve", "inc-0f3a9c1b2d4e5f60"], "'inc-0f3a9c1b2d4e5f60' is not the id of an approval"),
+        (["reject", "apr/../x", "--reason", "no"], "'apr/../x' is not the id of an approval"),
+        (["incident", ""], "'' is not the id of an incident, such as inc-0f3a9c1b2d4e5f60"),
+        (["watch", "apr-7c21d90be4a35f18"], "`alertmend incidents` lists them"),
+    ],
+)
+async def test_what_cannot_be_an_id_is_refused_in_words_before_anything_is_sent(
+    terminal: Terminal, words: list[str], said: str
+) -> None:
+    ran = await terminal.run(*words, token="am_x")
+
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert said in ran.err
+
+
 async def test_tokens_are_made_listed_and_revoked(terminal: Terminal) -> None:
     made = await terminal.run("token", "create", "--role", "approver", "--name", "alice")
     twice = await terminal.run("token", "create", "--role", "admin", "--name", "alice")
@@ -319,7 +338,7 @@ async def test_a_setting_that_cannot_be_used_is_one_line(terminal: Terminal) -> 
     ran = await terminal.run("incidents", token="am_secret")
 
     assert (ran.code, ran.err.count("\n")) == (1, 1)
-    assert "ALERTMEND_URL" in ran.err
+    assert "ALERTMEND_URL: must begin with http:// or https://" in ran.err
     assert "am_secret" not in ran.err
 
 

@@ -81,6 +81,24 @@ async def test_a_body_that_is_no_webhook_is_refused_by_field_and_nothing_is_stor
     assert house.woken == []
 
 
+async def test_a_refused_delivery_names_the_field_alone_and_leaves_a_line_in_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    alert = {name: value for name, value in seed()["alerts"][0].items() if name != "startsAt"}
+    alert["labels"] |= {"password\nhunter": 2}
+
+    answer = await house.client.post("/alert", json=seed() | {"alerts": [alert]}, headers=house.as_("ingest"))
+
+    assert [one["pointer"] for one in answer.json()["errors"]] == [
+        "/alerts/0/labels/password\nhunter", "/alerts/0/startsAt",
+    ]  # fmt: skip
+    (line,) = [record.message for record in caplog.records if record.name == "api.webhook"]
+    assert line.startswith(
+        "a delivery was refused: not an Alertmanager webhook of version 4: /alerts/0/labels/"
+    )
+    assert "\n" not in line
+
+
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"version": "4"', b"alerts=1"])
 async def test_a_body_that_is_no_json_object_is_refused(house: House, raw: bytes) -> None:
     answer = await house.client.post("/alert", content=raw, headers=house.as_("ingest"))

@@ -11,6 +11,7 @@ from api import examples
 from api.console import render_approvals, render_entry, render_incidents, render_proposal
 from api.schemas import ApprovalView
 from graph.incident import Entry, EntryKind, Incident
+from graph.targets import Target
 
 AT = datetime(2026, 11, 23, 7, 40, 54, tzinfo=UTC)
 INCIDENT = Incident.model_validate(examples.INCIDENT)
@@ -40,6 +41,15 @@ def test_a_list_has_one_line_per_row_in_80_columns_and_whole_ids(table: Renderab
     assert header.startswith("id")
     assert len(rows) == 2
     assert all(row.startswith((INCIDENT.id, APPROVAL.id)) and row.endswith("…") for row in rows)
+
+
+def test_what_is_in_no_namespace_is_named_by_its_kind() -> None:
+    node = INCIDENT.model_copy(update={"target": Target(kind="Node", namespace=None, name="worker-7")})
+
+    shown = show(render_incidents([node]), width=200)
+
+    assert "Node/worker-7" in shown
+    assert "None" not in shown
 
 
 def test_a_wide_list_cuts_nothing_and_ends_no_line_in_blanks() -> None:

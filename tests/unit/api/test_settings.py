@@ -102,6 +102,61 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPENAI_BASE_URL", "localhost:11434/v1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("ALERTMEND_PUBLIC_URL", "alertmend.example.com"),
+    ],
+)
+def test_a_url_without_its_scheme_is_refused_with_an_example(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(BadInput, match=f"^{name}: must begin with http:// or https://"):
+        load_settings()
+
+
+def test_the_command_lines_url_needs_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMEND_URL", "localhost:10000")
+
+    with pytest.raises(BadInput) as caught:
+        load_client_settings()
+
+    assert str(caught.value) == (
+        "ALERTMEND_URL: must begin with http:// or https:// and name a host, as http://localhost:10000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALERTMEND_DATABASE_URL", "alertmend.db", "sqlite\\+aiosqlite:///FILE"),
+        ("ALERTMEND_ALLOWED_HOSTS", "https://alertmend.example.com", "a host's name alone"),
+        ("ALERTMEND_PUBLIC_URL", "https://alertmend.example.com/?a=b", "without user, query and fragment"),
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_refused_in_words(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(BadInput, match=said):
+        load_settings()
+
+
+def test_a_cool_down_of_zero_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMEND_COOL_DOWN", "0")
+
+    assert load_settings().cool_down == timedelta(0)
+
+    monkeypatch.setenv("ALERTMEND_COOL_DOWN", "-1")
+    with pytest.raises(BadInput, match="must not be negative; 0 turns it off"):
+        load_settings()
+
+
 def test_an_error_never_repeats_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALERTMEND_URL", "am_secret")
 
