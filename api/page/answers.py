@@ -18,7 +18,7 @@ from starlette.templating import Jinja2Templates
 from api.auth import Unauthenticated
 from api.page import words
 from api.page.refusals import PageGone, Refusal, explain
-from api.page.visitors import Visitor
+from api.page.visitors import Visitor, find_visitor
 from tools.errors import AlertmendError
 from tools.plain_text import make_plain
 
@@ -63,12 +63,17 @@ class PageRoute(APIRoute):
             except (PageGone, Unauthenticated):
                 response = _send_to_sign_in(request)
             except (AlertmendError, RequestValidationError, HTTPException) as error:
-                response = show_refusal(request, explain(error))
-            response.headers.update(HEADERS)
-            response.headers.setdefault("Cache-Control", "no-store")
-            return response
+                response = await show_refusal(request, explain(error))
+            return protect(response)
 
         return answer
+
+
+def protect(response: Response) -> Response:
+    """Give an answer the page's headers."""
+    response.headers.update(HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 def show(visitor: Visitor, template: str, status: int = HTTPStatus.OK, **facts: Any) -> Response:
@@ -81,9 +86,10 @@ def render(request: Request, template: str, status: int = HTTPStatus.OK, **facts
     return _templates.TemplateResponse(request, template, {"visitor": None, **facts}, status)
 
 
-def show_refusal(request: Request, refusal: Refusal) -> Response:
-    """Return the page that says why something wasn't done."""
-    return render(request, "refusal.html", refusal.status, refusal=refusal)
+async def show_refusal(request: Request, refusal: Refusal) -> Response:
+    """Return the page that says why something wasn't done; to a visitor it keeps the navigation."""
+    visitor = await find_visitor(request)
+    return render(request, "refusal.html", refusal.status, refusal=refusal, visitor=visitor)
 
 
 def comes_from_elsewhere(request: Request) -> bool:

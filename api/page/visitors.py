@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.auth import Caller, identify, require_role
-from api.door import Door, DoorIn
+from api.door import Door, DoorIn, find_door
 from api.page.refusals import ForgedForm, PageGone
 from api.page.sessions import Session
 from api.tokens import Role, includes
@@ -49,13 +49,32 @@ class Visit:
         return Visitor(request, door, session, caller)
 
 
+async def find_visitor(request: Request) -> Visitor | None:
+    """Return who is signed in, for a page that is shown to everybody; None where nobody is."""
+    door = await find_door(request)
+    session = door.sessions.read(request)
+    if session is None or not session.bearer:
+        return None
+    try:
+        caller = await _require_looking(door, session)
+    except AlertmendError:
+        return None
+    return Visitor(request, door, session, caller)
+
+
 async def counts(door: Door, session: Session) -> bool:
     """Whether the session's bearer still lets somebody look, for what goes on longer than a request."""
     try:
-        require_role(await identify(door, session.bearer), "viewer")
+        await _require_looking(door, session)
     except AlertmendError:
         return False
     return True
+
+
+async def _require_looking(door: Door, session: Session) -> Caller:
+    caller = await identify(door, session.bearer)
+    require_role(caller, "viewer")
+    return caller
 
 
 async def require_own_form(request: Request, session: Session | None) -> None:

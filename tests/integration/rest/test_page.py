@@ -70,6 +70,38 @@ async def test_the_description_and_unknown_paths_are_the_apis_alone(house: House
     ] * 3
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/approvals/apr-x/approve", "/static/nowhere.js"])
+async def test_a_browser_at_an_unknown_address_gets_a_page(house: House, path: str) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+    strange = await house.client.get(path, headers=browser)
+    await sign_in(house.client, house.tokens["alice"])
+    known = await house.client.get(path, headers=browser)
+    api = await house.client.get("/v1/nowhere", headers=browser)
+
+    for answer in (strange, known):
+        assert answer.status_code == 404
+        assert "There is no such page" in answer.text
+        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    assert 'href="/history"' not in strange.text
+    assert 'href="/history"' in known.text
+    assert "alice" in known.text
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_was_not_done_keeps_the_navigation_and_the_name(house: House) -> None:
+    await sign_in(house.client, house.tokens["alice"])
+
+    unknown = (await house.client.get("/incidents/inc-0")).text
+    forbidden = (await send(house, "/controls/kill-switch", engaged="on", reason="x")).text
+
+    assert "<h1>Not found</h1>" in unknown
+    assert "<h1>Not done</h1>" in forbidden
+    for page in (unknown, forbidden):
+        assert 'href="/history"' in page
+        assert "alice" in page
+
+
 @pytest.mark.parametrize("path", READS)
 async def test_without_a_session_a_page_leads_to_the_sign_in_and_back(house: House, path: str) -> None:
     answer = await house.client.get(path)
