@@ -63,7 +63,7 @@ def _render(found: "AuditList") -> "RenderableType":
 
     from api.console import plain
 
-    table = Table("row", "at", "who", "did", "to", "what", box=None, header_style="bold")
+    table = Table("row", "at (UTC)", "who", "did", "to", "what", box=None, header_style="bold")
     for one in found.items:
         facts = one.document if isinstance(one.document, dict) else {}
         told = "; ".join(_spell(facts[name]) for name in _TELLING if facts.get(name) not in (None, ""))

@@ -1,12 +1,13 @@
 """How incidents, proposals and timelines look in a terminal.
 
+Times are in UTC, as on the page and in reports: people in several places speak of the same moment then.
 What comes from the cluster is printed as plain text: markup and escape sequences in it have no effect.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
@@ -38,11 +39,11 @@ def plain(value: object, style: str = "") -> Text:
 def render_entry(entry: Entry) -> RenderableType:
     """Return one line of a timeline: when, what, and the facts that matter."""
     line = Table.grid(padding=(0, 1))
-    line.add_column(style="dim", width=8)
+    line.add_column(style="dim", width=9)
     line.add_column(width=_KIND_COLUMNS)
     line.add_column(overflow="fold")
     kind = Text(entry.kind.replace("_", " "), style=_style(entry))
-    line.add_row(f"{entry.at.astimezone():%H:%M:%S}", kind, plain(tell(entry)))
+    line.add_row(f"{entry.at.astimezone(UTC):%H:%M:%SZ}", kind, plain(tell(entry)))
     return Trimmed(line)
 
 
@@ -64,7 +65,7 @@ def render_proposal(approval: ApprovalView) -> RenderableType:
             if approval.quorum > 1
             else []
         ),
-        ("decide by", f"{approval.decide_by.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
+        ("decide by", f"{approval.decide_by.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
         ("digest", approval.digest),
         *((f"{one.verdict} by", f"{one.by} {one.reason}") for one in approval.decisions),
         *([("outcome", approval.outcome)] if approval.outcome else []),
@@ -107,7 +108,7 @@ def render_incident(incident: Incident) -> RenderableType:
         *([("verdict", incident.verdict)] if incident.verdict else []),
         *([("reason", incident.reason)] if incident.reason else []),
         *(("to do", advice) for advice in incident.advice),
-        ("since", f"{incident.created_at.astimezone():%Y-%m-%d %H:%M:%S %Z}"),
+        ("since", f"{incident.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
     )
     return Trimmed(facts)
 
@@ -115,12 +116,12 @@ def render_incident(incident: Incident) -> RenderableType:
 def render_incidents(incidents: Iterable[Incident], *, header: bool = True) -> RenderableType:
     """Return a list of incidents, one line each."""
     return render_table(
-        ("id", "status", "since", "alert", "target"),
+        ("id", "status", "since (UTC)", "alert", "target"),
         (
             (
                 one.id,
                 one.status,
-                _since(one.created_at.astimezone()),
+                _since(one.created_at.astimezone(UTC)),
                 one.alertname,
                 _place(one.target),
             )

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -31,8 +32,10 @@ _OURS = ("api", "checkpoints", "graph", "tools")
 class LogFormatter(logging.Formatter):
     """One line per event. What looks like a token is hidden, in tracebacks too."""
 
+    converter = staticmethod(time.gmtime)
+
     def __init__(self) -> None:
-        super().__init__(_FORMAT, datefmt="%Y-%m-%d %H:%M:%S")
+        super().__init__(_FORMAT, datefmt="%Y-%m-%d %H:%M:%SZ")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, naming the incident whose run logged it (`-` outside of runs)."""

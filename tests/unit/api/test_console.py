@@ -1,5 +1,6 @@
 """What the terminal shows: lists that fit, sentences that read well, green only for what went well."""
 
+import time
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any, Literal
@@ -8,7 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from api import examples
-from api.console import render_approvals, render_entry, render_incidents, render_proposal
+from api.console import render_approvals, render_entry, render_incident, render_incidents, render_proposal
 from api.schemas import ApprovalView
 from graph.incident import Entry, EntryKind, Incident
 from graph.targets import Target
@@ -41,6 +42,27 @@ def test_a_list_has_one_line_per_row_in_80_columns_and_whole_ids(table: Renderab
     assert header.startswith("id")
     assert len(rows) == 2
     assert all(row.startswith((INCIDENT.id, APPROVAL.id)) and row.endswith("…") for row in rows)
+
+
+def test_times_are_in_utc_and_say_so_wherever_one_sits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        shown = [
+            show(one, width=200)
+            for one in (
+                entry("error", reason="x"), render_proposal(APPROVAL), render_incident(INCIDENT),
+                render_incidents([INCIDENT]),
+            )
+        ]  # fmt: skip
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert "07:40:54Z" in shown[0]
+    assert f"{APPROVAL.decide_by:%H:%M:%S} UTC" in shown[1]
+    assert f"{INCIDENT.created_at:%H:%M:%S} UTC" in shown[2]
+    assert "since (UTC)" in shown[3]
 
 
 def test_what_is_in_no_namespace_is_named_by_its_kind() -> None:

@@ -64,6 +64,13 @@ def configured() -> Iterator[None]:
             one.setLevel(level)
 
 
+def test_a_line_begins_with_its_time_in_utc() -> None:
+    record = logging.LogRecord("api", logging.INFO, "", 0, "up", (), None)
+    record.created = 1_764_488_454.0
+
+    assert LogFormatter().format(record).startswith("2025-11-30 07:40:54Z INFO")
+
+
 def test_the_log_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with configured():
         logging.getLogger("api.runner").info("up")
