@@ -17,6 +17,7 @@ from graph.policy import Change, Policy, find_terms
 from graph.proposal import Approval, Proposal
 from tools.errors import BadInput, UnknownKind
 from tools.kinds import find_kind
+from tools.off_loop import answer_off_loop
 from tools.patch import PatchArguments
 
 
@@ -38,7 +39,8 @@ class Editor:
         """
         approval = await self.ledger.approvals.find(approval_id)
         require_pending(approval, digest)
-        candidate = _candidate(approval.proposal, _parse(arguments), by, reason)
+        call = await answer_off_loop(_parse, arguments)
+        candidate = _candidate(approval.proposal, call, by, reason)
         try:
             successor = await self.drafter.draft(
                 candidate,

@@ -23,8 +23,10 @@ from checkpoints.opening import open_incidents
 from checkpoints.sorting import AlertStanding, Sorter
 from checkpoints.tables import AlertRow, AlertStateRow, WebhookRow
 from graph.alerts import AlertGroup
+from tools.off_loop import answer_off_loop
 
 _MOST_ALERTS = 500  # in one transaction
+_LARGE_BYTES = 50_000  # it takes longer to look through than to hand to another thread
 _STANDING = tuple(getattr(AlertStateRow, field.name) for field in fields(AlertStanding))
 
 
@@ -41,6 +43,8 @@ class Intake:
 
         What looks like a credential is stored as `<redacted>`; the SHA-256 is that of the bytes as received.
         """
+        if len(raw) > _LARGE_BYTES:
+            return await self._together(await answer_off_loop(Delivery.of, group, raw))
         return await self._together(Delivery.of(group, raw))
 
     async def aclose(self) -> None:

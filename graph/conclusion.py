@@ -14,6 +14,7 @@ from graph.proposal import Proposal
 from graph.report import render_report
 from graph.state import IncidentState, RunContext
 from graph.verification import Verifier
+from tools.off_loop import run_off_loop
 
 Update = dict[str, Any]
 
@@ -52,7 +53,7 @@ class Conclusion:
         if self.author:
             added = await self.author.contribute(case, ending, state.memory)
             await journal.contributed(added)
-        report = render_report(case, ending, self.language, added.prose)
+        report = await run_off_loop(render_report, case, ending, self.language, added.prose)
         await self.incidents.finish(state.incident_id, journal.epoch, ending, report)
         return {"report": report, "memory": added.memory}
 

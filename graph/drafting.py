@@ -3,11 +3,10 @@
 The agent's own candidates and a person's edits go this way alike.
 """
 
-import asyncio
 from dataclasses import dataclass
 
 from graph.diagnosis import Candidate, Trace
-from graph.grounding import find_traces, restored, weigh
+from graph.grounding import TooManyValues, find_traces, restored, weigh
 from graph.identifiers import new_id
 from graph.image_check import ImageAbsent, check_images
 from graph.new_values import changed_values, dropped_fields
@@ -18,6 +17,7 @@ from graph.proposal import Proposal
 from graph.targets import Target
 from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
 from tools.executor import Preview
+from tools.off_loop import run_off_loop
 
 
 class Refused(AlertmendError):
@@ -65,7 +65,7 @@ class Drafter:
             traces=traces,
             risk=risk,
             verification_plan=plan,
-            undo_plan=plan_undo(preview),
+            undo_plan=await run_off_loop(plan_undo, preview),
             policy_version=self.policy.version,
         )
         return proposal.model_copy(update={"risk": assess_risk(Change.of(proposal), self.policy)})
@@ -79,6 +79,11 @@ class Drafter:
             raise
         except ClusterError as error:
             raise Refused(f"the API server refuses the patch: {error}") from error
+        await run_off_loop(self._check, candidate, preview)
+        return preview
+
+    def _check(self, candidate: Candidate, preview: Preview) -> None:
+        """Raise `Refused` unless the change is one that may be proposed. Large objects take a while."""
         if preview.is_void:
             raise Refused("the patch would change nothing")
         if dropped := dropped_fields(candidate.call.patch_data, preview.after):
@@ -86,17 +91,15 @@ class Drafter:
             raise Refused(f"the API server would drop {fields}: no such field is kept for a {preview.kind}")
         if refusal := refuse_change(preview.kind, preview.before, preview.diff, self.policy):
             raise Refused(f"the policy refuses the patch: {refusal}")
-        return preview
 
     async def _trace(self, candidate: Candidate, preview: Preview, incident_id: str) -> tuple[Trace, ...]:
-        """Return where the new values come from. Raises `Refused` for an image that doesn't exist."""
-        values = changed_values(preview.diff, candidate.call.patch_data)
+        """Return where the new values come from. Raises `Refused` for too many, and an image that isn't."""
+        values = await run_off_loop(changed_values, preview.diff, candidate.call.patch_data)
         if candidate.purpose == "undo" and candidate.grounding != "person":
             return restored(values)
         known = await self.incidents.grounds(incident_id)
-        # off the loop: other incidents go on while much evidence is searched
-        traces = await asyncio.to_thread(find_traces, values, known.evidence, known.group)
         try:
+            traces = await run_off_loop(find_traces, values, known.evidence, known.group)
             return await check_images(self.registry, traces) if self.registry else traces
-        except ImageAbsent as error:
+        except (ImageAbsent, TooManyValues) as error:
             raise Refused(str(error)) from error

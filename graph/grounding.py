@@ -6,31 +6,51 @@ field of the same meaning, or on a line that speaks of the field. A line that co
 missing is no source for it. A removed field is traced where an older revision does without it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from time import thread_time
 
 from graph.alerts import AlertGroup
 from graph.diagnosis import Evidence, Grounding, Origin, Trace
+from graph.evidence_index import ALERT, EvidenceIndex
 from graph.new_values import NewValue
 from graph.proposal import Risk
-from graph.sightings import Document, Sighting, documents_of, sightings_in
+from tools.errors import AlertmendError
 
-ALERT = "alert"
+__all__ = ["ALERT", "TooManyValues", "describe_traces", "find_traces", "is_guess", "restored", "weigh"]
+MOST_VALUES = 300
 BEFORE = "what the object had before the change that is taken back"
 _RANKS: tuple[Origin, ...] = ("revision", "object", "event", "log", "text", "alert")
 _RAISED: dict[Risk, Risk] = {"low": "medium", "medium": "high", "high": "high"}
 _NOWHERE = "a guess: it stands nowhere in the evidence"
+_PARTLY = "a guess: it wasn't found, and there is more evidence than is searched"
+_TOO_LATE = "a guess: the search took too long and was given up"
 _SHOWN = 5
-# what is older counts for nothing: a search without bounds would hold everything up
-_MOST_CHARACTERS = 2_000_000
+# of computing, as a last resort: the other bounds keep a search to a second or two
+_MOST_SECONDS = 10.0
+
+
+class TooManyValues(AlertmendError):
+    """A change sets more values than can be traced, or than anybody would review one by one."""
 
 
 def find_traces(
     values: Iterable[NewValue], evidence: Sequence[Evidence], alert: AlertGroup | None = None
 ) -> tuple[Trace, ...]:
-    """Return where each value comes from: the best source, of those the latest."""
-    known = _Known(evidence, alert)
-    return tuple(known.trace(value) for value in values)
+    """Return where each value comes from: the best source, of those the latest. Raises `TooManyValues`.
+
+    It takes seconds at worst, so that it doesn't belong on the event loop. What wasn't found within the
+    bounds is a guess.
+    """
+    values = tuple(values)
+    count = sum(not value.by_server for value in values)
+    if count > MOST_VALUES:
+        raise TooManyValues(
+            f"the patch sets {count} values, and {MOST_VALUES} are traced to the evidence at most: "
+            "propose a smaller change"
+        )
+    until = thread_time() + _MOST_SECONDS
+    known = EvidenceIndex(evidence, alert, sharers=count)
+    return tuple(_trace_to(value, known, until) for value in values)
 
 
 def restored(values: Iterable[NewValue]) -> tuple[Trace, ...]:
@@ -62,44 +82,16 @@ def describe_traces(traces: Sequence[Trace]) -> str:
     return f"{'; '.join(found[:_SHOWN])}." if found else "Nothing that could be traced is set: it is a guess."
 
 
-class _Known:
-    """The evidence, each piece read once, the latest first. Errors say nothing about values."""
-
-    def __init__(self, evidence: Sequence[Evidence], alert: AlertGroup | None) -> None:
-        usable = [piece for piece in reversed(evidence) if not piece.is_error]
-        sizes = accumulate(len(piece.text) for piece in usable)
-        self._pieces = [piece for piece, size in zip(usable, sizes, strict=True) if size <= _MOST_CHARACTERS]
-        self._documents: dict[str, tuple[Document, ...]] = {}
-        self._alert = alert
-
-    def trace(self, value: NewValue) -> Trace:
-        if value.by_server:
-            return _trace(value, "server", place="the API server's own default or admission")
-        found = self._absences(value) if value.removed else self._sightings(value)
-        best = min(found, key=lambda one: _RANKS.index(one[1].origin), default=None)
-        if best is None:
-            return _trace(value, "none", place=_NOWHERE)
-        return _trace(value, best[1].origin, best[0], best[1].place)
-
-    def _sightings(self, value: NewValue) -> Iterator[tuple[str, Sighting]]:
-        for piece in self._pieces:
-            for sighting in sightings_in(piece, value, self._read(piece)):
-                yield piece.id, sighting
-        for alert in self._alert.alerts if self._alert else ():
-            for name, text in {**alert.annotations, **alert.labels}.items():
-                if told := Sighting.on_line(f"{name}: {text}", value, "alert"):
-                    yield ALERT, told
-
-    def _absences(self, value: NewValue) -> Iterator[tuple[str, Sighting]]:
-        for piece in self._pieces:
-            for document in self._read(piece):
-                if document.origin == "revision" and document.lacks(value):
-                    yield piece.id, Sighting("revision", f"{document.name} does without it")
-
-    def _read(self, piece: Evidence) -> tuple[Document, ...]:
-        if piece.id not in self._documents:
-            self._documents[piece.id] = documents_of(piece)
-        return self._documents[piece.id]
+def _trace_to(value: NewValue, known: EvidenceIndex, until: float) -> Trace:
+    if value.by_server:
+        return _trace(value, "server", place="the API server's own default or admission")
+    if thread_time() > until:
+        return _trace(value, "none", place=_TOO_LATE)
+    found = known.absences(value) if value.removed else known.sightings(value)
+    best = min(found, key=lambda one: _RANKS.index(one.sighting.origin), default=None)
+    if best is None:
+        return _trace(value, "none", place=_PARTLY if known.is_cut else _NOWHERE)
+    return _trace(value, best.sighting.origin, best.evidence, best.sighting.place)
 
 
 def _trace(value: NewValue, origin: Origin, evidence: str = "", place: str = "") -> Trace:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from tools.plain_text import make_plain
 
 _ACTING = re.compile(r"([\\`*_\[\]<>#|~&$!])")
+# above what a patch may have: a longer text on one line is nothing that anybody reads
+_MOST_CHARACTERS = 60_000
 _BEGINNING = re.compile(r"^(\d{1,9}(?=[.)])|[-+=](?=.))")
 _LINKING = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(:)|\b(www)(\.)")
 
@@ -61,7 +63,10 @@ def at(moment: datetime) -> str:
 
 
 def _flat(value: object) -> str:
-    return " ".join(make_plain(str(value)).split())
+    said = str(value)
+    if (more := len(said) - _MOST_CHARACTERS) > 0:
+        said = f"{said[:_MOST_CHARACTERS]} (and {more} more characters)"
+    return " ".join(make_plain(said).split())
 
 
 def _escape_beginning(mark: str) -> str:

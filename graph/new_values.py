@@ -4,7 +4,8 @@ A list item with a name is addressed by it, as in `containers[web].image`; the n
 value. An item that is nothing but a name, as in imagePullSecrets, is one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from tools.patch import APPROVAL_PATH
 
 _ADDING = frozenset({"add", "replace"})
 _COPYING = frozenset({"copy", "move"})
+_MOST_DEPTH = 64
+_TOO_DEEP = f"(nested more than {_MOST_DEPTH} deep)"
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,9 @@ def changed_values(
 
     They are compared in the API server's own spelling.
     """
-    set_here = {value.keys for value in proposed_values(patch)}
+    set_here = {start for value in proposed_values(patch) for start in _starts(value.keys)}
     operations = patch if isinstance(patch, list) else []
-    copied = tuple(_keys(one) for one in operations if one.get("op") in _COPYING)
+    copied = {_keys(one) for one in operations if one.get("op") in _COPYING}
     return tuple(
         value if value.removed or _is_ours(value, set_here, copied) else replace(value, by_server=True)
         for change in diff
@@ -84,37 +87,39 @@ def dropped_fields(patch: dict[str, Any] | list[dict[str, Any]], after: dict[str
     return tuple(dict.fromkeys(lost))
 
 
-def flatten(
-    steps: tuple[str, ...], value: Any, *, names: bool = False, keep: Callable[[Any], bool] = lambda _: True
-) -> Iterator[NewValue]:
-    """Yield the scalars of a JSON value; null is a removal.
+def flatten(steps: tuple[str, ...], value: Any, *, names: bool = False) -> Iterator[NewValue]:
+    """Yield the scalars of a JSON value; null is a removal. `names` yields names of list items, too.
 
-    `names` yields names of list items, too; `keep` says which scalars are wanted at all.
+    What is nested deeper than any object of Kubernetes comes as one text, which no evidence holds.
     """
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not key.startswith("$"):
-                yield from flatten((*steps, key), item, names=names, keep=keep)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _flatten_item(steps, item, names=names, keep=keep)
-    elif keep(value):
-        yield NewValue(steps, value, removed=value is None)
+    pending: list[tuple[tuple[str, ...], Any, int]] = [(steps, value, 0)]
+    while pending:  # not by calling itself: evidence may be nested as deep as its reader bears
+        here, one, depth = pending.pop()
+        if isinstance(one, NewValue):
+            yield one
+        elif not isinstance(one, dict | list):
+            yield NewValue(here, one, removed=one is None)
+        elif depth >= _MOST_DEPTH:
+            yield NewValue(here, _TOO_DEEP)
+        elif isinstance(one, dict):
+            inside = [(key, item) for key, item in one.items() if not key.startswith("$")]
+            pending += (((*here, key), item, depth + 1) for key, item in reversed(inside))
+        else:
+            parts = [part for item in one for part in _item_parts(here, item, names=names)]
+            pending += ((place, part, depth + 1) for place, part in reversed(parts))
 
 
-def _flatten_item(
-    steps: tuple[str, ...], item: Any, *, names: bool, keep: Callable[[Any], bool]
-) -> Iterator[NewValue]:
+def _item_parts(steps: tuple[str, ...], item: Any, *, names: bool) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield what a list item consists of: as a whole, or what is known of it by its name, and the rest."""
     if not isinstance(item, dict) or not isinstance(name := item.get("name"), str) or len(item) == 1:
-        yield from flatten(steps, item, names=names, keep=keep)
+        yield steps, item
         return
     inside = (*steps, f"[{name}]")
     if item.get("$patch") == "delete":
-        yield NewValue(inside, None, removed=True)
-    if names and keep(name):
-        yield NewValue((*inside, "name"), name)
-    rest = {key: each for key, each in item.items() if key != "name"}
-    yield from flatten(inside, rest, names=names, keep=keep)
+        yield inside, NewValue(inside, None, removed=True)
+    if names:
+        yield inside, NewValue((*inside, "name"), name)
+    yield inside, {key: each for key, each in item.items() if key != "name"}
 
 
 def _changed(change: FieldChange) -> Iterator[NewValue]:
@@ -122,13 +127,13 @@ def _changed(change: FieldChange) -> Iterator[NewValue]:
     if change.removed:
         yield NewValue(steps, None, removed=True)
         return
-    before = [] if change.added else list(flatten(steps, change.before))
+    before = Counter() if change.added else Counter(flatten(steps, change.before))
     after = change.after
     if steps[-1].startswith("[") and isinstance(after, dict):  # a list item as a whole
         after = {key: each for key, each in after.items() if key != "name"} or after.get("name")
     for value in flatten(steps, after):
-        if value in before:
-            before.remove(value)
+        if before[value] > 0:
+            before[value] -= 1
         else:
             yield value
 
@@ -158,6 +163,10 @@ def _is_position(part: str) -> bool:
     return part == "-" or part.isdecimal()
 
 
-def _is_ours(value: NewValue, set_here: set[tuple[str, ...]], copied: tuple[tuple[str, ...], ...]) -> bool:
-    beside = any(keys[: len(value.keys)] == value.keys for keys in set_here)
-    return beside or any(value.keys[: len(keys)] == keys for keys in copied)
+def _is_ours(value: NewValue, set_here: set[tuple[str, ...]], copied: set[tuple[str, ...]]) -> bool:
+    """Whether the patch sets the field or something in it, or copies to it or to what it is in."""
+    return value.keys in set_here or not copied.isdisjoint(_starts(value.keys))
+
+
+def _starts(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [keys[:length] for length in range(len(keys) + 1)]

@@ -1,6 +1,7 @@
 """Plans that are approved together with a change: how it will be verified, and how to take it back."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -81,12 +82,13 @@ def plan_undo(preview: Preview) -> UndoPlan:
     Lists are addressed by position in a JSON patch, so each operation is preceded by tests: the containers on
     its way still have their names, and the field still has the value that the fix gave it.
     """
-    after = _restorable(preview.after)
+    after = deepcopy(_restorable(preview.after))
     inverse = jsonpatch.JsonPatch.from_diff(after, _restorable(preview.before), optimization=False)
     operations: list[dict[str, Any]] = []
     for operation in inverse:  # each is addressed in what those before it have left
         operations += [*_guards(after, operation), operation]
-        after = jsonpatch.JsonPatch([operation]).apply(after)
+        # in place: a copy of a large object for each of many operations takes minutes
+        after = jsonpatch.JsonPatch([deepcopy(operation)]).apply(after, in_place=True)
     fields = "; ".join(
         f"{change.path} back to {'absent' if change.added else change.before!r}"
         for change in preview.diff
@@ -105,7 +107,7 @@ def _guards(after: Any, operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if isinstance(value, dict) and "name" in value:
             yield {"op": "test", "path": f"{path}/name", "value": value["name"]}
     if operation["op"] in {"replace", "remove"}:
-        present = value[int(last)] if isinstance(value, list) else value[last]
+        present = deepcopy(value[int(last)] if isinstance(value, list) else value[last])
         yield {"op": "test", "path": operation["path"], "value": present}
 
 

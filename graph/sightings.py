@@ -1,15 +1,14 @@
-"""Where a value stands in one piece of evidence: in a field of an object, or on a line of text."""
+"""Whether a field of an object, or a line of text, vouches for a value."""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graph.diagnosis import Evidence, Origin
-from graph.new_values import NewValue, flatten
+from graph.new_values import NewValue
 
-_PLACE_CHARACTERS = 200
+PLACE_CHARACTERS = 200
 _DISTINCT_CHARACTERS = 4
 _REVISIONS = frozenset({"ReplicaSet", "ControllerRevision"})
 _PORTS = frozenset({"port", "containerPort", "targetPort", "number"})
@@ -37,7 +36,7 @@ class Sighting:
             return None
         if not _word(spelled).search(line) or not (is_distinct(value) or _speaks_of(line, value, spelled)):
             return None
-        return cls(origin, f"{where}{' '.join(line.split())[:_PLACE_CHARACTERS]}")
+        return cls(origin, f"{where}{' '.join(line.split())[:PLACE_CHARACTERS]}")
 
 
 @dataclass(frozen=True)
@@ -61,58 +60,6 @@ class Document:
     def origin(self) -> Origin:
         """What a value in it is worth."""
         return "event" if self.kind == "Event" else "revision" if self.kind in _REVISIONS else "object"
-
-    def lacks(self, value: NewValue) -> bool:
-        """Whether it has the same container, or whatever named item it is, without this field."""
-        named = next((place for place, step in enumerate(value.steps) if step.startswith("[")), None)
-        around = value.steps[: named + 1] if named is not None and named + 1 < len(value.steps) else ("spec",)
-        return _has(self.content, around) and not _has(self.content, value.steps)
-
-    def sightings(self, value: NewValue) -> Iterator[Sighting]:
-        """Yield the fields that hold a value, and the lines of its texts."""
-        spelled = spell(value.value)
-        if value.field == "key":
-            yield from self._keys(spelled)
-        for leaf in flatten((), self.content, names=True, keep=lambda one: spelled in spell(one)):
-            if _holds(leaf, value):
-                same_place = leaf.keys == value.keys
-                origin = self.origin if same_place or self.origin == "event" else "object"
-                yield Sighting(origin, f"{self.name}, {leaf.path}"[:_PLACE_CHARACTERS])
-            elif isinstance(leaf.value, str):
-                for line in leaf.value.splitlines():
-                    origin = "event" if self.kind == "Event" else "object"
-                    if found := Sighting.on_line(line, value, origin, f"{self.name}, {leaf.path}: "):
-                        yield found
-
-    def _keys(self, spelled: str) -> Iterator[Sighting]:
-        """Yield where a key of a ConfigMap has this name."""
-        for part in ("data", "binaryData"):
-            held = self.content.get(part)
-            if isinstance(held, dict) and spelled in held:
-                yield Sighting("object", f"{self.name}, {part}.{spelled}"[:_PLACE_CHARACTERS])
-
-
-def sightings_in(piece: Evidence, value: NewValue, documents: Sequence[Document]) -> Iterator[Sighting]:
-    """Yield where a piece of evidence, which is these documents or else text, holds a value."""
-    if value.value is None or spell(value.value) not in piece.text:
-        return
-    for document in documents:
-        yield from document.sightings(value)
-    if piece.arguments.get("output") == "name":
-        yield from _listed(piece.text, value)
-    elif not documents:
-        origin: Origin = "log" if piece.tool in {"kubectl_logs", "pods_log"} else "text"
-        for line in piece.text.splitlines():
-            if found := Sighting.on_line(line, value, origin):
-                yield found
-
-
-def _listed(text: str, value: NewValue) -> Iterator[Sighting]:
-    """Yield where a list of `kind/name` has a name that the value refers to."""
-    if _is_reference(value.field):
-        for line in text.splitlines():
-            if line.strip().partition("/")[2] == spell(value.value):
-                yield Sighting("object", f"{line.strip()} exists"[:_PLACE_CHARACTERS])
 
 
 def documents_of(piece: Evidence) -> tuple[Document, ...]:
@@ -150,42 +97,32 @@ def _word(spelled: str) -> re.Pattern[str]:
     return whole_word(spelled)
 
 
-def _has(content: Any, steps: tuple[str, ...]) -> bool:
-    for step in steps:
-        if isinstance(content, list):
-            items = (one for one in content if isinstance(one, dict) and f"[{one.get('name')}]" == step)
-            content = next(items, None)
-        else:
-            content = content.get(step) if isinstance(content, dict) else None
-        if content is None:
-            return False
-    return True
-
-
 def spell(value: Any) -> str:
     """Return a scalar as evidence spells it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _holds(leaf: NewValue, value: NewValue) -> bool:
+def holds(leaf: NewValue, value: NewValue) -> bool:
+    """Whether a field of an object holds a value, in a field of its own meaning."""
     if isinstance(leaf.value, bool) != isinstance(value.value, bool):
         return False
     if spell(leaf.value) != spell(value.value):
         return False
-    return _is_akin(leaf, value) or (is_distinct(value) and not _is_reference(value.field))
+    return _is_akin(leaf, value) or (is_distinct(value) and not is_reference(value.field))
 
 
 def _is_akin(leaf: NewValue, value: NewValue) -> bool:
     """Whether two fields mean the same."""
-    if _is_reference(value.field):
-        return _is_reference(leaf.field)
+    if is_reference(value.field):
+        return is_reference(leaf.field)
     if value.field in _PORTS:
         return leaf.field in _PORTS or (leaf.field == "name" and "ports" in leaf.keys)
     is_object_name = leaf.keys == ("metadata", "name")
     return leaf.field == value.field or (value.steps[-1] == "value" and is_object_name)
 
 
-def _is_reference(field: str) -> bool:
+def is_reference(field: str) -> bool:
+    """Whether a field's value is the name of something."""
     return field == "name" or field.endswith("Name")
 
 

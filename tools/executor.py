@@ -30,6 +30,7 @@ from tools.errors import (
     WriteConflict,
 )
 from tools.kubernetes import Cluster, Object
+from tools.off_loop import run_off_loop
 from tools.patch import APPROVAL_ANNOTATION, APPROVAL_PATH, PatchArguments
 from tools.tool_session import ToolSession
 
@@ -161,7 +162,7 @@ class Executor:
                 server=await self._server(),
                 kind=live["kind"],
                 uid=live["metadata"]["uid"],
-                diff=diff_objects(live, after),
+                diff=await run_off_loop(diff_objects, live, after),
                 before=live,
                 after=after,
             )
@@ -248,7 +249,8 @@ class Executor:
             raise Drifted("the tool server is no longer the one that was approved")
         if refusal := self.refuse_object(live):
             raise Drifted(refusal)
-        if not same_changes(diff_objects(live, await self._dry_run(grant.arguments, live)), grant.diff):
+        after = await self._dry_run(grant.arguments, live)
+        if not same_changes(await run_off_loop(diff_objects, live, after), grant.diff):
             raise Drifted("the patch would no longer change what was approved: the object has changed since")
 
     async def _server(self) -> ExecutingServer:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tools.errors import ToolServerError
 from tools.foreign_text import clean_foreign
+from tools.off_loop import run_off_loop
 from tools.tool_results import ToolResult
 from tools.tool_session import ToolSession
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _START_SECONDS = 40.0
 _REST_SECONDS = 60.0
+_MOST_CHARACTERS = 2_000_000
 _ROLLOUT_STATUS_WAITS = "3s"
 _LOG_TOOLS = frozenset({"kubectl_logs", "pods_log"})
 OWN_SERVER = "alertmend"
@@ -87,8 +89,12 @@ class Toolbox:
             result = await self._others[server].session.call(tool, completed)
         except ToolServerError as error:
             return ToolResult(text=str(error), is_error=True)
-        # parsing a long answer takes a while
-        text = await asyncio.to_thread(clean_foreign, result.text, keep_end=tool in _LOG_TOOLS)
+        if len(result.text) > _MOST_CHARACTERS:
+            told = (
+                f"{server} answered with {len(result.text)} characters; {_MOST_CHARACTERS} are read at most"
+            )
+            return ToolResult(f"{told}: ask for less", is_error=True)
+        text = await run_off_loop(clean_foreign, result.text, keep_end=tool in _LOG_TOOLS)
         if result.is_unanswered:  # the incident must not wait for what only a foreign server can't reach
             return ToolResult(f"{server} had no answer from the cluster: {text}", is_error=True)
         return ToolResult(text, result.is_error, result.error_code)

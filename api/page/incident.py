@@ -21,6 +21,7 @@ from api.page.words import find_line_tone, say_clock, spell, stamp
 from api.telling import tell
 from graph.incident import ACTIVE, Entry
 from graph.proposal import Approval
+from tools.off_loop import answer_off_loop
 from tools.patch import APPROVAL_PATH
 from tools.plain_text import make_plain
 
@@ -73,13 +74,13 @@ async def show_incident(
     approvals = [await ledger.approvals.find(one) for one in incident.approval_ids]
     timeline = await ledger.incidents.entries(incident_id)
     report = await ledger.incidents.report(incident_id)
-    return show(
-        visitor, "incident.html", refusal.status if refusal else HTTPStatus.OK,
+    return await answer_off_loop(
+        show, visitor, "incident.html", refusal.status if refusal else HTTPStatus.OK,
         incident=incident, approval=approvals[-1] if approvals else None, earlier=approvals[:-1],
         alerts=(await ledger.incidents.group(incident_id)).alerts,
         evidence=await ledger.incidents.evidence(incident_id), timeline=timeline,
         bar=_find_bar(visitor, approvals[-1]) if approvals else "", steps=find_steps(incident, timeline),
-        report=render_report(report) if report else None,
+        report=await answer_off_loop(render_report, report) if report else None,
         standing=await ledger.stops.standing(), is_active=incident.status in ACTIVE,
         said=said, news=find_said(said, visitor.caller.name, approvals, incident),
         refusal=refusal, edited=edited, stamp_path=APPROVAL_PATH,

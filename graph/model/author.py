@@ -17,6 +17,7 @@ from graph.model.prompts import PROMPT_VERSION, TEXTS
 from graph.ports import ChatModel, Contribution
 from graph.report.prose import check_prose
 from tools.chat_model import Function, Message, ModelUnavailable, Question, Reply
+from tools.off_loop import run_off_loop
 from tools.patch import APPROVAL_PATH
 
 WRITE = "write_report"
@@ -53,18 +54,18 @@ class Author:
             return Contribution(memory)
         started = monotonic()
         try:
-            reply = await self._model.ask(self._question(case, ending, memory))
+            reply = await self._model.ask(await run_off_loop(self._question, case, ending, memory))
         except ModelUnavailable as error:
             spent = _spend(memory, 0, monotonic() - started)
             note = f"nothing was added: {error}"[:_NOTE_CHARACTERS]
             return Contribution(spent, note=note, prompt=PROMPT_VERSION)
         spent = _spend(memory, reply.tokens, reply.seconds)
         try:
-            draft = _read(reply)
+            draft = await run_off_loop(_read, reply)
         except Unusable as error:
             note = f"what was written can't be used: {error}"[:_NOTE_CHARACTERS]
             return Contribution(spent, note=note, prompt=PROMPT_VERSION)
-        prose = check_prose(draft.model_dump(), case)
+        prose = await run_off_loop(check_prose, draft.model_dump(), case)
         note = f"{prose.kept} sentences were kept, {prose.left_out} left out"
         return Contribution(spent, prose=prose, note=note, prompt=PROMPT_VERSION)
 

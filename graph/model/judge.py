@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graph.diagnosis import CallTools, Candidate, Diagnosis, HandOver, ProposePatch, ReadCall, Step
-from graph.grounding import ALERT, describe_traces, find_traces, weigh
+from graph.diagnosis import CallTools, Candidate, Diagnosis, HandOver, ProposePatch, ReadCall, Step, Trace
+from graph.grounding import ALERT, TooManyValues, describe_traces, find_traces, weigh
 from graph.model.answers import MOST_CALLS, Answer, AskedCall, validate
 from graph.model.documents import Unusable
 from graph.new_values import proposed_values
@@ -28,7 +28,10 @@ class Judge:
     policy: Policy
 
     def accept(self, answer: Answer) -> Step:
-        """Return the step that an answer stands for. Raises `Unusable`."""
+        """Return the step that an answer stands for. Raises `Unusable`.
+
+        Searching the evidence takes a while: it doesn't belong on the event loop.
+        """
         if answer.decision == "call_tools":
             return self._accept_reads(answer)
         if answer.decision == "nothing_wrong":
@@ -83,7 +86,7 @@ class Judge:
             raise Unusable(str(error)) from error
         call = call.model_copy(update={"resource_type": kind.lower()})
         self._require_proposable(call)
-        traces = find_traces(proposed_values(call.patch_data), self.case.evidence, self.case.group)
+        traces = self._trace(call)
         grounding, risk = weigh("evidence", "medium", traces)
         holders = tuple(trace.evidence for trace in traces if trace.evidence not in {"", ALERT})
         patched = Target(kind=kind, namespace=call.namespace, name=call.name)
@@ -100,6 +103,12 @@ class Judge:
                 risk=risk,
             ),
         )
+
+    def _trace(self, call: PatchArguments) -> tuple[Trace, ...]:
+        try:
+            return find_traces(proposed_values(call.patch_data), self.case.evidence, self.case.group)
+        except TooManyValues as error:
+            raise Unusable(f"this can't be proposed: {error}") from error
 
     def _require_proposable(self, call: PatchArguments) -> None:
         if refusal := refuse_call(call, self.policy):

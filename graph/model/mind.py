@@ -5,6 +5,7 @@ It keeps nothing: what it must remember is in the case's memory, so that another
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 from graph.diagnosis import HandOver, Memory, Step, Thought
@@ -20,6 +21,7 @@ from graph.policy import BUILT_IN, Policy
 from graph.ports import Case, ChatModel, Mind, Reader
 from tools.chat_model import Message, ModelUnavailable, Question, Reply
 from tools.errors import AlertmendError
+from tools.off_loop import run_off_loop
 from tools.toolbox import ToolOffer
 
 _ATTEMPTS = 2
@@ -116,19 +118,18 @@ class _Decision:
         deciding = DECIDING if self._judge.has_looked else [one for one in DECIDING if one.name == HAND_OVER]
         self._functions = (*(as_function(offer, policy) for offer in offers.values()), *deciding)
         tools = self._words["tools"].format(tools=list_signatures(offers, policy))
-        self._conversation = [
-            Message("system", f"{self._words['system']}\n{tools}"),
-            Message("user", describe_case(case, language)),
-        ]
+        self._conversation = [Message("system", f"{self._words['system']}\n{tools}")]
+        self._describe = partial(describe_case, case, language)
 
     async def reach(self) -> Step:
         """Return the step that the model decides on. Raises `_GivenUp`."""
+        self._conversation.append(Message("user", await run_off_loop(self._describe)))
         while len(self.complaints) < _ATTEMPTS:
             reply = await self._ask()
             try:
-                return self._read(reply)
+                return await run_off_loop(self._read, reply)
             except Unusable as error:
-                self._tell_back(reply, str(error)[:_COMPLAINT_CHARACTERS])
+                await run_off_loop(self._tell_back, reply, str(error)[:_COMPLAINT_CHARACTERS])
         raise _GivenUp("its answers can't be used")
 
     async def _ask(self) -> Reply:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from graph.diagnosis import Evidence
 from graph.incident import CaseFile, Check, Verification
@@ -18,6 +19,9 @@ from tools.redaction import redact_text
 
 _MOST_LINES = 6
 _LINE_CHARACTERS = 300
+# of each answer no more is looked through for lines that stand out
+_MOST_FIELDS = 5_000
+_MOST_CHARACTERS = 50_000
 _MOST_LOOKS = 20
 _TELLING = re.compile(
     r"fail|error|back-?off|kill|refused|denied|not found|unhealthy|timed? ?out|forbidden|exceeded|invalid"
@@ -59,20 +63,29 @@ def _reasons(case: CaseFile) -> dict[str, str]:
 
 def _show_step(number: int, piece: Evidence, reasons: dict[str, str], words: Words) -> str:
     reason = sentence(reasons.get(piece.id, "") or piece.tool)
-    lines = list(dict.fromkeys(_telling_lines(piece)))[:_MOST_LINES]
+    lines = _first_lines(piece)
     found = f"\n\n{words('stands_out')}\n\n{fence(chr(10).join(lines))}" if lines else ""
     return f"**{number}.** {reason} [{piece.id}]\n\n{fence(as_command(piece), 'bash')}{found}"
 
 
+def _first_lines(piece: Evidence) -> list[str]:
+    found: dict[str, None] = {}
+    for line in _telling_lines(piece):
+        found[line] = None
+        if len(found) == _MOST_LINES:
+            break
+    return list(found)
+
+
 def _telling_lines(piece: Evidence) -> Iterator[str]:
     documents = documents_of(piece)
+    leaves = (leaf for document in documents for leaf in flatten((), document.content))
     said = (
         leaf.value
-        for document in documents
-        for leaf in flatten((), document.content)
+        for leaf in islice(leaves, _MOST_FIELDS)
         if leaf.field in _SPOKEN and isinstance(leaf.value, str)
     )
-    for line in said if documents else redact_text(piece.text).splitlines():
+    for line in said if documents else redact_text(piece.text[:_MOST_CHARACTERS]).splitlines():
         if _TELLING.search(line):
             yield " ".join(redact_text(line).split())[:_LINE_CHARACTERS]
 

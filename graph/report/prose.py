@@ -8,6 +8,7 @@ the word, not the sentence. Reasoning can't be compared with anything, so it is 
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,11 @@ from graph.sightings import whole_word
 
 ALERT = "alert"
 _MOST_CHARACTERS = 600
+# What lies beyond counts as not found: whoever writes sentences and logs must not decide how long it takes.
+_MOST_NAMES = 60
+_MOST_CITED = 10
+_MOST_SEARCHED = 300_000
+_MOST_OCCURRENCES = 1_000
 _CITATION = re.compile(r"\[(E\d{1,4}|alert)\]")
 _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|“([^”]+)”|「([^」]+)」")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@%+-]*")
@@ -55,7 +61,7 @@ class Prose(BaseModel):
 
 def check_prose(drafted: Mapping[str, Iterable[str]], case: CaseFile) -> Prose:
     """Return the sentences that stand up, by section (`problem`, `root_cause`, `prevention`, `summary`)."""
-    sources = _sources(case)
+    sources = {name: _Ground(text) for name, text in _sources(case).items()}
     may_claim = case.incident.verdict == "verified"
     kept: dict[str, tuple[str, ...]] = {}
     left_out = 0
@@ -71,7 +77,7 @@ def claims_success(text: str) -> bool:
     return _SUCCESS.search(text) is not None
 
 
-def _fault(sentence: str, sources: Mapping[str, str], *, may_claim: bool) -> str:
+def _fault(sentence: str, sources: "Mapping[str, _Ground]", *, may_claim: bool) -> str:
     """Return why a sentence may not stand, or an empty text."""
     cited = _CITATION.findall(sentence)
     said = _CITATION.sub(" ", sentence)
@@ -83,8 +89,11 @@ def _fault(sentence: str, sources: Mapping[str, str], *, may_claim: bool) -> str
         return "it claims a success that isn't proved"
     if _WRITTEN_NUMBER.search(said):
         return "a number is written out"
-    grounds = "\n".join(sources[name] for name in dict.fromkeys(cited))
-    missing = [name for name in _names(said) if not _stands_in(name, grounds)]
+    names = _names(said)
+    if len(names) > _MOST_NAMES or len(set(cited)) > _MOST_CITED:
+        return "it names or cites more than is looked up"
+    grounds = [sources[name] for name in dict.fromkeys(cited)]
+    missing = [name for name in names if not any(ground.holds(name) for ground in grounds)]
     return f"the evidence it cites doesn't hold {missing[0]}" if missing else ""
 
 
@@ -108,15 +117,43 @@ def _is_name(word: str, before: str) -> bool:
     return word[0].isupper() and not begins and word != "I"
 
 
-def _stands_in(name: str, grounds: str) -> bool:
-    # a tag may end in a dash, and so may a clause
-    if any(whole_word(spelled).search(grounds) for spelled in {name, name.rstrip("/-+%")} - {""}):
-        return True
-    return (
+class _Ground:
+    """One cited text, in which each name is looked for once, and only where it occurs at all."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text[:_MOST_SEARCHED]
+        self._known: dict[str, bool] = {}
+
+    def holds(self, name: str) -> bool:
+        """Whether a name or a number stands in the text, as a whole word."""
+        if name not in self._known:
+            self._known[name] = self._search(name)
+        return self._known[name]
+
+    def _search(self, name: str) -> bool:
+        # a tag may end in a dash, and so may a clause
+        spellings = {name, name.rstrip("/-+%")} - {""}
+        if any(_occurs(whole_word(spelled), spelled, self._text) for spelled in spellings):
+            return True
+        if not name.isalpha():
+            return False
         # prose capitalises kinds and reasons as it likes; numbers and references have no case
-        name.isalpha()
-        and re.search(rf"(?<![A-Za-z]){name}s?(?![A-Za-z])", grounds, re.IGNORECASE) is not None
-    )
+        any_case = re.compile(rf"(?<![a-z]){re.escape(name.lower())}s?(?![a-z])")
+        return _occurs(any_case, name.lower(), self._lower)
+
+    @cached_property
+    def _lower(self) -> str:
+        return self._text.lower()
+
+
+def _occurs(pattern: re.Pattern[str], text: str, within: str) -> bool:
+    """Whether a pattern, which is a text and what may stand around it, matches where the text occurs."""
+    at = within.find(text)
+    for _ in range(_MOST_OCCURRENCES):
+        if at < 0 or pattern.match(within, at):
+            return at >= 0
+        at = within.find(text, at + 1)
+    return False
 
 
 def _sources(case: CaseFile) -> dict[str, str]:

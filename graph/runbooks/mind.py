@@ -12,6 +12,7 @@ from graph.runbooks.inquiry import investigate
 from graph.runbooks.own_values import find_foreign
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
+from tools.off_loop import run_off_loop
 from tools.patch import PatchArguments
 
 _OURS = frozenset({"deployment", "statefulset", "daemonset", "service"})
@@ -24,7 +25,7 @@ class RunbookMind:
 
     async def decide(self, case: Case) -> Thought:
         """Return the next step. Whatever the cluster sent, it raises nothing: at worst a person is asked."""
-        return Thought(step=self._decide(case), memory=case.memory)
+        return Thought(step=await run_off_loop(self._decide, case), memory=case.memory)
 
     def _decide(self, case: Case) -> Step:
         try:

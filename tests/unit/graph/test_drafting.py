@@ -137,6 +137,11 @@ async def test_an_edited_undo_isnt_taken_for_what_the_object_had() -> None:
     assert (await draft(edited)).grounding == "guess"
 
 
+async def test_a_change_of_more_values_than_can_be_traced_is_refused() -> None:
+    with pytest.raises(Refused, match="the patch sets 301 values"):
+        await draft(candidate(args=[str(one) for one in range(301)]))
+
+
 async def test_where_the_values_come_from_isnt_bound_by_the_digest() -> None:
     one, other = (
         await draft(candidate(image="nginx:1.25")),

@@ -5,9 +5,18 @@ from typing import Any
 
 import pytest
 
+from graph import evidence_index, new_values
 from graph.alerts import AlertGroup
 from graph.diagnosis import Grounding, ProposePatch, Trace
-from graph.grounding import describe_traces, find_traces, is_guess, restored, weigh
+from graph.grounding import (
+    MOST_VALUES,
+    TooManyValues,
+    describe_traces,
+    find_traces,
+    is_guess,
+    restored,
+    weigh,
+)
 from graph.new_values import changed_values, proposed_values
 from graph.proposal import Risk
 from graph.runbooks import RunbookMind
@@ -322,3 +331,66 @@ def test_what_is_older_than_two_million_characters_counts_for_nothing() -> None:
 
     assert stands(IMAGE_PATCH, f"image: {IMAGE}", recent[:-100])
     assert not stands(IMAGE_PATCH, f"image: {IMAGE}", recent)
+
+
+def test_evidence_is_read_once_however_many_values_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[Object]()
+
+    def flatten(steps: tuple[str, ...], document: Object, **options: Any) -> Any:
+        read.append(document)
+        return new_values.flatten(steps, document, **options)
+
+    monkeypatch.setattr(evidence_index, "flatten", flatten)
+    documents = [
+        {"kind": "ConfigMap", "metadata": {"name": str(one)}, "data": {"k": "v"}} for one in range(5)
+    ]
+
+    found = traces(container(args=[str(one) for one in range(MOST_VALUES)]), listing(*documents))
+
+    assert len(found) == MOST_VALUES
+    assert read == documents
+
+
+def test_a_patch_of_more_values_than_anybody_would_review_isnt_traced() -> None:
+    with pytest.raises(TooManyValues, match="propose a smaller change"):
+        traces(container(args=[str(one) for one in range(MOST_VALUES + 1)]), "")
+
+
+def test_fields_beyond_the_bound_count_for_nothing_and_the_guess_says_so() -> None:
+    filler = {"kind": "Pod", "list": list(range(100_000))}
+
+    (near,) = traces(IMAGE_PATCH, listing({"kind": "Pod", "image": IMAGE}, filler))
+    (far,) = traces(IMAGE_PATCH, listing(filler, {"kind": "Pod", "image": IMAGE}))
+
+    assert near.origin == "object"
+    assert far.origin == "none"
+    assert far.place == "a guess: it wasn't found, and there is more evidence than is searched"
+
+
+def test_a_line_that_is_too_long_to_be_read_vouches_for_nothing() -> None:
+    assert stands(IMAGE_PATCH, f"{'x ' * 4_000}{IMAGE}")
+    assert not stands(IMAGE_PATCH, f"{'x ' * 6_000}{IMAGE}")
+
+
+def test_lines_that_only_mention_a_value_dont_keep_a_search_going_for_ever() -> None:
+    chatter = "\n".join(["wrote 8080 rows"] * 60_000)
+    patch = container(readinessProbe={"httpGet": {"port": 8080}})
+
+    (trace,) = traces(patch, f"{chatter}\nlistening on 0.0.0.0:8080")
+
+    assert trace.origin == "none"
+    assert "more evidence than is searched" in trace.place
+
+
+def test_evidence_may_be_nested_as_deep_as_its_reader_bears() -> None:
+    deep = '{"a":' * 900 + '"nginx:1.25"' + "}" * 900
+
+    assert not stands(IMAGE_PATCH, deep)
+    assert stands(IMAGE_PATCH, deep, f"image: {IMAGE}")
+    assert not stands(container(livenessProbe=None), deep.replace('{"a":', '{"kind":"ReplicaSet","a":', 1))
+
+
+def test_two_variables_of_the_same_value_are_two_fields() -> None:
+    pod = {"kind": "Pod", **container(env=[{"name": "A", "value": "on"}, {"name": "B", "value": "on"}])}
+
+    assert stands(container(env=[{"name": "B", "value": "on"}]), listing(pod))

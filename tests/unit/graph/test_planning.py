@@ -102,3 +102,12 @@ def test_an_undo_of_several_items_of_a_list_gives_back_what_was(before: list[int
     old, new = document(before, "nginx:1"), document(after, "nginx:2")
 
     assert jsonpatch.JsonPatch(undo(old, new)).apply(new) == old
+
+
+def test_an_undo_of_many_changes_gives_back_exactly_what_was_there() -> None:
+    before = deployment({"name": "web", "args": [f"--{one}" for one in range(300)], "image": "a:1"})
+    after = deployment({"name": "web", "args": [{"odd": [one]} for one in range(200)], "env": []})
+    kept = copy.deepcopy(after)
+
+    assert jsonpatch.apply_patch(after, undo(before, after)) == before
+    assert after == kept

@@ -11,7 +11,7 @@ from graph.model import Author, Bounds, Language
 from graph.ports import Contribution
 from graph.report.prose import check_prose, claims_success
 from tests.unit.graph import report_cases
-from tests.unit.graph.model_cases import ScriptedChat, calls, says
+from tests.unit.graph.model_cases import ScriptedChat, calls, piece, says
 from tools.chat_model import ModelUnavailable, Reply
 
 UNPROVED = report_cases.case_file(incident=report_cases.incident(verdict="not_verified"))
@@ -177,3 +177,16 @@ async def test_the_question_tells_the_facts_as_data_and_no_names_of_people(
     assert "BEGIN E1" in heard
     assert "BEGIN E3" not in heard
     assert "alice" not in heard
+
+
+def test_what_names_more_than_is_looked_up_is_left_out() -> None:
+    assert stands(" ".join(["nginx:1.25"] * 50) + " [E2].")
+    assert not stands(" ".join(f"E{one}" for one in range(100)) + " [E2].")
+
+
+def test_a_name_beyond_what_is_searched_of_an_answer_isnt_found() -> None:
+    near = report_cases.case_file(evidence=(piece(1, "x " * 140_000 + "Redis"),))
+    far = report_cases.case_file(evidence=(piece(1, "x " * 160_000 + "Redis"),))
+
+    assert stands("The Redis cache is gone [E1].", near)
+    assert not stands("The Redis cache is gone [E1].", far)
