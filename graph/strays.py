@@ -39,8 +39,9 @@ _CHUNK = re.compile(r"[^\s,;=\"']+")
 def find_strays(values: Iterable[NewValue], before: Mapping[str, Any], own: Identity) -> tuple[str, ...]:
     """Return in words what each new value names that isn't the object's own; `before` is the whole object."""
     olds: dict[str, list[str]] = {}
-    for old in flatten((), before, keep=lambda value: isinstance(value, str)):
-        olds.setdefault(old.path, []).append(old.value)
+    for old in flatten((), before):
+        if isinstance(old.value, str):
+            olds.setdefault(old.path, []).append(old.value)
     found: dict[str, None] = {}
     for value in values:
         then = olds.get(value.path, [])
