@@ -11,9 +11,20 @@ from graph.identifiers import new_id
 from graph.image_check import ImageAbsent, check_images
 from graph.new_values import changed_values, dropped_fields
 from graph.planning import plan_restoration, plan_undo, plan_verification
-from graph.policy import BUILT_IN, Change, Policy, assess_risk, refuse_call, refuse_change
+from graph.policy import (
+    BUILT_IN,
+    NO_SECRETS,
+    Change,
+    Policy,
+    SecretNames,
+    assess_risk,
+    find_unknown_secrets,
+    refuse_call,
+    refuse_patch,
+)
 from graph.ports import Actuator, ImageRegistry, IncidentLedger, Observer
 from graph.proposal import Proposal
+from graph.proven_secrets import find_named_secrets
 from graph.targets import Target
 from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
 from tools.executor import Preview
@@ -79,23 +90,32 @@ class Drafter:
             raise
         except ClusterError as error:
             raise Refused(f"the API server refuses the patch: {error}") from error
-        await run_off_loop(self._check, candidate, preview)
+        secrets = await self._find_secrets(candidate, preview)
+        await run_off_loop(self._check, candidate, preview, secrets)
         return preview
 
-    def _check(self, candidate: Candidate, preview: Preview) -> None:
+    async def _find_secrets(self, candidate: Candidate, preview: Preview) -> SecretNames:
+        """Return the Secrets that may be named because revisions did; an undo gives back what was there."""
+        if not await run_off_loop(find_unknown_secrets, preview.before, preview.diff):
+            return NO_SECRETS
+        return await find_named_secrets(self.observer, preview.before, healthy=not _is_own_undo(candidate))
+
+    def _check(self, candidate: Candidate, preview: Preview, secrets: SecretNames) -> None:
         """Raise `Refused` unless the change is one that may be proposed. Large objects take a while."""
         if preview.is_void:
             raise Refused("the patch would change nothing")
         if dropped := dropped_fields(candidate.call.patch_data, preview.after):
             fields = ", ".join(dropped)
             raise Refused(f"the API server would drop {fields}: no such field is kept for a {preview.kind}")
-        if refusal := refuse_change(preview.kind, preview.before, preview.diff, self.policy):
+        if refusal := refuse_patch(
+            preview.arguments, preview.diff, self.policy, before=preview.before, secrets=secrets
+        ):
             raise Refused(f"the policy refuses the patch: {refusal}")
 
     async def _trace(self, candidate: Candidate, preview: Preview, incident_id: str) -> tuple[Trace, ...]:
         """Return where the new values come from. Raises `Refused` for too many, and an image that isn't."""
         values = await run_off_loop(changed_values, preview.diff, candidate.call.patch_data)
-        if candidate.purpose == "undo" and candidate.grounding != "person":
+        if _is_own_undo(candidate):
             return restored(values)
         known = await self.incidents.grounds(incident_id)
         try:
@@ -103,3 +123,8 @@ class Drafter:
             return await check_images(self.registry, traces) if self.registry else traces
         except (ImageAbsent, TooManyValues) as error:
             raise Refused(str(error)) from error
+
+
+def _is_own_undo(candidate: Candidate) -> bool:
+    """Whether it takes a change back as it was planned, with no value of a person's."""
+    return candidate.purpose == "undo" and candidate.grounding != "person"

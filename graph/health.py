@@ -9,7 +9,7 @@ from typing import Any
 
 from graph.ports import Observer
 from graph.targets import Target
-from graph.workloads import Document, count_replicas, pods_of
+from graph.workloads import Document, count_replicas, is_ready, pods_of
 from tools.errors import BadInput, ClusterError
 
 Finding = tuple[bool | None, str]
@@ -61,7 +61,7 @@ def judge_rollout(workload: Document) -> Finding:
 def judge_readiness(workload: Document, pods: Sequence[Document]) -> Finding:
     """Judge whether there are as many pods as desired, all of them Ready."""
     replicas = count_replicas(workload)
-    ready = [pod["metadata"]["name"] for pod in pods if _is_ready(pod)]
+    ready = [pod["metadata"]["name"] for pod in pods if is_ready(pod)]
     desired = replicas.desired if replicas else None
     return 0 < len(ready) == len(pods) == desired, f"{len(ready)} of {len(pods)} pods are Ready"
 
@@ -113,8 +113,3 @@ def _judge_calm(pods: Sequence[Document], now: datetime) -> Finding:
         if end and not (end.get("finishedAt") and now - datetime.fromisoformat(end["finishedAt"]) >= _CALM)
     ]
     return not crashed, f"containers ended in the last 10 minutes: {', '.join(sorted(set(crashed)))}"
-
-
-def _is_ready(pod: Document) -> bool:
-    conditions = pod.get("status", {}).get("conditions") or []
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)

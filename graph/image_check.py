@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from graph.diagnosis import Trace
+from graph.images import parse_image
 from graph.ports import ImageRegistry
-from graph.runbooks.images import parse_image
 from tools.errors import AlertmendError
 
 _NOT_WELL_FORMED = "a guess: it isn't a well-formed image reference"

@@ -11,7 +11,8 @@ _VERSION = re.compile(
 )
 _FLAVOUR = re.compile(
     r"(?:alpine|slim|bookworm|bullseye|buster|trixie|jammy|focal|noble|ubuntu|debian|distroless|ubi|jdk|jre"
-    r"|fpm|apache|perl|musl|glibc|amd64|arm64|linux|openjdk|temurin|nanoserver|windowsservercore)\d*"
+    r"|fpm|apache|perl|musl|glibc|amd64|arm64|linux|openjdk|temurin|nanoserver|windowsservercore|windows|ltsc"
+    r"|rhel|centos|fedora|rockylinux|almalinux|amazonlinux|photon|busybox|stretch|bionic|cuda|cudnn)\d*"
 )
 _SEPARATOR = re.compile(r"[-_.+]+")
 

@@ -67,9 +67,20 @@ async def pods_of(observer: Observer, workload: Document) -> list[dict[str, Any]
     owners = {workload["metadata"]["uid"]}
     if workload.get("kind") == "Deployment":
         owned = await observer.list("ReplicaSet", namespace, label_selector=selector)
-        owners = {item["metadata"]["uid"] for item in owned if _controllers(item) & owners}
+        owners = {item["metadata"]["uid"] for item in owned if owned_by(item, owners)}
     pods = await observer.list("Pod", namespace, label_selector=selector)
-    return [pod for pod in pods if _controllers(pod) & owners and not _is_over(pod)]
+    return [pod for pod in pods if owned_by(pod, owners) and not _is_over(pod)]
+
+
+def owned_by(document: Document, owners: set[str]) -> bool:
+    """Whether an object with one of these uids controls the document."""
+    return bool(_controllers(document) & owners)
+
+
+def is_ready(pod: Document) -> bool:
+    """Whether a pod is Ready."""
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
 def _controllers(document: Document) -> set[str]:

@@ -8,14 +8,23 @@ from graph.policy.document import BUILT_IN, AutoApproval, Policy, TermsRule
 from graph.policy.explanation import Explanation, Ruling, explain_patch, explain_read
 from graph.policy.floor import EXECUTABLE_TOOL
 from graph.policy.freezes import find_freeze
-from graph.policy.patching import find_gitops_owner, refuse_call, refuse_change, refuse_object
+from graph.policy.patching import (
+    find_gitops_owner,
+    find_unknown_secrets,
+    refuse_call,
+    refuse_change,
+    refuse_object,
+    refuse_patch,
+)
 from graph.policy.reading import refuse_read, refuse_tool
 from graph.policy.ruling import POLICY_PREFIX, assess_risk, find_auto_approval, find_terms
+from graph.policy.secret_names import NO_SECRETS, SecretNames, secrets_of, secrets_of_pod
 from graph.policy.text import PolicyUnusable, parse_policy, spell_policy
 
 __all__ = [
     "BUILT_IN",
     "EXECUTABLE_TOOL",
+    "NO_SECRETS",
     "POLICY_PREFIX",
     "AutoApproval",
     "Change",
@@ -23,6 +32,7 @@ __all__ = [
     "Policy",
     "PolicyUnusable",
     "Ruling",
+    "SecretNames",
     "TermsRule",
     "assess_risk",
     "explain_patch",
@@ -31,11 +41,15 @@ __all__ = [
     "find_freeze",
     "find_gitops_owner",
     "find_terms",
+    "find_unknown_secrets",
     "parse_policy",
     "refuse_call",
     "refuse_change",
     "refuse_object",
+    "refuse_patch",
     "refuse_read",
     "refuse_tool",
+    "secrets_of",
+    "secrets_of_pod",
     "spell_policy",
 ]

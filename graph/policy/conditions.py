@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from graph.diagnosis import Grounding
 from graph.policy.fields import covers, is_pattern
-from graph.policy.floor import OPENABLE, WorkloadKind, is_openable
+from graph.policy.leaves import OPENABLE, WorkloadKind, is_openable
 from graph.policy.section import Section
 from graph.proposal import Proposal, Purpose, Risk
 from tools.patch import APPROVAL_PATH

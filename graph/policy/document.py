@@ -11,17 +11,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from graph.diagnosis import Grounding
 from graph.policy.conditions import FieldPath, NamespacePattern, Scope, When
 from graph.policy.durations import Duration
-from graph.policy.floor import (
-    NEVER_ARGUMENT,
-    OPENABLE,
-    PROTECTED_NAMESPACES,
-    RULES,
-    USUAL,
-    WorkloadKind,
-    is_service_field,
-    refuse_listing,
-)
+from graph.policy.floor import NEVER_ARGUMENT, PROTECTED_NAMESPACES, RULES, refuse_listing
 from graph.policy.freezes import FreezeWindow
+from graph.policy.leaves import OPENABLE, USUAL, WorkloadKind, is_service_field
 from graph.policy.section import RuleName, Section
 from graph.proposal import Terms
 

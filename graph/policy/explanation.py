@@ -75,7 +75,7 @@ def explain_patch(  # noqa: PLR0913 -- what rules look at, by name
     kind = workload_kind(call.resource_type) or call.resource_type
     changes = tuple(_fields_of(call)) if diff is None else tuple(diff)
     paths = tuple(change.path for change in changes if change.path != APPROVAL_PATH)
-    refusal = refuse_call(call, policy) or refuse_change(kind, {}, changes, policy)
+    refusal = refuse_call(call, policy) or refuse_change(kind, None, changes, policy)
     if not refusal and not paths:
         refusal = "the patch would change nothing"
     return _explain(Change(kind, call.namespace, paths, grounding, purpose, risk), refusal, policy)

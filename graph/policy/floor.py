@@ -1,51 +1,11 @@
 """What no policy file can open: it may narrow what is allowed here, and choose among what is listed."""
 
 import re
-from typing import Literal, get_args
 
-from graph.policy.fields import covers
-
-RULES = 5
+RULES = 6
 """Raise it with every change of what the code itself refuses: it is part of a policy's version."""
-WorkloadKind = Literal["Deployment", "StatefulSet", "DaemonSet", "Service"]
-# Whether a change helped is judged by the pods of its object, or by the addresses behind a Service: nothing
-# else can be verified.
-WORKLOAD_KINDS: tuple[WorkloadKind, ...] = get_args(WorkloadKind)
 PROTECTED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 EXECUTABLE_TOOL = "kubectl_patch"
-_POD = "spec.template.spec"
-_CONTAINERS = (f"{_POD}.initContainers[*]", f"{_POD}.containers[*]")
-_USUAL = (
-    "image", "command", "args", "workingDir", "env", "envFrom", "ports", "resources", "livenessProbe",
-    "readinessProbe", "startupProbe",
-)  # fmt: skip
-_PLACING = ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints")
-# what a pod is configured by and where it may run; which claim holds its data is for a person
-_USUAL_OF_POD = (
-    *_PLACING, "dnsPolicy", "imagePullSecrets", "volumes[*].configMap.name", "volumes[*].secret.secretName",
-)  # fmt: skip
-USUAL_FIELDS = (
-    "spec.replicas",
-    *(f"{one}.{field}" for one in _CONTAINERS for field in _USUAL),
-    *(f"{_POD}.{field}" for field in _USUAL_OF_POD),
-)
-SERVICE_FIELDS = ("spec.selector", "spec.ports")
-USUAL: dict[WorkloadKind, tuple[str, ...]] = {
-    kind: SERVICE_FIELDS if kind == "Service" else USUAL_FIELDS for kind in WORKLOAD_KINDS
-}
-# Never here: what gives a pod other rights, another identity, the node's, or other data.
-_FURTHER = (
-    *(f"{one}.{field}" for one in _CONTAINERS for field in ("imagePullPolicy", "lifecycle")),
-    f"{_POD}.terminationGracePeriodSeconds",
-    "spec.minReadySeconds", "spec.progressDeadlineSeconds", "spec.strategy", "spec.updateStrategy",
-)  # fmt: skip
-OPENABLE_FIELDS = (*USUAL_FIELDS, *_FURTHER)
-OPENABLE = (
-    "spec.replicas, spec.minReadySeconds, spec.progressDeadlineSeconds, spec.strategy, spec.updateStrategy; "
-    f"of {_POD} terminationGracePeriodSeconds, {', '.join(_USUAL_OF_POD)}; "
-    f"of {_POD}.containers[*] and initContainers[*] {', '.join(_USUAL)}, imagePullPolicy and lifecycle; "
-    "of a Service spec.selector and spec.ports; and what is below them"
-)
 # They say that they only read. They switch to another cluster, print the kubeconfig, or read a node's files.
 NEVER_READ = frozenset({"kubectl_context", "configuration_view", "configuration_contexts_list", "nodes_log"})
 # Another cluster, another identity, a file of this machine, or a call that doesn't end.
@@ -60,16 +20,6 @@ _CHANGES = re.compile(
     r"|set|taint|uncordon|undo|uninstall|update|upgrade|write)(?![a-z])",
     re.IGNORECASE,
 )
-
-
-def is_openable(field: str) -> bool:
-    """Whether a policy may let a field path be changed, of some kind."""
-    return any(covers(one, field) for one in (*OPENABLE_FIELDS, *SERVICE_FIELDS))
-
-
-def is_service_field(field: str) -> bool:
-    """Whether a field path is one that may be changed of a Service, and of nothing else."""
-    return any(covers(one, field) for one in SERVICE_FIELDS)
 
 
 def refuse_listing(tool: str) -> str | None:

@@ -1,19 +1,18 @@
 """What may be changed at all, whoever proposes it; a person's approval doesn't override it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from graph.images import refuse_image
 from graph.policy.conditions import matches_any
 from graph.policy.document import Policy
+from graph.policy.effects import list_effects, view_both
 from graph.policy.fields import covers
-from graph.policy.floor import (
-    PROTECTED_NAMESPACES,
-    WORKLOAD_KINDS,
-    WorkloadKind,
-    is_openable,
-    is_service_field,
-)
+from graph.policy.floor import PROTECTED_NAMESPACES
+from graph.policy.leaves import WORKLOAD_KINDS, WorkloadKind, holds_leaves, is_leaf, is_service_field
+from graph.policy.secret_names import NO_SECRETS, SecretNames, named_anew, secrets_of
+from graph.policy.symptoms import refuse_symptoms
 from graph.proposal import canonical_json
 from tools.diffing import FieldChange
 from tools.errors import UnknownKind
@@ -27,7 +26,18 @@ _MOST_CHARACTERS = 50_000
 # the API server counts a DaemonSet's templates there by itself, whatever a patch says of it
 _COUNTED_BY_SERVER = ("DaemonSet", 'metadata.annotations["deprecated.daemonset.template.generation"]')
 _PORTS = re.compile(r"spec\.ports(\[[^\]]+\]\.targetPort)?")
-_FIXED_TAG = re.compile(r"^[^@]+:(?!latest$)[^:/]+$|@sha256:[0-9a-f]{64}$")
+# of an object's metadata a patch may speak of these; the dry-run shows what it would make of them
+_METADATA = frozenset({"name", "namespace", "labels", "annotations"})
+_CLOSED = (
+    (re.compile(r"\.host(Port|IP)(?=$|\.)"), "it would open a port of the node itself"),
+    (
+        re.compile(r"(Probe|\.(postStart|preStop))\.(httpGet|tcpSocket)\.host$"),
+        "it would lead the kubelet to another host",
+    ),
+    (re.compile(r"Probe\.exec(?=$|\.)"), "nobody can tell whether a command of a probe can fail"),
+    (re.compile(r"\.httpGet\.httpHeaders(?=$|[.\[])"), "headers may carry credentials, or name another host"),
+    (re.compile(r"^metadata\."), "an object's labels, owners and finalizers are its identity"),
+)
 
 
 def refuse_call(call: PatchArguments, policy: Policy) -> str | None:
@@ -44,14 +54,51 @@ def refuse_call(call: PatchArguments, policy: Policy) -> str | None:
 
 
 def refuse_change(
-    kind: str, before: Mapping[str, Any], diff: Iterable[FieldChange], policy: Policy
+    kind: str,
+    before: Mapping[str, Any] | None,
+    diff: Iterable[FieldChange],
+    policy: Policy,
+    secrets: SecretNames = NO_SECRETS,
 ) -> str | None:
-    """Return why what the dry-run shows may not be done to this object, or None."""
+    """Return why what the dry-run shows may not be done to this object, or None.
+
+    `before` None: the object isn't at hand, so that its owners and the Secrets that it names aren't judged.
+    `secrets` are those that it may name besides its own, because a healthy revision of it did.
+    """
     fields = policy.patch.get(kind, ()) if kind in WORKLOAD_KINDS else ()
-    refuse = _refuse_in_service if kind == "Service" else _refuse_field
-    ours = (one for one in diff if one.path != APPROVAL_PATH and (kind, one.path) != _COUNTED_BY_SERVER)
-    refusals = (refuse(change, fields) for change in ours)
-    return refuse_object(before) or next((refusal for refusal in refusals if refusal), None)
+    ours = [one for one in diff if one.path != APPROVAL_PATH and (kind, one.path) != _COUNTED_BY_SERVER]
+    if before is not None and (refusal := refuse_object(before)):
+        return refusal
+    refusals = (
+        (_refuse_in_service(change, fields) for change in ours)
+        if kind == "Service"
+        else _refuse_in_workload(before, ours, fields, secrets)
+    )
+    return next((refusal for refusal in refusals if refusal), None)
+
+
+def refuse_patch(
+    call: PatchArguments,
+    diff: Iterable[FieldChange],
+    policy: Policy,
+    *,
+    before: Mapping[str, Any] | None = None,
+    secrets: SecretNames = NO_SECRETS,
+) -> str | None:
+    """Return why a patch may not be made, by its own text and by what the dry-run showed, or None.
+
+    This is the whole floor and the policy above it, for whoever holds a proposal: where it is drawn up, where
+    it is decided on, and where it is claimed. `diff` is the dry-run's. `before` is the object as it was read;
+    None where it isn't at hand: then what only the object can tell (its owners, the Secrets that it names) is
+    left to those who read it.
+    """
+    kind = workload_kind(call.resource_type) or call.resource_type
+    return refuse_call(call, policy) or refuse_change(kind, before, diff, policy, secrets)
+
+
+def find_unknown_secrets(before: Mapping[str, Any], diff: Iterable[FieldChange]) -> tuple[str, ...]:
+    """Return the Secrets that a diff makes an object name, and that it doesn't name yet."""
+    return tuple(str(one.after) for one in named_anew(list_effects(diff), secrets_of(before)))
 
 
 def refuse_object(document: Mapping[str, Any]) -> str | None:
@@ -83,12 +130,26 @@ def workload_kind(resource_type: str) -> WorkloadKind | None:
 def _refuse_identity(call: PatchArguments) -> str | None:
     """Refuse a patch that names another object than its target: an API server passes over some of that."""
     if isinstance(call.patch_data, list):
-        return None
+        return next((why for one in call.patch_data if (why := _refuse_pointer(one))), None)
     kind, metadata = find_kind(call.resource_type), call.patch_data.get("metadata")
     own = {"kind": kind.kind, "apiVersion": kind.api_version, "name": call.name, "namespace": call.namespace}
     named = {**call.patch_data, **(metadata if isinstance(metadata, dict) else {})}
     other = next((field for field in own if named.get(field, own[field]) != own[field]), None)
-    return f"the patch has a {other} of its own, {str(named[other])[:80]!r}: leave it out" if other else None
+    if other:
+        return f"the patch has a {other} of its own, {str(named[other])[:80]!r}: leave it out"
+    closed = sorted(map(str, metadata.keys() - _METADATA)) if isinstance(metadata, dict) else []
+    return f"metadata.{closed[0]} is never changed: leave it out" if closed else None
+
+
+def _refuse_pointer(operation: Mapping[str, Any]) -> str | None:
+    """Refuse an operation of a JSON patch on what its diff doesn't show, as metadata.managedFields."""
+    for pointer in (operation.get("path"), operation.get("from")):
+        parts = str(pointer or "").split("/")[1:]
+        if pointer is not None and (not parts or parts == ["metadata"]):
+            return f"a patch of {pointer or 'the whole object'!r} replaces more than can be reviewed"
+        if parts[:1] == ["metadata"] and parts[1] not in _METADATA:
+            return f"metadata.{parts[1][:80]} is never changed: leave it out"
+    return None
 
 
 def _refuse_in_service(change: FieldChange, fields: Iterable[str]) -> str | None:
@@ -108,17 +169,58 @@ def _but_targets(ports: Any) -> list[dict[str, Any]]:
     return [{key: value for key, value in port.items() if key != "targetPort"} for port in ports or []]
 
 
-def _refuse_field(change: FieldChange, fields: Iterable[str]) -> str | None:
-    path = change.path
-    opened = is_openable(path) and not is_service_field(path) and any(covers(field, path) for field in fields)
-    if not opened or APPROVAL_ANNOTATION in path:
-        return f"{path} isn't among the fields that may be changed"
-    if path.endswith(".image") and not _FIXED_TAG.search(str(change.after)):
-        return f"{change.after} is a floating tag: name a version"
-    if change.removed and re.search(r"Probe$|\.resources(\.limits(\..*)?)?$", path):
-        return f"removing {path} would only hide the symptom"
-    if path == "spec.replicas" and not change.after:
-        return "scaling to zero would only hide the symptom"
-    if path.endswith(".tolerations") and any(not one.get("key") for one in change.after or []):
+def _refuse_in_workload(
+    before: Mapping[str, Any] | None,
+    diff: Sequence[FieldChange],
+    fields: Sequence[str],
+    secrets: SecretNames,
+) -> Iterator[str | None]:
+    effects = list(list_effects(diff))
+    yield from (_refuse_outside(change.path, fields) for change in diff)
+    yield refuse_symptoms(effects, *view_both(before, diff))
+    for change in effects:
+        yield _refuse_leaf(change, fields)
+        yield _refuse_value(change)
+    yield from (_refuse_toleration(change) for change in diff)
+    if before is not None:
+        yield from (_refuse_secret(one) for one in named_anew(effects, secrets_of(before) | secrets))
+
+
+def _refuse_outside(path: str, fields: Iterable[str]) -> str | None:
+    """Refuse what lies outside of the policy's fields as a whole: an item of a list added, a new order."""
+    opened = holds_leaves(path) or is_leaf(path)
+    if opened and any(covers(field, path) for field in fields) and APPROVAL_ANNOTATION not in path:
+        return None
+    return _closed(path)
+
+
+def _refuse_leaf(change: FieldChange, fields: Iterable[str]) -> str | None:
+    """Refuse a leaf that isn't listed, though what is above it may be."""
+    empty = change.removed or change.after in ({}, [])
+    listed = is_leaf(change.path) or (empty and holds_leaves(change.path))
+    if listed and any(covers(field, change.path) for field in fields):
+        return None
+    return _closed(change.path)
+
+
+def _closed(path: str) -> str:
+    why = next((why for pattern, why in _CLOSED if pattern.search(path)), "")
+    return f"{path} isn't among the fields that may be changed" + (f": {why}" if why else "")
+
+
+def _refuse_value(change: FieldChange) -> str | None:
+    if change.path.endswith(".image") and not change.removed:
+        return refuse_image(change.after)
+    return None
+
+
+def _refuse_toleration(change: FieldChange) -> str | None:
+    items = change.after if isinstance(change.after, list) else []
+    if change.path.endswith(".tolerations") and any(not one.get("key") for one in items):
         return "a toleration without a key puts up with every taint, a broken node's too: name the taint"
     return None
+
+
+def _refuse_secret(change: FieldChange) -> str:
+    name = str(change.after)[:80]
+    return f"{change.path}: neither the workload nor a healthy revision of it names a Secret {name}"

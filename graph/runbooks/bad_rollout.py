@@ -7,11 +7,11 @@ line was changed. It is less sure than any runbook that knows why.
 from collections.abc import Iterator
 from typing import Any
 
+from graph.images import parse_image
 from graph.runbooks.answers import quote
 from graph.runbooks.crashes import Crash, list_crashes
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import Past, list_past
-from graph.runbooks.images import parse_image
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.templates import Container
 

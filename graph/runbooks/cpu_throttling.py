@@ -5,9 +5,9 @@ The API doesn't tell how much CPU is used, so that no estimate is made.
 
 from collections.abc import Iterator
 
+from graph.quantities import parse_amount
 from graph.runbooks.finding import Finding, Remedy, combine
 from graph.runbooks.history import list_past
-from graph.runbooks.quantities import parse_amount
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.templates import Container
 

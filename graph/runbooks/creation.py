@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from graph.quantities import parse_amount
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.differences import find_difference
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.names import find_nearest
-from graph.runbooks.quantities import parse_amount
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.templates import Container
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from graph.images import parse_image
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.crashes import find_end, hear
 from graph.runbooks.examples import differ, list_examples, list_names
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
-from graph.runbooks.images import parse_image
 from graph.runbooks.names import find_nearest
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container, Variable

@@ -13,7 +13,7 @@ from typing import Literal
 from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.image_values import find_remedies
-from graph.runbooks.pull_secrets import find_pull_secrets
+from graph.runbooks.pull_secrets import find_pull_secrets, hint_at_neighbours
 from graph.runbooks.snapshot import Sighting, Snapshot
 
 _REASONS = frozenset(
@@ -86,7 +86,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
         confidence="high",
         evidence=unique(source for each in failures for source in each.evidence),
         options=combine(workload, (_remedies(snapshot, each) for each in failures)),
-        advice=tuple(_advise(each) for each in failures),
+        advice=tuple(_advise(snapshot, each) for each in failures),
         prevention=(
             "Check in CI that an image can be pulled before its reference is deployed.",
             "Pin images by digest, so that a reference that was tested once stays what it was.",
@@ -169,10 +169,11 @@ def _explain(failure: _Failure) -> str:
     )
 
 
-def _advise(failure: _Failure) -> str:
+def _advise(snapshot: Snapshot, failure: _Failure) -> str:
     if not failure.in_template:
         return (
             f"Container {failure.container} isn't in the workload's template: correct its image where it is"
             " injected."
         )
-    return _ADVICE[failure.why].format(image=quote(failure.image), name=failure.container)
+    hint = hint_at_neighbours(snapshot, failure.image) if failure.why == "denied" else ""
+    return f"{_ADVICE[failure.why].format(image=quote(failure.image), name=failure.container)}{hint}"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import takewhile
 
+from graph.images import Image, parse_image, tidy
 from graph.runbooks.examples import list_examples
 from graph.runbooks.finding import Remedy
-from graph.runbooks.images import Image, parse_image, tidy
 from graph.runbooks.objects import Workload
 from graph.runbooks.snapshot import Snapshot
 from graph.tags import tag_words

@@ -1,7 +1,7 @@
 """A container can't be made because a ConfigMap, a Secret, or a key of one isn't there.
 
-What an older revision named at the same places comes first, then the nearest existing name. Secrets can't be
-listed by the reader: only what older revisions and healthy neighbours name is known of them.
+What an older revision named at the same places comes first, then the nearest existing name. A Secret's name
+is only corrected to one that a revision of this workload ran with; what a neighbour names is advice.
 """
 
 import re
@@ -127,6 +127,8 @@ def _older(snapshot: Snapshot, one: _Missing) -> Iterator[tuple[Remedy, str]]:
         then = [
             use for use in list_uses(past.revision.pod_spec) if use.place in places and use.kind == one.kind
         ]
+        if _names_secret(one) and not past.proof:
+            continue
         values = {use.key for use in then if use.name == one.name} if one.key else {use.name for use in then}
         if len(values) != 1 or not _is_there(snapshot, one, value := values.pop()):
             continue
@@ -142,11 +144,15 @@ def _older(snapshot: Snapshot, one: _Missing) -> Iterator[tuple[Remedy, str]]:
         yield remedy, value
 
 
+def _names_secret(one: _Missing) -> bool:
+    return one.kind == "Secret" and not one.key
+
+
 def _nearest(snapshot: Snapshot, one: _Missing) -> Iterator[tuple[Remedy, str]]:
     wanted = one.key or one.name
     known = _known(snapshot, one)
     value = find_nearest(wanted, known.value, list_names(snapshot)) if known else None
-    if known is None or value is None:
+    if known is None or value is None or _names_secret(one):
         return
     where = (
         "a healthy neighbour names it" if one.kind == "Secret" else "it exists, and no other name is as near"
@@ -213,8 +219,11 @@ def _advise(snapshot: Snapshot, one: _Missing) -> str:
         edit = f"kubectl edit {one.kind.lower()} {one.name} -n {namespace}"
         return f"Add the key {one.key} to {one.kind} {one.name} ({edit}), or correct the key in the template."
     make = "create secret generic" if one.kind == "Secret" else "create configmap"
+    known = _known(snapshot, one)
+    near = find_nearest(one.name, known.value, list_names(snapshot)) if known and _names_secret(one) else None
+    hint = f": a healthy neighbour names {near}" if near else ""
     return (
         f"Make {one.kind} {one.name} with its real values: kubectl {make} {one.name} -n {namespace}"
         f" {literals};"
-        " or correct the name in the template."
+        f" or correct the name in the template{hint}."
     )

@@ -8,9 +8,9 @@ was valid below the lower limit.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graph.quantities import GIBIBYTE, MEBIBYTE, parse_bytes, write_bytes
 from graph.runbooks.answers import quote
 from graph.runbooks.finding import Finding, Remedy, combine, unique
-from graph.runbooks.quantities import GIBIBYTE, MEBIBYTE, parse_bytes, write_bytes
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container
 

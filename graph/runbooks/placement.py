@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from graph.runbooks.quantities import parse_amount
+from graph.quantities import parse_amount
 from graph.runbooks.surroundings import Node, Taint
 from graph.runbooks.templates import PodSpec, Toleration
 

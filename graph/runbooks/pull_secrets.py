@@ -1,21 +1,24 @@
-"""Which imagePullSecrets to name where a registry refuses access: those that worked for the same registry."""
+"""Which imagePullSecrets to name where a registry refuses access: those that worked for the same registry.
+
+What a revision of this workload ran with is proposed; what neighbours use is a hint to a person.
+"""
 
 from collections.abc import Iterator
 
+from graph.images import parse_image
 from graph.runbooks.examples import list_examples
 from graph.runbooks.finding import Remedy
 from graph.runbooks.history import list_past
-from graph.runbooks.images import parse_image
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.templates import PodSpec
 
 
 def find_pull_secrets(snapshot: Snapshot, image: str) -> Iterator[Remedy]:
-    """Yield an older revision's imagePullSecrets, then what all healthy neighbours of the registry name."""
+    """Yield the imagePullSecrets of the last revision that certainly ran with the same registry."""
     registry, now = _registry(image), _names(snapshot.template)
     for past in list_past(snapshot):
         then = _names(past.revision.pod_spec)
-        if then - now and registry in _registries(past.revision.pod_spec):
+        if past.proof and then - now and registry in _registries(past.revision.pod_spec):
             names = ", ".join(sorted(then - now))
             yield Remedy(
                 container=None,
@@ -26,24 +29,21 @@ def find_pull_secrets(snapshot: Snapshot, image: str) -> Iterator[Remedy]:
                 confidence=past.confidence,
                 evidence=past.evidence,
             )
-            break
+            return
+
+
+def hint_at_neighbours(snapshot: Snapshot, image: str) -> str:
+    """Return in a sentence which imagePullSecrets all healthy neighbours of the registry name, or nothing."""
+    registry, now = _registry(image), _names(snapshot.template)
     near = [
         _names(each.pod_spec)
         for each in list_examples(snapshot)
         if registry and registry in _registries(each.pod_spec)
     ]
-    if near and snapshot.siblings and all(names == near[0] for names in near) and near[0] - now:
-        names = ", ".join(sorted(near[0] - now))
-        yield Remedy(
-            container=None,
-            fields={"imagePullSecrets": [{"name": name} for name in sorted(near[0] - now)]},
-            change=f"name the imagePullSecrets {names}",
-            grounding="sibling",
-            basis=f"All healthy neighbours that use registry {registry} name {names}.",
-            confidence="medium",
-            risk="medium",
-            evidence=(snapshot.siblings.evidence,),
-        )
+    if not near or any(names != near[0] for names in near) or not near[0] - now:
+        return ""
+    names = ", ".join(sorted(near[0] - now))
+    return f" All healthy neighbours that use registry {registry} name the imagePullSecrets {names}."
 
 
 def _names(spec: PodSpec) -> frozenset[str]:

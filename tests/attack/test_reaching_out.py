@@ -117,7 +117,7 @@ async def draft(drafter: Drafter, arguments: dict[str, Any], incident_id: str) -
     return "; ".join(change.path for change in proposal.diff)
 
 
-async def test_a_secret_that_nothing_speaks_of_is_a_guess_of_high_risk_whatever_the_mind_says(
+async def test_a_secret_of_others_is_refused_whatever_the_mind_says(
     stage: Stage,
 ) -> None:
     name = stage.front.cluster.unique("secretive")
@@ -130,9 +130,8 @@ async def test_a_secret_that_nothing_speaks_of_is_a_guess_of_high_risk_whatever_
     )
     candidate = Candidate(call=call, grounding="last_good_revision", basis="trust me", risk="low")
 
-    proposal = await stage.editor.drafter.draft(candidate, incident_id=incident_id, summary="")
-
-    assert (proposal.grounding, proposal.risk) == ("guess", "high")
+    with pytest.raises(Refused, match="names a Secret payroll-db"):
+        await stage.editor.drafter.draft(candidate, incident_id=incident_id, summary="")
 
 
 async def test_nothing_but_the_allowed_fields_of_the_workload_can_be_proposed(stage: Stage) -> None:

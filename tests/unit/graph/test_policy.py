@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.policy import BUILT_IN
+from graph.policy import BUILT_IN, SecretNames, refuse_patch
 from graph.policy import refuse_call as refuse_call_under
 from graph.policy import refuse_change as refuse_change_under
 from graph.policy import refuse_read as refuse_read_under
@@ -198,6 +198,129 @@ def test_a_fix_of_the_cause_is_let_through(change: FieldChange) -> None:
 )
 def test_a_cure_of_the_symptom_or_an_unknown_field_is_refused(change: FieldChange) -> None:
     assert refuse_change(BEFORE, [change])
+
+
+PROBE = {"httpGet": {"path": "/", "port": 80}}
+LIVENESS = f"{CONTAINER}.livenessProbe"
+MEMORY = f"{CONTAINER}.resources.limits.memory"
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (FieldChange(path=f"{CONTAINER}.ports[http].hostPort", after=80, added=True), "port of the node"),
+        (
+            FieldChange(path=f"{CONTAINER}.ports", before=[], after=[{"containerPort": 1, "hostIP": "::"}]),
+            "hostIP",
+        ),
+        (FieldChange(path=f"{LIVENESS}.httpGet.host", after="10.0.0.1", added=True), "another host"),
+        (FieldChange(path=f"{LIVENESS}.httpGet.httpHeaders", after=[{"name": "x"}], added=True), "headers"),
+        (FieldChange(path=f"{LIVENESS}.exec.command", before=["a"], after=["true"]), "can fail"),
+        (FieldChange(path=LIVENESS, before=PROBE, after={"tcpSocket": {"port": 80}}), "another probe"),
+        (FieldChange(path=f"{LIVENESS}.failureThreshold", before=3, after=10_000), "couldn't fail"),
+        (FieldChange(path=f"{LIVENESS}.successThreshold", before=1, after=10_000), "recover"),
+        (FieldChange(path=f"{LIVENESS}.initialDelaySeconds", after=601, added=True), "within 600 s"),
+        (FieldChange(path=f"{CONTAINER}.startupProbe", after={**PROBE, "failureThreshold": 181}, added=True),
+         "within 1800 s"),
+        (FieldChange(path=MEMORY, before="64Mi", after="0"), "nothing runs within"),
+        (FieldChange(path=MEMORY, before="64Mi", after="3Mi"), "nothing runs within"),
+        (FieldChange(path=MEMORY, before="64Mi", after="1Ei"), "16 times"),
+        (FieldChange(path=MEMORY, before="1Gi", after="17Gi"), "16 times"),
+        (FieldChange(path=MEMORY, after="1Pi", added=True), "a node has"),
+        (FieldChange(path=MEMORY, before="64Mi", after="much"), "no quantity"),
+        (FieldChange(path=f"{CONTAINER}.resources.claims", after=[{"name": "g"}], added=True), "isn't among"),
+        (
+            FieldChange(
+                path=f"{CONTAINER}.resources", before={},
+                after={"limits": {"cpu": "1"}, "requests": {"cpu": "2"}},
+            ),
+            "below the request",
+        ),
+        (FieldChange(path=f"{CONTAINER}.resources", before={"limits": {"cpu": "1"}}, after={}), "removing"),
+        (FieldChange(path="spec.replicas", before=3, after=100_000), "16 times"),
+        (FieldChange(path="spec.replicas", before=3, after=51), "16 times"),
+        (FieldChange(path=f"{CONTAINER}.envFrom", after=[{"secretRef": {"name": "a"}}]), "Secret a"),
+        (FieldChange(path="spec.template.spec.volumes[v].secret.secretName", after="b"), "Secret b"),
+        (FieldChange(path="spec.template.spec.containers", before=[{"name": "a"}], after=[]), "isn't among"),
+        (FieldChange(path=f"{CONTAINER}", after={"name": "x", "image": "a:1"}, added=True), "isn't among"),
+        (FieldChange(path="metadata.finalizers", after=["a.b/c"], added=True), "identity"),
+    ],
+)  # fmt: skip
+def test_what_lies_below_an_open_field_is_judged_by_its_effect(change: FieldChange, word: str) -> None:
+    assert word in str(refuse_change(BEFORE, [change]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        FieldChange(path=f"{LIVENESS}.failureThreshold", before=3, after=6),
+        FieldChange(path=f"{LIVENESS}.httpGet", before={"port": 1}, after={"port": 2, "path": "/"}),
+        FieldChange(path=f"{CONTAINER}.startupProbe", after={**PROBE, "failureThreshold": 180}, added=True),
+        FieldChange(path=MEMORY, before="64Mi", after="8Gi"),
+        FieldChange(path=MEMORY, before="1Gi", after="16Gi"),
+        FieldChange(path=f"{CONTAINER}.resources.requests.cpu", before="1", removed=True),
+        FieldChange(path="spec.replicas", before=3, after=50),
+        FieldChange(path="spec.replicas", before=2_000, after=1_500),
+        FieldChange(path=f"{CONTAINER}.env[A]", before={"name": "A", "value": "1"}, removed=True),
+        FieldChange(path=f"{CONTAINER}.ports[http].containerPort", before=80, after=8080),
+    ],
+)  # fmt: skip
+def test_what_is_within_bounds_is_let_through(change: FieldChange) -> None:
+    assert refuse_change(BEFORE, [change]) is None
+
+
+def test_a_probe_that_was_slow_before_may_stay_as_slow_and_not_get_slower() -> None:
+    slow = {"metadata": {}, "spec": {"template": {"spec": {"containers": [
+        {"name": "nginx", "livenessProbe": {**PROBE, "periodSeconds": 300, "failureThreshold": 5}}
+    ]}}}}  # fmt: skip
+
+    path = FieldChange(path=f"{LIVENESS}.httpGet.path", before="/", after="/live")
+    slower = FieldChange(path=f"{LIVENESS}.failureThreshold", before=5, after=6)
+    assert refuse_change(slow, [path]) is None
+    assert "within 1500 s" in str(refuse_change(slow, [slower]))
+
+
+def test_a_secret_may_be_named_that_the_workload_names_or_that_a_healthy_revision_did() -> None:
+    using = {"metadata": {}, "spec": {"template": {"spec": {
+        "containers": [{"name": "nginx", "envFrom": [{"secretRef": {"name": "db"}}]}],
+        "imagePullSecrets": [{"name": "regcred"}],
+    }}}}  # fmt: skip
+
+    def naming(name: str) -> FieldChange:
+        source = {"secretKeyRef": {"name": name, "key": "password"}}
+        return FieldChange(path=f"{CONTAINER}.env[P]", after={"name": "P", "valueFrom": source}, added=True)
+
+    assert refuse_change(using, [naming("db")]) is None
+    assert refuse_change(using, [naming("old")], secrets=SecretNames(shown=frozenset({"old"}))) is None
+    assert "Secret other" in str(refuse_change(using, [naming("other")]))
+    assert "Secret regcred" in str(refuse_change(using, [naming("regcred")])), "it is for the kubelet alone"
+    assert refuse_change(None, [naming("other")]) is None, "only who has read the object can tell"
+
+
+@pytest.mark.parametrize(
+    ("data", "patch_type", "word"),
+    [
+        ({"metadata": {"managedFields": [{}]}}, "merge", "metadata.managedFields"),
+        ({"metadata": {"ownerReferences": []}}, "strategic", "metadata.ownerReferences"),
+        ([{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}], "json", "managedFields"),
+        ([{"op": "replace", "path": "/metadata", "value": {}}], "json", "'/metadata'"),
+        ([{"op": "replace", "path": "", "value": {}}], "json", "the whole object"),
+        ([{"op": "copy", "from": "/metadata/uid", "path": "/metadata/labels/x"}], "json", "metadata.uid"),
+    ],
+)
+def test_a_patch_of_an_objects_bookkeeping_is_refused_by_its_text(
+    data: Any, patch_type: str, word: str
+) -> None:
+    assert word in str(refuse_call(call(patch_data=data, patch_type=patch_type)))
+
+
+def test_one_function_holds_a_proposal_against_its_text_and_its_effect() -> None:
+    good = FieldChange(path=f"{CONTAINER}.image", before="nginx:1.25-", after="nginx:1.25")
+    bad = FieldChange(path="spec.template.spec.hostNetwork", after=True, added=True)
+
+    assert refuse_patch(call().stamped("apr-1", {}), [good], BUILT_IN) is None
+    assert "protected" in str(refuse_patch(call(namespace="kube-system"), [good], BUILT_IN))
+    assert "hostNetwork" in str(refuse_patch(call(), [good, bad], BUILT_IN))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from graph.policy import BUILT_IN, PolicyUnusable, parse_policy, refuse_call, refuse_change, spell_policy
-from graph.policy.floor import OPENABLE_FIELDS, refuse_listing
+from graph.policy.floor import refuse_listing
+from graph.policy.leaves import OPENABLE_FIELDS
 from tools.diffing import FieldChange
 from tools.patch import PatchArguments
 
@@ -134,7 +135,10 @@ def test_no_file_opens_a_kind_whose_fix_cannot_be_verified(kind: str) -> None:
     "field",
     ["spec", "spec.template", "spec.template.spec", "spec.template.spec.containers[*]", "metadata.labels",
      "spec.template.spec.containers[*].securityContext", "spec.template.spec.hostNetwork", "spec.selector",
-     "spec.template.spec.serviceAccountName", "spec.template.spec.volumes", "spec.volumeClaimTemplates"],
+     "spec.template.spec.serviceAccountName", "spec.template.spec.volumes", "spec.volumeClaimTemplates",
+     "spec.template.spec.containers[*].ports.hostPort", "spec.template.spec.containers[*].livenessProbe.exec",
+     "spec.template.spec.containers[*].livenessProbe.httpGet.host", "spec.template.spec.volumes[*].hostPath",
+     "spec.template.spec.containers[*].resources.claims"],
 )  # fmt: skip
 def test_no_file_opens_a_field_that_gives_other_rights_or_other_data(field: str) -> None:
     assert f"no policy can open '{field}'" in faults(f"name: x\npatch: {{Deployment: ['{field}']}}")[0]

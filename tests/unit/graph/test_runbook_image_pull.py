@@ -207,12 +207,14 @@ async def test_where_access_is_refused_the_pull_secrets_that_worked_come_first()
     far = deployment("far", [container("quay.io/web:2")], HEALTHY)
     refused: dict[str, Any] = {"containers": [made], "warnings": [message]}
 
-    before = await decide(broken(**refused, older=[[made]], older_specs=[secret]))
-    beside = await decide(broken(**refused, siblings=[near, far]))
+    ran = await decide(broken(**refused, older=[[made]], older_specs=[secret], ready_older=1))
+    unproved = await decide(broken(**refused, older=[[made]], older_specs=[secret]))
+    neighbours = await decide(broken(**refused, siblings=[near, far]))
     nobody = await decide(broken(**refused, siblings=[far]))
 
-    for step, grounding in ((before, "last_good_revision"), (beside, "sibling")):
-        assert fields_of(step) == secret
-        assert isinstance(step, ProposePatch)
-        assert step.candidate.grounding == grounding
-    assert isinstance(nobody, HandOver)
+    assert fields_of(ran) == secret
+    assert isinstance(ran, ProposePatch)
+    assert ran.candidate.grounding == "last_good_revision"
+    for step in (unproved, neighbours, nobody):
+        assert isinstance(step, HandOver)
+    assert "name the imagePullSecrets regcred" in str(getattr(neighbours, "advice", ""))

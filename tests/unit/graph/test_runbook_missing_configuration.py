@@ -150,14 +150,27 @@ async def test_a_missing_secret_is_handed_over_with_the_command_that_makes_it() 
     )
 
 
-async def test_a_secret_that_a_healthy_neighbour_names_almost_so_is_proposed() -> None:
+async def test_a_secret_that_a_revision_ran_with_is_named_again_and_no_other() -> None:
+    good = from_key("db-credentials", "password", "secretKeyRef")
+    made = from_key("db-credential", "password", "secretKeyRef")
+    message = 'secret "db-credential" not found'
+
+    ran = await decide(lacking(message, made, [], older=[[good]], ready_older=1))
+    unproved = await decide(lacking(message, made, [], older=[[good]]))
+
+    (changed,) = fields_of(ran)["containers"]
+    assert changed["env"][0]["valueFrom"] == {"secretKeyRef": {"name": "db-credentials"}}
+    assert isinstance(unproved, HandOver)
+
+
+async def test_a_secret_that_only_a_healthy_neighbour_names_is_left_to_a_person_with_its_name() -> None:
     near = deployment("near", [from_key("db-credentials", "password", "secretKeyRef")], HEALTHY)
     made = from_key("db-credential", "password", "secretKeyRef")
 
     step = await decide(lacking('secret "db-credential" not found', made, [], siblings=[near]))
 
-    (changed,) = fields_of(step)["containers"]
-    assert changed["env"][0]["valueFrom"] == {"secretKeyRef": {"name": "db-credentials"}}
+    assert isinstance(step, HandOver)
+    assert "a healthy neighbour names db-credentials" in step.advice[0]
 
 
 @pytest.mark.parametrize(

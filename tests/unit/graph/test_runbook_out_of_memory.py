@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from graph.diagnosis import HandOver, ProposePatch, Step
+from graph.quantities import parse_bytes, write_bytes
 from graph.runbooks import RunbookMind
-from graph.runbooks.quantities import parse_bytes, write_bytes
 from tests.unit.graph.runbook_cases import MadeUpCluster, decide, killed, load, running
 
 

@@ -1,0 +1,73 @@
+"""The Secrets that a workload's own revisions name: a proposal may name them again."""
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from graph.policy import NO_SECRETS, SecretNames, secrets_of, secrets_of_pod
+from graph.ports import Observer
+from graph.workloads import Document, is_ready, owned_by, pods_of, render_selector
+from tools.errors import ClusterError, ClusterUnreachable
+
+_REVISIONS = {
+    "Deployment": "ReplicaSet",
+    "StatefulSet": "ControllerRevision",
+    "DaemonSet": "ControllerRevision",
+}
+
+
+async def find_named_secrets(observer: Observer, workload: Document, *, healthy: bool) -> SecretNames:
+    """Return the Secrets that a workload's own revisions name; with `healthy`, only those that ran.
+
+    A revision ran if a pod of it is Ready now, or if an event tells that a container of such a pod started,
+    which takes every Secret that it names. What can't be read counts as nothing. Raises `ClusterUnreachable`.
+    """
+    kind = _REVISIONS.get(workload.get("kind", ""))
+    if kind is None:
+        return NO_SECRETS
+    try:
+        return await (_of_healthy(observer, workload, kind) if healthy else _of_all(observer, workload, kind))
+    except ClusterUnreachable:
+        raise
+    except ClusterError:
+        return NO_SECRETS
+
+
+async def _of_all(observer: Observer, workload: Document, kind: str) -> SecretNames:
+    return _join([_names_of(one) for one in await _list(observer, workload, kind)])
+
+
+async def _of_healthy(observer: Observer, workload: Document, kind: str) -> SecretNames:
+    found = [secrets_of_pod(pod["spec"]) for pod in await pods_of(observer, workload) if is_ready(pod)]
+    if kind == "ReplicaSet":  # the names of its pods begin with its own
+        revisions = await _list(observer, workload, kind)
+        events = await observer.list("Event", workload["metadata"]["namespace"])
+        started = tuple(_started(events))
+        found += [_names_of(one) for one in revisions if _ran(one, started)]
+    return _join(found)
+
+
+async def _list(observer: Observer, workload: Document, kind: str) -> list[dict[str, Any]]:
+    selector = render_selector(workload["spec"]["selector"])
+    listed = await observer.list(kind, workload["metadata"]["namespace"], label_selector=selector)
+    return [one for one in listed if owned_by(one, {workload["metadata"]["uid"]})]
+
+
+def _started(events: Sequence[Document]) -> Iterator[str]:
+    for event in events:
+        if event.get("reason") == "Started":
+            yield str((event.get("involvedObject") or {}).get("name"))
+
+
+def _ran(revision: Document, started: Sequence[str]) -> bool:
+    prefix = f"{revision['metadata']['name']}-"
+    return any(name.startswith(prefix) for name in started)
+
+
+def _names_of(revision: Document) -> SecretNames:
+    return secrets_of(revision.get("data") or revision)
+
+
+def _join(found: Sequence[SecretNames]) -> SecretNames:
+    return reduce(or_, found, NO_SECRETS)
