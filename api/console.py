@@ -54,6 +54,7 @@ def render_proposal(approval: ApprovalView) -> RenderableType:
         ("incident", approval.incident_id),
         ("target", approval.target),
         ("risk", approval.risk),
+        *(("look at", reason) for reason in approval.risk_reasons),
         ("value from", f"{approval.basis} ({approval.grounding.replace('_', ' ')})"),
         *(("a guess" if trace.is_guess else "traced", trace) for trace in approval.traces),
         ("call", f"{approval.tool} {_json(approval.arguments.as_json())}"),

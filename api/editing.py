@@ -45,7 +45,6 @@ class Editor:
             successor = await self.drafter.draft(
                 candidate,
                 incident_id=approval.proposal.incident_id,
-                summary=f"{approval.proposal.summary} (edited by {by})",
             )
         except Refused as refusal:
             raise BadInput(f"the edit can't be proposed: {refusal}") from refusal

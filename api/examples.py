@@ -98,7 +98,7 @@ APPROVAL: dict[str, Any] = {
     "incident_id": _INCIDENT_ID,
     "status": "pending",
     "purpose": "fix",
-    "summary": "Set the image of container nginx back to nginx:1.25",
+    "summary": "Deployment/nginx-deployment: image of container nginx: nginx:1.25- → nginx:1.25",
     "tool": "kubectl_patch",
     "arguments": _CALL,
     "command": "kubectl patch deployment nginx-deployment -n default --type strategic --patch '…'",
@@ -116,6 +116,7 @@ APPROVAL: dict[str, Any] = {
     ],
     "digest": _DIGEST,
     "risk": "low",
+    "risk_reasons": [],
     "grounding": "last_good_revision",
     "basis": "nginx:1.25 ran in revision 1 of this Deployment",
     "traces": [
@@ -196,8 +197,8 @@ POLICY = {
 }
 FREEZES = {"items": [FREEZE], "continue": None}
 _SEEN = (
-    "status", "digest", "policy_version", "summary", "purpose", "risk", "target", "tool", "server", "diff",
-    "arguments", "quorum",
+    "status", "digest", "policy_version", "summary", "purpose", "risk", "risk_reasons", "target", "tool",
+    "server", "diff", "arguments", "quorum",
 )  # fmt: skip
 _SEAL, _SEAL_BEFORE = "c4" * 32, "7b" * 32
 AUDIT: dict[str, Any] = {

@@ -10,12 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graph.notices import Event, Notice
+from tools.change_text import show_change, show_value
+from tools.diffing import FieldChange
 from tools.messenger import Mood
+from tools.patch import APPROVAL_PATH
 from tools.plain_text import make_inert
 from tools.redaction import redact_text
 
 VERSION = 1
 _MOST_NAME, _MOST_TEXT, _MOST_TITLE = 160, 400, 120
+_MOST_LINES = 8
 _MINUTES_PER_HOUR = 60
 _TITLES: dict[Event, str] = {
     "proposed": "A fix waits for approval",
@@ -79,15 +83,17 @@ def compose(message_id: str, notice: Notice, public_url: str | None, now: dateti
     decided = f"{_inert(notice.by, _MOST_NAME)}: " if notice.by else ""
     lines = [
         ("Change", _inert(notice.summary)),
+        *(("", line) for line in _changes(notice)),
         ("Alert", f"{_inert(notice.alertname, _MOST_NAME)} ({_inert(notice.severity, _MOST_NAME)})"),
         ("Target", _target(notice)),
         ("Risk", notice.risk or ""),
+        *(("Look at this", _inert(reason)) for reason in notice.risk_reasons[:_MOST_LINES]),
         ("Said", f"{decided}{_inert(notice.reason)}" if decided or notice.reason else ""),
         ("Asked of you", asked),
         ("Time left", _time_left(notice, now)),
         ("Incident", link or notice.incident_id),
     ]
-    body = "\n".join(f"{name}: {value}" for name, value in lines if value)
+    body = "\n".join(f"{name}: {value}" if name else f"  {value}" for name, value in lines if value)
     title = _title(notice)
     document = _document(notice.event, notice.at, {"title": title, "asked": asked, **_facts(notice, link)})
     return Message(message_id, title, body, _MOODS.get(notice.event, "failure"), document)
@@ -98,13 +104,29 @@ def compose_digest(
 ) -> Message:
     """Return one message that tells several notices: the first by a line each, and how many there are."""
     more = f"and {count - 1} more"
-    lines = [f"- {_title(one)} ({one.incident_id})" for one in notices]
+    lines = [f"- {_title(one)} ({one.incident_id}){_briefly(one)}" for one in notices]
     if count > len(notices):
         lines.append(f"- and {count - len(notices)} more")
     lines.append(f"Incidents: {public_url}" if public_url else "See them all: alertmend incidents")
     title = f"{_title(notices[0])} {more}"
     facts = {"title": title, "count": count, "incident_ids": [one.incident_id for one in notices]}
     return Message(message_id, title, "\n".join(lines), "warning", _document("digest", now, facts))
+
+
+def _briefly(notice: Notice) -> str:
+    return f": {_inert(notice.summary, _MOST_TITLE)}" if notice.summary else ""
+
+
+def _changes(notice: Notice) -> list[str]:
+    """Return the diff, a line for each changed field, and how many have no room."""
+    changes = _shown_diff(notice)
+    lines = [_inert(show_change(one), _MOST_TEXT) for one in changes[:_MOST_LINES]]
+    more = len(changes) - len(lines)
+    return [*lines, *([f"and {more} more changed fields: see the incident"] if more else [])]
+
+
+def _shown_diff(notice: Notice) -> list[FieldChange]:
+    return [one for one in notice.diff if one.path != APPROVAL_PATH]
 
 
 def compose_test(message_id: str, channel: str, now: datetime) -> Message:
@@ -132,10 +154,25 @@ def _facts(notice: Notice, link: str | None) -> dict[str, Any]:
     }  # fmt: skip
     approval = notice.approval_id and {
         "id": notice.approval_id, "status": notice.approval_status, "risk": notice.risk,
-        "summary": _inert(notice.summary), "decide_by": notice.decide_by and _instant(notice.decide_by),
+        "risk_reasons": [_inert(reason) for reason in notice.risk_reasons],
+        "summary": _inert(notice.summary), "changes": _documents(notice),
+        "changed_fields": len(_shown_diff(notice)),
+        "decide_by": notice.decide_by and _instant(notice.decide_by),
     }  # fmt: skip
     said = {"by": _inert(notice.by, _MOST_NAME) or None, "reason": _inert(notice.reason) or None}
     return {"incident": incident, "approval": approval, **said}
+
+
+def _documents(notice: Notice) -> list[dict[str, Any]]:
+    """Return the first changed fields for machines; null is a field that isn't there."""
+    return [
+        {
+            "path": _inert(one.path),
+            "before": None if one.added else _inert(show_value(one, one.before, _MOST_TEXT)),
+            "after": None if one.removed else _inert(show_value(one, one.after, _MOST_TEXT)),
+        }
+        for one in _shown_diff(notice)[:_MOST_LINES]
+    ]
 
 
 def _ask(notice: Notice) -> str:

@@ -54,7 +54,7 @@ class ApprovalView(_Given):
     incident_id: str
     status: ApprovalStatus
     purpose: Purpose
-    summary: str
+    summary: Annotated[str, Field(description="What it changes, on one line, drawn from the diff.")]
     tool: Literal["kubectl_patch"]
     arguments: PatchArguments
     command: Annotated[str, Field(description="The kubectl command that does the same.")]
@@ -63,6 +63,9 @@ class ApprovalView(_Given):
     diff: tuple[FieldChange, ...]
     digest: Digest
     risk: Risk
+    risk_reasons: Annotated[
+        tuple[str, ...], Field(description="What a reviewer must not overlook, in words, the gravest first.")
+    ] = ()
     grounding: Annotated[
         Grounding, Field(description="Where the new values come from; `guess` if any has no trace.")
     ]
@@ -92,6 +95,7 @@ class ApprovalView(_Given):
         proposal = approval.proposal
         facts: dict[str, Any] = {name: getattr(approval, name) for name in Approval.model_fields}
         facts |= {name: getattr(proposal, name) for name in type(proposal).model_fields}
+        facts["summary"] = proposal.summary
         facts["command"] = proposal.arguments.as_command()
         return cls(**{name: facts[name] for name in cls.model_fields})
 

@@ -22,7 +22,7 @@ from checkpoints.database import Transaction
 from checkpoints.locks import hold_audit
 from checkpoints.storable import cut, make_storable
 from checkpoints.tables import ApprovalRow, AuditRow, table_of
-from graph.proposal import canonical_json
+from graph.proposal import Proposal, canonical_json
 from tools.errors import BadInput
 from tools.redaction import redact
 
@@ -36,7 +36,7 @@ SERVICE = "alertmend"
 """The actor where nobody decided: the service itself."""
 # What a person looked at stands whole in these; the others name its digest.
 _SHOWING: frozenset[Action] = frozenset({"proposed", "approved", "rejected", "edited"})
-_SHOWN = ("summary", "purpose", "risk", "target", "target_uid", "tool", "server")
+_SHOWN = ("purpose", "risk", "risk_reasons", "target", "target_uid", "tool", "server")
 # What execution adds to an approval, which it doesn't take back.
 _EXECUTING: tuple[Action, ...] = ("claimed", "intent")
 _COLUMNS = tuple(getattr(AuditRow, field.name) for field in fields(Link))
@@ -114,7 +114,8 @@ async def append_about(
     proposal = row.proposal
     document = {"status": row.status, "digest": row.digest, "policy_version": proposal["policy_version"]}
     if action in _SHOWING:
-        document |= {name: proposal[name] for name in _SHOWN}
+        document |= {name: proposal.get(name) for name in _SHOWN}
+        document["summary"] = Proposal.model_validate(proposal).summary
         document["diff"] = [_hide_values(change, "before", "after") for change in proposal["diff"]]
         document["arguments"] = _hide_operations(proposal["arguments"])
     await append(

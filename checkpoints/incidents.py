@@ -260,11 +260,12 @@ class Incidents:
             return found
 
     async def grounds(self, incident_id: str) -> Grounds:
-        """Return what a value can be traced to."""
+        """Return what a proposal is held against."""
         async with self._transaction() as session:
             row = await _require(session, incident_id)
             evidence = await _all_evidence(session, incident_id)
-            return Grounds(await _read_group(session, row), tuple(evidence))
+            target = Target.model_validate(row.target) if row.target else None
+            return Grounds(await _read_group(session, row), tuple(evidence), target)
 
     async def case_file(self, incident_id: str) -> CaseFile:
         """Return everything the ledger knows about the incident."""

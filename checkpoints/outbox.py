@@ -17,6 +17,7 @@ from checkpoints.dispatch import find_approval
 from checkpoints.locks import hold_channels, hold_incidents
 from checkpoints.tables import ChannelRow, DeliveryRow, EntryRow, IncidentRow
 from graph.notices import Notice, Subscriber
+from graph.proposal import Proposal
 
 HELD = timedelta(seconds=60)
 PATIENCE = timedelta(hours=24)
@@ -197,17 +198,20 @@ async def _read_notice(session: AsyncSession, row: DeliveryRow) -> Notice:
     entry = await session.get_one(EntryRow, (row.incident_id, row.seq))
     incident = await session.get_one(IncidentRow, row.incident_id)
     approval = await find_approval(session, entry)
-    proposal = approval.proposal if approval else {}
+    proposal = Proposal.model_validate(approval.proposal) if approval else None
     return Notice.model_validate(
         {
             "event": row.event, "at": entry.at, "incident_id": incident.id,
             "alertname": incident.alertname, "severity": incident.severity,
-            "target": proposal.get("target") or incident.target,
+            "target": proposal.target if proposal else incident.target,
             "by": entry.data.get("by") or "",
             "reason": entry.data.get("reason") or entry.data.get("detail") or "",
             "approval_id": approval and approval.id,
             "approval_status": approval and approval.status,
-            "summary": proposal.get("summary", ""), "risk": proposal.get("risk"),
+            "summary": proposal.summary if proposal else "",
+            "diff": proposal.diff if proposal else (),
+            "risk": proposal and proposal.risk,
+            "risk_reasons": proposal.risk_reasons if proposal else (),
             "decide_by": approval and approval.decide_by,
         }
     )  # fmt: skip

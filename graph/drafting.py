@@ -5,6 +5,7 @@ The agent's own candidates and a person's edits go this way alike.
 
 from dataclasses import dataclass
 
+from graph.dangers import find_dangers
 from graph.diagnosis import Candidate, Trace
 from graph.grounding import TooManyValues, find_traces, restored, weigh
 from graph.identifiers import new_id
@@ -19,10 +20,11 @@ from graph.policy import (
     SecretNames,
     assess_risk,
     find_unknown_secrets,
+    raise_risk,
     refuse_call,
     refuse_patch,
 )
-from graph.ports import Actuator, ImageRegistry, IncidentLedger, Observer
+from graph.ports import Actuator, Grounds, ImageRegistry, IncidentLedger, Observer
 from graph.proposal import Proposal
 from graph.proven_secrets import find_named_secrets
 from graph.targets import Target
@@ -48,15 +50,15 @@ class Drafter:
     policy: Policy = BUILT_IN
     registry: ImageRegistry | None = None
 
-    async def draft(
-        self, candidate: Candidate, *, incident_id: str, summary: str, approval_id: str = ""
-    ) -> Proposal:
+    async def draft(self, candidate: Candidate, *, incident_id: str, approval_id: str = "") -> Proposal:
         """Return the proposal for a candidate. Raises `Refused`; `ClusterUnreachable` may be tried again."""
         approval_id = approval_id or new_id("apr")
         preview = await self._preview(candidate, approval_id)
-        traces = await self._trace(candidate, preview, incident_id)
+        known = await self.incidents.grounds(incident_id)
+        traces = await self._trace(candidate, preview, known)
         grounding, risk = weigh(candidate.grounding, candidate.risk, traces)
         target = Target(kind=preview.kind, namespace=preview.arguments.namespace, name=preview.arguments.name)
+        dangers = await run_off_loop(find_dangers, preview.diff, target, known.target)
         if candidate.purpose == "undo":
             plan = plan_restoration(target, self.policy.verification)
         else:
@@ -70,11 +72,11 @@ class Drafter:
             target=target,
             target_uid=preview.uid,
             diff=preview.diff,
-            summary=summary,
             grounding=grounding,
             basis=candidate.basis,
             traces=traces,
-            risk=risk,
+            risk=raise_risk(risk, dangers),
+            risk_reasons=tuple(danger.words for danger in dangers),
             verification_plan=plan,
             undo_plan=await run_off_loop(plan_undo, preview),
             policy_version=self.policy.version,
@@ -112,12 +114,11 @@ class Drafter:
         ):
             raise Refused(f"the policy refuses the patch: {refusal}")
 
-    async def _trace(self, candidate: Candidate, preview: Preview, incident_id: str) -> tuple[Trace, ...]:
+    async def _trace(self, candidate: Candidate, preview: Preview, known: Grounds) -> tuple[Trace, ...]:
         """Return where the new values come from. Raises `Refused` for too many, and an image that isn't."""
         values = await run_off_loop(changed_values, preview.diff, candidate.call.patch_data)
         if _is_own_undo(candidate):
             return restored(values)
-        known = await self.incidents.grounds(incident_id)
         try:
             traces = await run_off_loop(find_traces, values, known.evidence, known.group)
             return await check_images(self.registry, traces) if self.registry else traces

@@ -5,7 +5,7 @@ It is a wake-up and a display, never an authority: whatever a resume carries is 
 
 from typing import Any
 
-from graph.markdown import fence, text
+from graph.markdown import bullets, fence, text
 from graph.ports import Standing
 from graph.proposal import Proposal
 
@@ -48,8 +48,14 @@ def describe_proposal(standing: Standing) -> str:
     held = f"\n\nHeld: {text(standing.stopped_by)}." if standing.stopped_by else ""
     return (
         f"**{text(proposal.summary)}**\n\nTarget: {text(proposal.target)}. Risk: {proposal.risk}. "
-        f"{text(proposal.basis)}\n\n{diff}{_describe_traces(proposal)}{held}"
+        f"{text(proposal.basis)}{_warn(proposal)}\n\n{diff}{_describe_traces(proposal)}{held}"
     )
+
+
+def _warn(proposal: Proposal) -> str:
+    if not proposal.risk_reasons:
+        return ""
+    return f"\n\n**Look at this first:**\n\n{bullets(map(text, proposal.risk_reasons))}"
 
 
 def _describe_traces(proposal: Proposal) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from graph.incident import EntryKind
 from graph.proposal import ApprovalStatus, Risk
 from graph.targets import Target
+from tools.diffing import FieldChange
 
 Event = Literal[
     "proposed", "reminded",
@@ -80,6 +81,9 @@ class Notice(BaseModel):
     approval_id: str | None = None
     approval_status: ApprovalStatus | None = None
     summary: str = ""
-    """What the proposal would change, in a sentence."""
+    """The proposal's headline."""
+    diff: tuple[FieldChange, ...] = ()
+    """Every field that the proposal would change; none where the notice is about no proposal."""
     risk: Risk | None = None
+    risk_reasons: tuple[str, ...] = ()
     decide_by: datetime | None = None

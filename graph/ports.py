@@ -58,10 +58,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Grounds:
-    """What a value can be traced to: the incident's alerts, and all its evidence."""
+    """What a value can be traced to: the incident's alerts, and all its evidence.
+
+    `target` is what the incident is about; None: that isn't known.
+    """
 
     group: AlertGroup
     evidence: tuple[Evidence, ...]
+    target: Target | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class IncidentLedger(Protocol):
         """Return all evidence of the incident, oldest first."""
 
     async def grounds(self, incident_id: str) -> Grounds:
-        """Return what a value can be traced to."""
+        """Return what a proposal is held against."""
 
     async def case_file(self, incident_id: str) -> CaseFile:
         """Return everything the ledger knows about the incident."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from graph.diagnosis import Grounding, Trace
+from graph.headline import draw_headline
 from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.executor import ExecutingServer
@@ -67,20 +68,27 @@ class Proposal(_Frozen):
     target: Target
     target_uid: str
     diff: tuple[FieldChange, ...] = Field(min_length=1)
-    summary: str
     grounding: Grounding
     basis: str
     traces: tuple[Trace, ...] = ()
     """Where each new value comes from; `grounding` is `guess` if any of them is one."""
     risk: Risk
+    risk_reasons: tuple[str, ...] = ()
+    """What a reviewer must not overlook, in words, the gravest first; the risk is no lower than it."""
     verification_plan: VerificationPlan
     undo_plan: UndoPlan
     policy_version: str
 
     @property
+    def summary(self) -> str:
+        """The headline: what it changes, on one line, as the diff alone says."""
+        headline = draw_headline(self.target, self.diff)
+        return f"Undo: {headline}" if self.purpose == "undo" else headline
+
+    @property
     def digest(self) -> str:
         """SHA-256, in hex, over the canonical JSON of everything that the approval binds."""
-        unbound = {"id", "incident_id", "summary", "grounding", "basis", "traces", "risk"}
+        unbound = {"id", "incident_id", "grounding", "basis", "traces", "risk", "risk_reasons"}
         bound = self.model_dump(mode="json", exclude=unbound, by_alias=True)
         return hashlib.sha256(canonical_json(bound).encode()).hexdigest()
 

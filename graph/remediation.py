@@ -59,10 +59,9 @@ class Remediation:
             "tried": (*state.tried, candidate.call),
             "approval_id": "",
         }
-        summary = candidate.basis if candidate.purpose == "undo" else _summarise(state)
         try:
             proposal = await self.drafter.draft(
-                candidate, incident_id=state.incident_id, summary=summary, approval_id=state.proposal_id
+                candidate, incident_id=state.incident_id, approval_id=state.proposal_id
             )
         except Refused as refusal:
             await journal.failed(str(refusal))
@@ -149,11 +148,6 @@ class Remediation:
         """Return the update that makes the analysis gather its evidence afresh."""
         evidence = await self.incidents.evidence(state.incident_id)
         return {"steps": 0, "looks": 0, "evidence_from": len(evidence), "tried": state.tried[:-1]}
-
-
-def _summarise(state: IncidentState) -> str:
-    assert state.diagnosis is not None, "a fix comes with its diagnosis"
-    return state.diagnosis.summary
 
 
 def _heed(state: IncidentState, approval: Approval) -> Update:

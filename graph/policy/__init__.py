@@ -17,7 +17,7 @@ from graph.policy.patching import (
     refuse_patch,
 )
 from graph.policy.reading import refuse_read, refuse_tool
-from graph.policy.ruling import POLICY_PREFIX, assess_risk, find_auto_approval, find_terms
+from graph.policy.ruling import POLICY_PREFIX, assess_risk, find_auto_approval, find_terms, raise_risk
 from graph.policy.secret_names import NO_SECRETS, SecretNames, secrets_of, secrets_of_pod
 from graph.policy.text import PolicyUnusable, parse_policy, spell_policy
 
@@ -43,6 +43,7 @@ __all__ = [
     "find_terms",
     "find_unknown_secrets",
     "parse_policy",
+    "raise_risk",
     "refuse_call",
     "refuse_change",
     "refuse_object",

@@ -1,7 +1,9 @@
 """What the rules of a policy say about one change: its risk, who decides, whether the policy itself does."""
 
+from collections.abc import Iterable
 from typing import get_args
 
+from graph.dangers import Danger
 from graph.policy.conditions import Change
 from graph.policy.document import AutoApproval, Policy, TermsRule
 from graph.proposal import Proposal, Risk
@@ -18,6 +20,11 @@ def assess_risk(change: Change, policy: Policy) -> Risk:
     if change.grounding == "guess":
         raised.append("high")
     return max([change.risk, *raised], key=_RISKS.index)
+
+
+def raise_risk(risk: Risk, dangers: Iterable[Danger]) -> Risk:
+    """Return the risk, or the level of the gravest danger where that is higher."""
+    return max([risk, *(danger.level for danger in dangers)], key=_RISKS.index)
 
 
 def find_terms(change: Change, policy: Policy) -> TermsRule:

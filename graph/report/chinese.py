@@ -48,6 +48,7 @@ WORDS: dict[str, str] = {
     "approval": "审批 {id}，摘要 {digest}",
     "status_line": "状态：{status}",
     "target_line": "对象：{target}；风险：{risk}",
+    "warning_line": "**请注意：** {warning}",
     "basis_line": "取值依据：{basis}（{grounding}）",
     "guess_line": "**猜测：**并非每个值都能在证据中找到。",
     "field": "字段", "new_value": "新值", "comes_from": "来源", "before": "改动前",

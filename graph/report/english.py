@@ -48,6 +48,7 @@ WORDS: dict[str, str] = {
     "approval": "Approval {id}, digest {digest}",
     "status_line": "Status: {status}",
     "target_line": "Target: {target}; risk: {risk}",
+    "warning_line": "**Look at this:** {warning}",
     "basis_line": "Why this value: {basis} ({grounding})",
     "guess_line": "**A guess:** not every value stands in the evidence.",
     "field": "Field", "new_value": "New value", "comes_from": "Comes from", "before": "Before",

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from graph.diagnosis import Evidence
+from graph.headline import draw_headline
 from graph.incident import CaseFile, Check, Verification
 from graph.markdown import at, bullets, code, fence, sentence, table, text
 from graph.new_values import flatten
 from graph.proposal import Approval
 from graph.report.commands import as_command
-from graph.report.voices import quote_mind
 from graph.report.words import Words
 from graph.sightings import documents_of
 from tools.diffing import FieldChange
@@ -94,16 +94,14 @@ def show_repair(case: CaseFile, words: Words) -> str:
     """Return every proposal with its diff, where its values come from, and each decision."""
     if not case.approvals:
         return words("no_change")
-    return "\n\n".join(
-        _show_approval(number, one, case, words) for number, one in enumerate(case.approvals, 1)
-    )
+    return "\n\n".join(_show_approval(number, one, words) for number, one in enumerate(case.approvals, 1))
 
 
-def _show_approval(number: int, approval: Approval, case: CaseFile, words: Words) -> str:
+def _show_approval(number: int, approval: Approval, words: Words) -> str:
     proposal = approval.proposal
     title = words(
         "undo_proposal" if proposal.purpose == "undo" else "proposal",
-        number=number, summary=quote_mind(proposal.summary, case, words),
+        number=number, summary=text(draw_headline(proposal.target, proposal.diff)),
     )  # fmt: skip
     status = words(f"approval_{approval.status}") + (
         f" ({text(approval.outcome)})" if approval.outcome else ""
@@ -112,6 +110,7 @@ def _show_approval(number: int, approval: Approval, case: CaseFile, words: Words
         words("approval", id=code(approval.id), digest=code(approval.digest)),
         words("status_line", status=status),
         words("target_line", target=text(proposal.target), risk=words(proposal.risk)),
+        *(words("warning_line", warning=text(reason)) for reason in proposal.risk_reasons),
         words("basis_line", basis=text(proposal.basis), grounding=_grounding(approval, words)),
         *([words("guess_line")] if proposal.grounding == "guess" else []),
     ]

@@ -58,7 +58,7 @@ def _tell(entry: Entry, case: CaseFile, words: Words) -> str:
         "reason": quote_mind(
             str(entry.data.get("reason", "")), case, words, by_model=entry.data.get("source") == "model"
         ),
-        "summary": quote_mind(str(entry.data.get("summary", "")), case, words),
+        "summary": _headline(entry, case),
         "decision": words(str(entry.data.get("verdict", "?"))),
         "verdict": words(str(entry.data.get("verdict", "?"))),
         "by": facts.get("by", "?"),
@@ -67,6 +67,12 @@ def _tell(entry: Entry, case: CaseFile, words: Words) -> str:
     }
     line = _LINES.get(entry.kind)
     return words(line, **known) if line else ""
+
+
+def _headline(entry: Entry, case: CaseFile) -> str:
+    """Return what the entry's proposal changes: by its diff, not by what was once written of it."""
+    about = (one.proposal for one in case.approvals if one.id == entry.data.get("approval_id"))
+    return text(next((proposal.summary for proposal in about), ""))
 
 
 def show_evidence(case: CaseFile, words: Words) -> str:

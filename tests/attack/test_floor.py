@@ -108,7 +108,7 @@ async def draft(stage: Stage, name: str, patch: Any, incident_id: str) -> str:
     )
     candidate = Candidate(call=call, grounding="last_good_revision", basis="trust me")
     try:
-        await stage.editor.drafter.draft(candidate, incident_id=incident_id, summary="")
+        await stage.editor.drafter.draft(candidate, incident_id=incident_id)
     except Refused as refusal:
         return str(refusal)
     return ""

@@ -88,7 +88,7 @@ async def test_a_hostile_alert_acts_nowhere(stage: Stage, tmp_path: Path) -> Non
 async def test_a_hostile_proposal_acts_nowhere(stage: Stage) -> None:
     incident = await stage.open_incident()
     approval = await stage.approval(incident.id)
-    words = {"summary": HOSTILE, "basis": HOSTILE}
+    words = {"risk_reasons": (HOSTILE,), "basis": HOSTILE}
     changes = tuple(one.model_copy(update={"after": HOSTILE}) for one in approval.proposal.diff)
     forged = approval.proposal.model_copy(update=words | {"diff": changes})
     standing = await stage.ledger.approvals.standing(approval.id)

@@ -109,7 +109,7 @@ async def draft(drafter: Drafter, arguments: dict[str, Any], incident_id: str) -
     try:
         call = PatchArguments.model_validate(arguments)
         candidate = Candidate(call=call, grounding="guess", basis="because")
-        proposal = await drafter.draft(candidate, incident_id=incident_id, summary="")
+        proposal = await drafter.draft(candidate, incident_id=incident_id)
     except (ValidationError, Refused):
         return ""
     except AlertmendError as error:
@@ -131,7 +131,7 @@ async def test_a_secret_of_others_is_refused_whatever_the_mind_says(
     candidate = Candidate(call=call, grounding="last_good_revision", basis="trust me", risk="low")
 
     with pytest.raises(Refused, match="names a Secret payroll-db"):
-        await stage.editor.drafter.draft(candidate, incident_id=incident_id, summary="")
+        await stage.editor.drafter.draft(candidate, incident_id=incident_id)
 
 
 async def test_nothing_but_the_allowed_fields_of_the_workload_can_be_proposed(stage: Stage) -> None:

@@ -28,8 +28,10 @@ from graph.notices import Notice
 from graph.targets import Target
 from tests.integration.receivers import Receiver, receiving
 from tests.integration.registries import free_port
+from tools.diffing import FieldChange
 from tools.errors import NotDelivered
 from tools.messenger import Messenger
+from tools.patch import APPROVAL_PATH
 from tools.signed_webhook import SignedWebhook, read_key, sign
 
 OLD, NEW = "whsec_" + "b2xk" * 8, "whsec_" + "bmV3" * 8
@@ -40,7 +42,14 @@ HOSTILE = (
 )
 NOTICE = Notice(
     event="proposed", at=NOW, incident_id="inc-1", alertname="KubePodNotReady", severity="critical",
-    target=Target(kind="Deployment", namespace="default", name="shop"), summary="Set the image",
+    target=Target(kind="Deployment", namespace="default", name="shop"),
+    summary="Deployment/shop: image of container shop: nginx:1.25- → nginx:1.25",
+    diff=(
+        FieldChange(path=APPROVAL_PATH, after="apr-1", added=True),
+        FieldChange(
+            path="spec.template.spec.containers[shop].image", before="nginx:1.25-", after="nginx:1.25"
+        ),
+    ),
     approval_id="apr-1", approval_status="pending", risk="low", decide_by=NOW + timedelta(hours=1),
 )  # fmt: skip
 MESSAGE = compose("msg-1", NOTICE, "https://a.example", NOW)
@@ -282,15 +291,22 @@ async def test_a_mail_arrives_and_a_hostile_alert_writes_no_header_into_it() -> 
 
 def test_what_a_hostile_alert_says_is_inert_and_short_wherever_it_stands() -> None:
     target = Target(kind="Deployment", namespace=HOSTILE, name=HOSTILE * 100)
-    said = {"alertname": HOSTILE, "severity": HOSTILE, "summary": HOSTILE * 100, "reason": HOSTILE}
+    said: dict[str, Any] = {
+        "alertname": HOSTILE,
+        "severity": HOSTILE,
+        "summary": HOSTILE * 100,
+        "reason": HOSTILE,
+    }
+    change = FieldChange(path="spec.template.spec.containers[x].args", before=[HOSTILE], after=HOSTILE * 100)
+    said |= {"diff": (change,), "risk_reasons": (HOSTILE * 100,)}
     message = compose("msg-1", NOTICE.model_copy(update={**said, "by": HOSTILE, "target": target}), None, NOW)
 
     told = message.title + message.body + json.dumps(message.document, ensure_ascii=False)
     for active in ("<!", "@", "](", "https://", "`", "*", "\x1b", "\r", "<b>", "Bcc: x@"):
         assert active not in told
     assert len(message.title) <= 120
-    assert len(message.body) < 2500
-    assert message.body.count("\n") == 7  # a line each, and no line of the alert's own
+    assert len(message.body) < 3500
+    assert message.body.count("\n") == 9  # a line each, and no line of the alert's own
     assert len(message.payload) < 8000
 
 
@@ -298,6 +314,22 @@ def test_a_secret_in_a_summary_is_hidden() -> None:
     notice = NOTICE.model_copy(update={"summary": f"Set DB_PASSWORD={PASSWORD}"})
 
     assert PASSWORD not in str(compose("msg-1", notice, None, NOW))
+
+
+def test_a_message_carries_the_diff_bounded_and_without_secrets() -> None:
+    path = "spec.template.spec.containers[shop].env[DB_PASSWORD].value"
+    secret = FieldChange(path=path, before=PASSWORD, after=f"new-{PASSWORD}")
+    many = [FieldChange(path=f"spec.template.spec.nodeSelector.a{number}", after="x" * 5000, added=True)
+            for number in range(99)]  # fmt: skip
+    notice = NOTICE.model_copy(update={"diff": (secret, *many)})
+    message = compose("msg-1", notice, None, NOW)
+
+    assert PASSWORD not in message.body + message.payload.decode()
+    assert "  variable DB_PASSWORD of container shop: " in message.body
+    assert "  and 92 more changed fields: see the incident\n" in message.body
+    assert message.document["data"]["approval"]["changed_fields"] == 100
+    assert len(message.body) < 4500
+    assert len(message.payload) < 8000
 
 
 async def test_a_test_message_says_what_it_is(receiver: Receiver) -> None:

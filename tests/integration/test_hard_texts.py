@@ -104,7 +104,7 @@ async def test_timeline_reasons_and_reports_take_any_text(ledger: Ledger) -> Non
 async def test_a_patch_with_nul_reads_back_as_it_was_digested(ledger: Ledger) -> None:
     incident_id, epoch = await open_incident(ledger)
     call = make_proposal().arguments.model_copy(update={"patch_data": {"metadata": {"labels": {"a": NUL}}}})
-    proposal: Proposal = make_proposal(incident_id=incident_id, arguments=call, summary=f"{NUL} {LONG}")
+    proposal: Proposal = make_proposal(incident_id=incident_id, arguments=call, basis=f"{NUL} {LONG}")
     approval = await ledger.approvals.propose(proposal, epoch)
     await ledger.decisions.decide(
         approval.id, by="alice", verdict="approve", digest=approval.digest, reason=f"{NUL} {LONG}"

@@ -109,7 +109,8 @@ async def test_a_proposal_that_waits_is_told_with_all_that_a_person_needs(office
     (message,) = office.people.heard
     assert message.title == "A fix waits for approval: Deployment/nginx-deployment in default"
     for part in (
-        "Change: Set the image of container nginx to nginx:1.25",
+        "Change: Deployment/nginx-deployment: image of container nginx: nginx:1.25- → nginx:1.25\n",
+        "\n  image of container nginx: nginx:1.25- → nginx:1.25\n",
         "Alert: KubePodNotReady (",
         "Target: Deployment/nginx-deployment in default",
         "Risk: low",

@@ -98,7 +98,6 @@ def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:
         target=_TARGET,
         target_uid="9e0c3f6e-1c3c-4c39-8df6-0e4a4d4fbb0a",
         diff=(FieldChange(path=_IMAGE, before="nginx:1.25-", after=image),),
-        summary=f"Set the image of container nginx to {image}",
         grounding="last_good_revision",
         basis=f"{image} ran in revision 1",
         risk="low",

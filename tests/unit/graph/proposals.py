@@ -35,7 +35,6 @@ def make_proposal(**changes: Any) -> Proposal:
                 path="spec.template.spec.containers[nginx].image", before="nginx:1.25-", after="nginx:1.25"
             ),
         ),
-        "summary": "Container nginx asks for an image that doesn't exist: nginx:1.25-",
         "grounding": "last_good_revision",
         "basis": "Revision 1 ran nginx:1.25.",
         "risk": "low",

@@ -93,8 +93,6 @@ def proposal(**changes: Any) -> Proposal:
             FieldChange(path=APPROVAL_PATH, after="apr-1", added=True),
             FieldChange(path=IMAGE, before="nginx:1.25-", after="nginx:1.25"),
         ),
-        "summary": "Container nginx can't start because its image nginx:1.25- can't be pulled:"
-        " set the image to nginx:1.25",
         "basis": "Revision 1 (nginx-deployment-5c989f4f99) used nginx:1.25.",
         "traces": (trace,),
         "undo_plan": {"summary": f"{IMAGE} back to 'nginx:1.25-'", "call": None},

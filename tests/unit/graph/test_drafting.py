@@ -10,6 +10,7 @@ from graph.diagnosis import Candidate, Evidence
 from graph.drafting import Drafter, Refused
 from graph.ports import Actuator, Grounds, IncidentLedger, Observer
 from graph.proposal import Proposal
+from graph.targets import Target
 from tests.unit.graph.model_cases import piece
 from tests.unit.graph.test_report import case
 from tools.diffing import diff_objects
@@ -62,6 +63,9 @@ class Cluster:
         return []
 
 
+TARGET = Target(kind="Deployment", namespace="default", name="web")
+
+
 @dataclass
 class Ledger:
     """A ledger that holds what was read."""
@@ -69,7 +73,7 @@ class Ledger:
     evidence: tuple[Evidence, ...]
 
     async def grounds(self, incident_id: str) -> Grounds:
-        return Grounds(case().group, self.evidence)
+        return Grounds(case().group, self.evidence, TARGET)
 
 
 @dataclass
@@ -105,7 +109,7 @@ async def draft(
         cast("IncidentLedger", ledger),
         registry=registry,
     )
-    return await drafter.draft(change, incident_id="inc-1", summary="set it")
+    return await drafter.draft(change, incident_id="inc-1")
 
 
 async def test_a_value_that_the_evidence_holds_keeps_what_the_mind_declared() -> None:

@@ -288,7 +288,7 @@ def test_no_text_at_all_breaks_out(hostile: str) -> None:
 
 def _infect(text: str, language: Language) -> str:
     """Return a report in which every foreign text is this one, with a line in front that stands out."""
-    told = report_cases.proposal(summary=text, basis=text)
+    told = report_cases.proposal(basis=text, risk_reasons=(text,))
     body = real_body()
     for alert in body["alerts"]:
         alert["annotations"] = {"description": text}
