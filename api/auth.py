@@ -95,12 +95,35 @@ async def identify(door: Door, token: str) -> Caller:
     return Caller(name=record.name, role=record.role)
 
 
+async def find_reader(door: Door, token: str) -> Caller | None:
+    """Return who may read by a bearer, now; None if nobody may."""
+    try:
+        caller = await identify(door, token)
+        require_role(caller, "viewer")
+    except AlertmendError:
+        return None
+    return caller
+
+
+async def may_look(door: Door, token: str) -> bool:
+    """Whether a bearer still lets its holder read: for what goes on longer than a request."""
+    return await find_reader(door, token) is not None
+
+
 def require_role(caller: Caller, needed: Role) -> None:
     """Raise `Forbidden` unless the caller's role includes the needed one."""
     if not includes(caller.role, needed):
         raise Forbidden(f"{caller.name} is {caller.role}; this needs the role {needed}")
 
 
+async def _require_bearer(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> str:
+    return credentials.credentials if credentials else ""
+
+
+Bearer = Annotated[str, Depends(_require_bearer)]
+"""The request's bearer, for what must ask about it again."""
 Anyone = Annotated[Caller, Depends(Knock(None))]
 Ingester = Annotated[Caller, Depends(Knock("ingest"))]
 Viewer = Annotated[Caller, Depends(Knock("viewer"))]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from api.events import Streams
 from api.limits import Places
 from api.metrics import Metrics
 from api.page.sessions import Sessions
@@ -43,6 +44,7 @@ class Door:
     open_metrics: bool = False
     traces: "Traces | None" = None
     places: Places = field(default_factory=Places)
+    streams: Streams = field(default_factory=Streams)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 

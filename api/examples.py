@@ -241,6 +241,7 @@ _DETAILS = {
     "approval-gone": "nobody decided by 2026-11-23 11:40:54 UTC",
     "writes-stopped": "the kill switch is on (by alice: the registry is down); rejecting is still possible",
     "invalid-input": "/reason: String should have at least 1 character",
+    "too-many-streams": "alice follows 30 timelines already: close one, or read the incident instead",
     "stopping": "the service is stopping; requests are answered until it has",
     "not-ready": "database: it can't be used now; the service's log says more",
     "unavailable": "the database can't be used now (database is locked): nothing was stored; try again",

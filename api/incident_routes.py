@@ -1,14 +1,15 @@
 """Incidents over REST: what happened, what it rests on, what came of it."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
-from api.auth import Approver, Viewer
+from api.auth import Approver, Bearer, Viewer, may_look
 from api.door import DoorIn
-from api.events import follow
+from api.events import LiveTimeline, as_events
 from api.examples import EVENTS, EVIDENCE, INCIDENT, INCIDENTS, REPORT, WOKEN
 from api.openapi import answers
 from api.problems import ReportNotWritten
@@ -25,6 +26,16 @@ class Markdown(PlainTextResponse):
     """A report as it was stored."""
 
     media_type = "text/markdown"
+
+
+async def _find_start(
+    after: Annotated[int, Query(ge=0, description="Leave out the lines up to this number.")] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0, description="The same; sent on a reconnect.")] = None,
+) -> int:
+    return after if last_event_id is None else last_event_id
+
+
+Start = Annotated[int, Depends(_find_start)]
 
 
 @router.get("", responses=answers(200, "Newest first.", INCIDENTS, refusals=(401, 403, 422, 503)))
@@ -67,26 +78,33 @@ async def read_report(incident_id: str, door: DoorIn, _caller: Viewer) -> Respon
     "/{incident_id}/events",
     response_class=EventSourceResponse,
     responses=answers(
-        200, "Server-sent events.", EVENTS, refusals=(401, 403, 404, 422, 503), media_type="text/event-stream"
+        200,
+        "Server-sent events.",
+        EVENTS,
+        refusals=(401, 403, 404, 422, 429, 503),
+        media_type="text/event-stream",
     )
     | {204: {"description": "It has ended and there is nothing more: don't connect again."}},
 )
 async def follow_incident(
     incident_id: str,
     door: DoorIn,
-    _caller: Viewer,
-    after: Annotated[int, Query(ge=0, description="Leave out the lines up to this number.")] = 0,
-    last_event_id: Annotated[int | None, Header(ge=0, description="The same; sent on a reconnect.")] = None,
+    caller: Viewer,
+    bearer: Bearer,
+    start: Start,
 ) -> Response:
     """Follow the timeline live: every line so far and every new one, until the incident has ended.
 
-    An event's id is the line's number, its name the line's kind, its data the line as JSON.
+    An event's id is the line's number, its name the line's kind, its data the line as JSON. The stream also
+    ends when the token doesn't let its holder read any more.
     """
-    start = after if last_event_id is None else last_event_id
     incident = await door.ledger.incidents.find(incident_id)
     if incident.status not in ACTIVE and not await door.ledger.incidents.entries(incident_id, after=start):
         return Response(status_code=204)
-    return EventSourceResponse(follow(door.ledger.incidents, incident_id, start, door.closing))
+    give_back = door.streams.take(caller.name)
+    still_allowed = partial(may_look, door, bearer)
+    lines = door.streams.follow(door.ledger.incidents, incident_id, start, door.closing, still_allowed)
+    return LiveTimeline(as_events(lines), give_back)
 
 
 @router.get(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
 from api.auth import Forbidden, IssuerUnavailable, Unauthenticated
+from api.events import TooManyStreams
 from api.limits import Overloaded
 from api.schemas import ApprovalView
 from api.sites import ForeignPage, UnknownHost
@@ -37,6 +38,7 @@ from tools.errors import AlertmendError, BadInput, ClusterUnreachable, ToolServe
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = "5"
+_TRY_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class FieldProblem(BaseModel):
@@ -115,6 +117,7 @@ KINDS: dict[type[AlertmendError], Kind] = {
     WritesStopped: Kind(423, "writes-stopped", "Writes are stopped"),
     InvalidBody: Kind(422, "invalid-input", "The input can't be used"),
     BadInput: Kind(422, "invalid-input", "The input can't be used"),
+    TooManyStreams: Kind(429, "too-many-streams", "Too many live timelines"),
     Overloaded: Kind(503, "unavailable", "Try again later"),
     Stopping: Kind(503, "stopping", "The service is stopping"),
     NotReady: Kind(503, "not-ready", "Not ready for requests"),
@@ -184,7 +187,7 @@ def _headers(error: AlertmendError) -> dict[str, str]:
         return {"WWW-Authenticate": f'Bearer realm="alertmend"{reason}'}
     if isinstance(error, DecisionRefused):
         return {"ETag": f'"{error.approval.digest}"'}
-    if find_kind(error).status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if find_kind(error).status in _TRY_AGAIN:
         return {"Retry-After": _RETRY_SECONDS}
     return {}
 

@@ -1,22 +1,25 @@
 """An incident as a person reads it: where it stands, what is proposed, what it rests on, what happened."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.responses import RedirectResponse, Response
 
-from api.events import follow_entries
+from api.auth import may_look
+from api.events import LiveTimeline
 from api.incident_routes import read_report
 from api.page.answers import PageRoute, show
 from api.page.refusals import Refusal
 from api.page.reports import render_report
 from api.page.said import find_said
 from api.page.steps import find_steps
-from api.page.visitors import Looking, Visitor, counts
+from api.page.visitors import Looking, Visitor
 from api.page.words import find_line_tone, say_clock, spell, stamp
 from api.telling import tell
 from graph.incident import ACTIVE, Entry
@@ -62,7 +65,8 @@ async def follow_lines(
     incident = await incidents.find(incident_id)
     if incident.status not in ACTIVE and not await incidents.entries(incident_id, after=start):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return EventSourceResponse(_tell_lines(visitor, incident_id, start))
+    give_back = visitor.door.streams.take(visitor.caller.name)
+    return LiveTimeline(_tell_lines(visitor, incident_id, start), give_back)
 
 
 async def show_incident(
@@ -99,12 +103,13 @@ def _find_bar(visitor: Visitor, approval: Approval) -> str:
     return ""
 
 
-async def _tell_lines(visitor: Visitor, incident_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+async def _tell_lines(visitor: Visitor, incident_id: str, after: int) -> AsyncGenerator[ServerSentEvent]:
     door = visitor.door
-    async for entry in follow_entries(door.ledger.incidents, incident_id, after, door.closing):
-        if not await counts(door, visitor.session):
-            return
-        yield ServerSentEvent(id=str(entry.seq), event="line", data=_show_line(entry))
+    still_allowed = partial(may_look, door, visitor.session.bearer)
+    entries = door.streams.follow(door.ledger.incidents, incident_id, after, door.closing, still_allowed)
+    async with aclosing(entries):
+        async for entry in entries:
+            yield ServerSentEvent(id=str(entry.seq), event="line", data=_show_line(entry))
 
 
 def _show_line(entry: Entry) -> str:

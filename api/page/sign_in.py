@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth import identify, require_role
+from api.auth import identify, may_look, require_role
 from api.door import Door, DoorIn
 from api.page.answers import PageRoute, ask_again, comes_from_elsewhere, render, show
 from api.page.refusals import Refusal, explain
 from api.page.sessions import Session
-from api.page.visitors import Looking, counts, require_own_form
+from api.page.visitors import Looking, require_own_form
 from tools.errors import AlertmendError
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -26,7 +26,7 @@ async def read_sign_in(
     if comes_from_elsewhere(request):  # the form's cookie would take the place of a session that isn't seen
         return ask_again(request)
     session = door.sessions.read(request)
-    if session and session.bearer and await counts(door, session):
+    if session and session.bearer and await may_look(door, session.bearer):
         return RedirectResponse(keep_home(next_), HTTPStatus.SEE_OTHER)
     return show_form(request, door, next_)
 

@@ -9,12 +9,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.auth import Caller, identify, require_role
+from api.auth import Caller, find_reader, identify, require_role
 from api.door import Door, DoorIn, find_door
 from api.page.refusals import ForgedForm, PageGone
 from api.page.sessions import Session
 from api.tokens import Role, includes
-from tools.errors import AlertmendError
 
 
 @dataclass(frozen=True)
@@ -55,26 +54,8 @@ async def find_visitor(request: Request) -> Visitor | None:
     session = door.sessions.read(request)
     if session is None or not session.bearer:
         return None
-    try:
-        caller = await _require_looking(door, session)
-    except AlertmendError:
-        return None
-    return Visitor(request, door, session, caller)
-
-
-async def counts(door: Door, session: Session) -> bool:
-    """Whether the session's bearer still lets somebody look, for what goes on longer than a request."""
-    try:
-        await _require_looking(door, session)
-    except AlertmendError:
-        return False
-    return True
-
-
-async def _require_looking(door: Door, session: Session) -> Caller:
-    caller = await identify(door, session.bearer)
-    require_role(caller, "viewer")
-    return caller
+    caller = await find_reader(door, session.bearer)
+    return Visitor(request, door, session, caller) if caller else None
 
 
 async def require_own_form(request: Request, session: Session | None) -> None:
