@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from tools.errors import AlertmendError, BadInput
+from tools.loopback import leads_to_loopback
 
 if TYPE_CHECKING:
     import httpx
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from checkpoints.stops import KillSwitch, WriteStanding
     from graph.incident import Entry, Incident
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _ID = re.compile(r"[a-z]+-[0-9a-z]+")
 _KINDS = {
     "inc": "an incident, such as inc-0f3a9c1b2d4e5f60: `alertmend incidents` lists them",
@@ -52,7 +51,7 @@ class Client:
             base_url=url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=seconds,
-            trust_env=urlsplit(url).hostname not in _LOOPBACK,  # a proxy can't reach this machine's loopback
+            trust_env=not leads_to_loopback(url),
         )
 
     def __enter__(self) -> Self:

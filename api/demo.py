@@ -48,7 +48,7 @@ def run(scenario: str, answer: Answer = "ask") -> int:
     console.rule("alertmend demo")
     try:
         return _play(scenario, console, answer)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # also where nobody is there to answer
         console.print("\nStopped. The sandbox cluster and all that the demo kept are gone.")
         return _INTERRUPTED
 
@@ -139,7 +139,7 @@ class _Telling:
         elif self._approves():
             client.approve(seen.id, digest=seen.digest, reason="approved in the demo")
         else:
-            client.reject(seen.id, reason="rejected in the demo")
+            client.reject(seen.id, reason=self._ask_why())
 
     def _point_to_page(self, incident_id: str) -> None:
         self._console.print(
@@ -161,6 +161,14 @@ class _Telling:
             said = self._console.input("[bold]Let exactly this change happen? \\[y/n] [/]").strip().lower()
             if said in {"y", "yes", "n", "no"}:
                 return said.startswith("y")
+            self._console.print("Answer y to let it happen, or n to reject it.")
+
+    def _ask_why(self) -> str:
+        """Return the reason of a rejection: the diagnosis hears it, and may propose something else."""
+        said = ""
+        if self._answer == "ask":
+            said = self._console.input("[bold]Why not? The diagnosis hears it. [/]").strip()
+        return said or "rejected in the demo"
 
     def _pods(self) -> Table:
         table = Table("pod", "ready", "state", box=None, padding=(0, 3, 0, 0), header_style="bold")

@@ -17,7 +17,7 @@ from jwt import PyJWK, PyJWTError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from api.auth import IssuerUnavailable
-from api.settings import is_loopback
+from tools.loopback import is_loopback
 
 log = logging.getLogger(__name__)
 FRESH_SECONDS = 300.0  # a key that the issuer has withdrawn counts no longer than this

@@ -7,7 +7,6 @@ names; the environment wins.
 import json
 import re
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from api.tokens import Role
 from api.urls import WebUrl
 from api.watch_settings import WatchSettings
 from tools.errors import BadInput
+from tools.loopback import is_loopback
 
 _FILE = "alertmend.env"
 _UNPREFIXED = frozenset({"kubeconfig", "openai_base_url", "openai_api_key", "otel_exporter_otlp_endpoint"})
@@ -44,14 +44,6 @@ def _require_not_negative(value: timedelta) -> timedelta:
 def _read_seconds(value: object) -> object:
     """Let a bare number be seconds: pydantic takes a text of digits for the start of `3 days`."""
     return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine is behind the name or address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _require_issuer(url: str) -> str:

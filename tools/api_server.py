@@ -17,6 +17,7 @@ from tools.errors import (
     RequestRejected,
     WriteConflict,
 )
+from tools.loopback import leads_to_loopback
 
 if TYPE_CHECKING:
     import httpx2
@@ -52,7 +53,9 @@ class ApiServer:
 
         try:
             config = _load(path, context)
-            client = AsyncClient(config, ConnectionParams(timeout=httpx2.Timeout(timeout_seconds)))
+            by_proxy = not leads_to_loopback(config.cluster.server)
+            parameters = ConnectionParams(timeout=httpx2.Timeout(timeout_seconds), trust_env=by_proxy)
+            client = AsyncClient(config, parameters)
         # besides its own ConfigError, lightkube lets through whatever a broken file causes
         except (
             ConfigError,

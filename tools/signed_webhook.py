@@ -16,16 +16,15 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import httpx
 
 from tools.errors import BadInput, NotDelivered
+from tools.loopback import leads_to_loopback
 
 WEBHOOK_SECONDS = 15.0
 _PREFIX = "whsec_"
 _FEWEST_BYTES, _MOST_BYTES = 24, 64
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class SignedWebhook:
@@ -38,7 +37,7 @@ class SignedWebhook:
         self._client = httpx.AsyncClient(
             follow_redirects=False,
             timeout=seconds,
-            trust_env=urlsplit(url).hostname not in _LOOPBACK,  # a proxy can't reach this machine's loopback
+            trust_env=not leads_to_loopback(url),
             headers={"User-Agent": "alertmend", "Content-Type": "application/json"},
         )
 

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.attempt import Attempt
-from api.settings import is_loopback
 from tools.errors import BadInput
+from tools.loopback import is_loopback
 
 LASTS_SECONDS = 12 * 60 * 60
 _NAME, _ATTEMPT = "alertmend", "alertmend-sign-in"

@@ -18,7 +18,7 @@ WORDS: dict[str, str] = {
     "sibling": "同类对象", "evidence_value": "证据", "person": "人工填写",
     "estimate": "估计", "guess": "猜测",
     "item": "项目", "detail": "详情", "incident": "事件编号", "alert": "告警名称", "severity": "严重性",
-    "namespace": "命名空间", "target": "对象", "affected": "影响实例", "fired": "首次触发时间",
+    "namespace": "命名空间", "target": "对象", "affected": "告警中的 Pod", "fired": "首次触发时间",
     "received": "接收时间", "closed": "处理完成时间", "status": "当前状态", "verdict": "验证结论",
     "no_target": "告警未指明", "no_instances": "见告警的标签",
     "no_verdict": "无：没有应用任何改动",

@@ -18,7 +18,7 @@ WORDS: dict[str, str] = {
     "sibling": "a similar object", "evidence_value": "the evidence", "person": "a person",
     "estimate": "an estimate", "guess": "a guess",
     "item": "Item", "detail": "Detail", "incident": "Incident", "alert": "Alert", "severity": "Severity",
-    "namespace": "Namespace", "target": "Target", "affected": "Affected", "fired": "First fired",
+    "namespace": "Namespace", "target": "Target", "affected": "Pods in the alerts", "fired": "First fired",
     "received": "Received", "closed": "Closed", "status": "Status", "verdict": "Verdict",
     "no_target": "none named", "no_instances": "see the alert's labels",
     "no_verdict": "none: no change was applied",

@@ -27,6 +27,7 @@ from api.cli_choices import (
     ScenarioName,
 )
 from api.cli_tokens import RoleName
+from api.sandbox import ALERT
 from api.tokens import TokenStore
 from checkpoints.audit import Action
 from graph.diagnosis import Grounding
@@ -36,6 +37,7 @@ from tests.integration.audits import tamper
 from tests.integration.receivers import receiving
 from tests.integration.rest.house import PEOPLE, SEED, House, open_house
 from tools.errors import BadInput
+from tools.kubernetes import Cluster
 from tools.sandbox import SCENARIOS
 
 if TYPE_CHECKING:
@@ -550,6 +552,44 @@ async def test_the_audit_is_listed_and_verified(terminal: Terminal, house: House
     assert "we roll back" in listed.out
     assert (intact.code, intact.out.startswith("the audit is intact: 3 rows")) == (0, True)
     assert (cut.code, "is NOT intact" in cut.out, "cut at row 3" in cut.out) == (1, True, True)
+
+
+def test_the_demo_explains_an_answer_it_does_not_know_and_asks_why_not(terminal: Terminal) -> None:
+    ran = subprocess.run(
+        [*COMMAND, "demo"],
+        cwd=terminal.folder,
+        env=terminal.environment(""),
+        input=b"perhaps\nn\nwe are rolling back instead\n",
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+    said = ran.stdout.decode()
+    assert ran.returncode == 0, said[-2000:]
+    assert "Answer y to let it happen, or n to reject it." in said
+    assert "reject by you: we are rolling back instead" in said
+
+
+async def test_the_sandboxs_alert_names_the_pods_that_it_has(terminal: Terminal) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "sandbox", "--scenario", "image-pull", cwd=terminal.folder,
+        env=terminal.environment(""), stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        while b"are broken" not in await asyncio.wait_for(process.stdout.readline(), 60):
+            pass
+        body = json.loads((terminal.folder / ALERT).read_text())
+        async with Cluster.from_kubeconfig(terminal.folder / "sandbox-reader.kubeconfig") as cluster:
+            pods = await cluster.list("Pod", "default")
+    finally:
+        process.kill()
+        await process.wait()
+
+    named = {alert["labels"]["pod"] for alert in body["alerts"]}
+    assert len(named) == 3
+    assert named == {pod["metadata"]["name"] for pod in pods}
 
 
 @pytest.mark.parametrize("command", ["incidents", "approvals"])

@@ -6,6 +6,7 @@ has, and servers in the place of those that only a reader has.
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.sandbox import ALERT
 from tests.acceptance.guides import PAGES, ROOT, parse_blocks, read_blocks, write_script
 from tests.acceptance.services import QUICK
 from tests.integration.model_server import ScriptedModel, forever, says
@@ -80,7 +82,7 @@ async def test_every_command_of_a_page_runs(page: Path, database: str, tmp_path:
     _require(*(program for program in _PROGRAMS if f"{program} " in script))
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(SandboxCluster())
-        await cluster.break_as(SCENARIOS["image-pull"])
+        pods = await cluster.break_as(SCENARIOS["image-pull"])
         service, alertmanager = _free_port(), _free_port()
         script = await _replace(script, _MODEL, stack, _open_model)
         script = await _replace(script, _ISSUER, stack, _open_issuer)
@@ -88,7 +90,9 @@ async def test_every_command_of_a_page_runs(page: Path, database: str, tmp_path:
         script = script.replace("127.0.0.1:10000", f"127.0.0.1:{service}")
         script = script.replace("127.0.0.1:9093", f"127.0.0.1:{alertmanager}")
         environment = _environment(tmp_path, *cluster.write_kubeconfigs(tmp_path), service)
-        code, said = await _run(script, _make_clone(tmp_path / "clone"), environment)
+        clone = _make_clone(tmp_path / "clone")
+        (clone / ALERT).write_text(json.dumps(SCENARIOS["image-pull"].alert_body(pods)))
+        code, said = await _run(script, clone, environment)
 
     assert code == 0, said[-6000:]
 
