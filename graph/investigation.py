@@ -6,6 +6,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from graph.alerts import Alert
 from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall, Thought
 from graph.health import find_fault
 from graph.identifiers import new_id
@@ -154,7 +155,17 @@ def _nothing_to_investigate(state: IncidentState) -> Ending | None:
     return Ending(
         status="handed_over",
         reason=f"alert {alert.name} names no {missing}, so there is no workload to investigate",
-        advice=(f"Follow the alert's own runbook: {alert.annotations.get('runbook_url', 'it names none')}",),
+        advice=(_point_on(alert),),
+    )
+
+
+def _point_on(alert: Alert) -> str:
+    """Return where a person goes on with an alert that alertmend can't follow."""
+    if runbook := alert.annotations.get("runbook_url"):
+        return f"Follow the alert's own runbook: {runbook}"
+    return (
+        f"The alert names no runbook: look at its rule {alert.name} in Prometheus, and let the rule keep the "
+        "labels namespace and pod (or deployment, …), so that the next one can be followed."
     )
 
 

@@ -132,15 +132,16 @@ class _Report:
         )
         if diagnosis.source == "model":
             found = f"{found} {words('model_words')}"
-        summary, cause = self._quote(diagnosis.summary), self._quote(diagnosis.cause)
-        return "\n\n".join(
-            filter(None, [f"**{summary}**{cited}", cause, found, self._added(self._prose.root_cause)])
-        )
+        cause = self._quote(diagnosis.cause or diagnosis.summary)  # summaries speak of the fix, too
+        return "\n\n".join(filter(None, [f"**{cause}**{cited}", found, self._added(self._prose.root_cause)]))
 
     def _solution(self) -> str:
         words = self._words
-        measures = f"### 5.1 {words('measures')}\n\n{self._measures()}"
-        return f"{measures}\n\n### 5.2 {words('prevention')}\n\n{self._prevention()}"
+        parts = (("measures", self._measures()), ("prevention", self._prevention()))
+        told = [(title, body) for title, body in parts if body]
+        return "\n\n".join(
+            f"### 5.{number} {words(title)}\n\n{body}" for number, (title, body) in enumerate(told, 1)
+        )
 
     def _measures(self) -> str:
         words, approvals = self._words, self._case.approvals
@@ -172,7 +173,9 @@ class _Report:
         advice = [self._quote(item) for item in diagnosis.prevention] if diagnosis else []
         if any(one.status == "applied" and one.proposal.purpose == "fix" for one in self._case.approvals):
             advice.append(words("keep_source"))
-        if not diagnosis or not diagnosis.prevention:
+        target = self._incident.target
+        rolls_out = target is not None and target.kind == "Deployment"
+        if rolls_out and not (diagnosis and diagnosis.prevention):
             advice.append(words("general"))
         return "\n\n".join(filter(None, [bullets(advice), self._added(self._prose.prevention)]))
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from graph.diagnosis import Evidence, ReadCall
 from tools.errors import AlertmendError
+from tools.tool_results import ToolResult
 
 _QUOTE_LIMIT = 300
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -75,6 +76,12 @@ class Answers:
             return None
         lines = (line.strip() for line in found.value.splitlines())
         return Sourced(found.evidence, tuple(line.partition("/")[2] for line in lines if "/" in line))
+
+
+def quote_error(answer: Evidence) -> str:
+    """Return what an error says, with its id: the message alone where a tool answered with a document."""
+    said = ToolResult(answer.text, is_error=True).message
+    return f"{quote(said)} [{answer.id}]"
 
 
 def quote(text: str) -> str:

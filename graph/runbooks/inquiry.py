@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
-from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote
+from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote_error
 from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, read_log
 from graph.runbooks.neighbours import list_neighbours, with_neighbours
 from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Workload
@@ -100,7 +100,7 @@ def _gather(case: Case, answers: Answers, workload: Sourced[Workload]) -> Snapsh
     pods = answers.read(list_of("pods", value), Items[Pod])
     if pods is None:
         return HandOver(
-            reason=f"the pods of {value} can't be read: {quote(asked.text)} [{asked.id}]",
+            reason=f"the pods of {value} can't be read: {quote_error(asked)}",
             advice=("Check that the reader's credential may list pods in this namespace.",),
         )
     revisions = _revisions(answers, value)

@@ -7,7 +7,7 @@ CronJob makes Jobs. What leads to no workload is left to a person, who is told w
 from collections.abc import Iterable
 
 from graph.diagnosis import CallTools, HandOver, ReadCall
-from graph.runbooks.answers import Answers, quote
+from graph.runbooks.answers import Answers, quote, quote_error
 from graph.runbooks.calls import get_one, list_all
 from graph.runbooks.front_objects import Autoscaler, Budget, Ingress
 from graph.runbooks.names import find_nearest
@@ -31,7 +31,7 @@ def follow_lead(target: Target, answers: Answers) -> Lead:
         return CallTools(reason=f"The alert is about {target}: find the workload behind it.", calls=calls)
     if (answer := answers.find(it)) and answer.is_error:
         return HandOver(
-            reason=f"{target} can't be read: {quote(answer.text)} [{answer.id}]",
+            reason=f"{target} can't be read: {quote_error(answer)}",
             advice=(f"Check whether {target} was deleted on purpose; if so, silence the alert.",),
         )
     return _find(target, answers, it) or HandOver(

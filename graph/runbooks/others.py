@@ -1,7 +1,7 @@
 """Alerts about nodes, claims and namespaces: no workload stands behind them, and a person must act."""
 
 from graph.diagnosis import CallTools, Diagnosis, HandOver, NothingWrong, ReadCall
-from graph.runbooks.answers import Answers, Sourced, quote
+from graph.runbooks.answers import Answers, Sourced, quote, quote_error
 from graph.runbooks.calls import get_one, list_events, list_everywhere
 from graph.runbooks.lost_nodes import advise_on_node, describe_node, is_sick
 from graph.runbooks.names import find_nearest
@@ -37,7 +37,7 @@ def examine(target: Target, answers: Answers) -> CallTools | HandOver | NothingW
         return CallTools(reason=f"The alert is about {target}: look at it.", calls=calls)
     if (answer := answers.find(it)) and answer.is_error:
         return HandOver(
-            reason=f"{target} can't be read: {quote(answer.text)} [{answer.id}]",
+            reason=f"{target} can't be read: {quote_error(answer)}",
             advice=(f"Check whether {target} still exists, and whether the reader may read it.",),
         )
     match target.kind:

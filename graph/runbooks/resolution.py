@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
-from graph.runbooks.answers import Answers, Sourced, quote
+from graph.runbooks.answers import Answers, Sourced, quote, quote_error
 from graph.runbooks.calls import describe_pod, get_one, list_all
 from graph.runbooks.leads import LEADING, follow_lead
 from graph.runbooks.objects import Items, Owner, Pod, Workload
@@ -125,7 +125,7 @@ def _first_reason(case: Case, pod: str | None) -> str:
 
 def _error(answers: Answers, call: ReadCall) -> str:
     answer = answers.find(call)
-    return f"{quote(answer.text)} [{answer.id}]" if answer else "it wasn't asked"
+    return quote_error(answer) if answer else "it wasn't asked"
 
 
 def _refuse(reason: str, advice: str) -> HandOver:

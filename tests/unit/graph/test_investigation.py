@@ -41,6 +41,9 @@ class Notebook:
     async def record(self, incident_id: str, epoch: int, kind: str, data: dict[str, Any], **_: Any) -> None:
         self.lines.append((kind, data))
 
+    async def set_status(self, incident_id: str, epoch: int, status: str) -> None:
+        self.lines.append(("status", {"status": status}))
+
     async def have_resolved(self, incident_id: str) -> bool:
         return False
 
@@ -62,6 +65,29 @@ async def run_until_ended(node: Investigation) -> tuple[IncidentState, int]:
         if after_analysis(state) == "generate_report":
             return state, turn
     raise AssertionError("it never ended")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "advice"),
+    [
+        (
+            {"runbook_url": "https://runbooks.example/x"},
+            "Follow the alert's own runbook: https://runbooks.example/x",
+        ),
+        ({}, "The alert names no runbook: look at its rule KubePodNotReady in Prometheus"),
+    ],
+)
+async def test_an_alert_that_names_too_little_is_handed_over_with_where_to_go_on(
+    annotations: dict[str, str], advice: str
+) -> None:
+    body = real_body()
+    labels = {"alertname": "KubePodNotReady"}
+    body["alerts"] = [body["alerts"][0] | {"labels": labels, "annotations": annotations}]
+    state = IncidentState(alert=AlertGroup.model_validate(body), incident_id="inc-1")
+
+    update = await investigate(READ).receive_alert(state, RUNTIME)
+
+    assert update["ending"].advice[0].startswith(advice)
 
 
 @pytest.mark.parametrize(

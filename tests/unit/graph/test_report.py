@@ -1,5 +1,6 @@
 """The report: only what the ledger knows, in words that match the verdict, and nothing hostile gets out."""
 
+import re
 import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from graph.proposal import Approval, Decision
 from graph.report import Prose, render_report
 from graph.report.commands import as_command
 from graph.report.words import CATALOGUE
+from graph.targets import Target
 from tests.unit.graph import report_cases
 from tests.unit.graph.proposals import WEB, make_proposal
 from tests.unit.graph.test_alerts_and_targets import real_body
@@ -195,6 +197,31 @@ def test_advice_that_holds_for_any_fault_stands_where_a_finding_has_none() -> No
     )
 
     assert "progressDeadlineSeconds" in report
+
+
+def test_advice_about_rollouts_is_not_given_where_nothing_rolls_out() -> None:
+    node = Target(kind="Node", namespace=None, name="worker-7")
+    about_node = report_cases.incident(target=node, diagnosis=report_cases.diagnosis(prevention=()))
+
+    report = render_report(report_cases.case_file(incident=about_node, approvals=()), RESOLVED)
+
+    assert "progressDeadlineSeconds" not in report
+    assert "### 5.1 What was done" in report
+    assert "Prevention" not in report
+
+
+def test_the_root_cause_is_the_cause_and_not_the_fix() -> None:
+    diagnosis = report_cases.diagnosis(
+        summary="nginx can't start: set the image to nginx:1.25", cause="No such tag."
+    )
+
+    report = render_report(
+        report_cases.case_file(incident=report_cases.incident(diagnosis=diagnosis)), RESOLVED
+    )
+
+    (chapter,) = re.findall(r"## 4\. Root cause\n\n(.+?)\n\n## 5", report, re.DOTALL)
+    assert chapter.startswith("**No such tag.** [E1]")
+    assert "set the image" not in chapter
 
 
 def test_what_a_model_adds_stands_beside_the_facts_and_says_how_much_was_left_out() -> None:

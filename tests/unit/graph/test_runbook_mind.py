@@ -172,6 +172,19 @@ async def test_setbacks_are_told_to_the_person_who_takes_over() -> None:
     assert "not during the sale" in step.reason
 
 
+@pytest.mark.parametrize("kind", ["Node", "Deployment", "Ingress"])
+async def test_an_errors_message_is_told_and_not_its_json(kind: str) -> None:
+    target = Target(kind=kind, namespace=None if kind == "Node" else "default", name="worker-7")
+    message = f"{kind} worker-7 not found"
+    error = json.dumps({"error": {"code": 404, "reason": "NotFound", "message": message}})
+
+    step, _, _ = await play(alert_about(target), lambda _: (error, True))
+
+    assert isinstance(step, HandOver)
+    assert f"{message} [E1]" in step.reason
+    assert "{" not in step.reason
+
+
 @pytest.mark.parametrize(
     "text",
     [
