@@ -90,6 +90,23 @@ def serve() -> None:
 
 
 @app.command()
+def reader() -> None:
+    """Serve our reading tools over HTTP, apart from the service (docs/security.md); it stops on Ctrl-C.
+
+    Example: KUBECONFIG=reader.kubeconfig ALERTMEND_READER_TOKEN_FILE=reader.secret alertmend reader
+    """
+    import asyncio
+
+    from api.logs import configure_logging
+    from api.reader_server import serve_reader
+    from api.settings import load_settings
+
+    settings = load_settings()
+    configure_logging(style=settings.log_format)
+    asyncio.run(serve_reader(settings))
+
+
+@app.command()
 def demo(
     scenario: Scenario = "image-pull",
     yes: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from api.doctor_alertmanager import ALERTMANAGER, MEND_ALERTMANAGER, check_alertmanager
 from api.doctor_check import Check, Examination, bounded, failed, skipped
+from api.doctor_confinement import CONFINEMENT, MEND_CONFINEMENT, check_confinement
 from api.doctor_database import DATABASE, MEND_DATABASE, check_database
 from api.doctor_model import MEND_MODEL, MODEL, MODEL_SECONDS, check_model
 from api.doctor_notify import CHANNELS, MEND_CHANNELS, check_channels
@@ -51,6 +52,7 @@ async def examine() -> Examination:
         _alone(bounded(DATABASE, check_database(settings), MEND_DATABASE)),
         check_reader(settings),
         check_writer(settings),
+        _alone(bounded(CONFINEMENT, check_confinement(settings), MEND_CONFINEMENT)),
         check_servers(settings),
         _alone(bounded(MODEL, check_model(settings), MEND_MODEL, seconds=MODEL_SECONDS + _CLOSING_SECONDS)),
         _alone(bounded(ALERTMANAGER, check_alertmanager(settings), MEND_ALERTMANAGER)),

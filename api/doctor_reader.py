@@ -92,6 +92,9 @@ async def _judge_lacking(cluster: Cluster, lacking: Sequence[Right]) -> Check:
 
 
 async def _check_writes(settings: Settings) -> Check:
+    if settings.reader_url and settings.kubeconfig == settings.write_kubeconfig:
+        text = f"it is the writer's, for this process's own looks; tools read at {settings.reader_url}"
+        return ok(WRITES_NOTHING, f"{text}, where a credential that can write is refused")
     async with Cluster.from_kubeconfig(settings.kubeconfig) as cluster:
         held = await find_excess(cluster, WRITES)
     if held:

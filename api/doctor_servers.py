@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from api.doctor_check import Check, bounded, failed, listed, ok, warning
+from api.confining import Confinements, confinements
+from api.doctor_check import Check, bounded, failed, listed, ok, skipped, warning
+from api.reading import kubeconfig_for_readers, open_own_reader
 from api.settings import Settings
 from tools.errors import BadInput
 from tools.patch import PatchArguments
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 OWN_READER, OWN_WRITER, FILE = "MCP server: our reader", "MCP server: our writer", "MCP servers' file"
 _MEND_OWN = "Mend the credential above first; if that is right, install alertmend anew."
+_MEND_ELSEWHERE = (
+    "Start `alertmend reader` there, with the same secret in ALERTMEND_READER_TOKEN_FILE; its log says why "
+    "it doesn't answer."
+)
 _MEND_FILE = "Correct the file that ALERTMEND_MCP_CONFIG names; docs/mcp-servers.md shows how it looks."
 _MEND_CONFIGURED = "Start it by hand as the file says, and look at what it writes to stderr."
 _MEND_PATCH = "Let it offer kubectl_patch (docs/mcp-servers.md), or take it out: ours can do it."
@@ -40,32 +46,43 @@ async def check_servers(settings: Settings) -> Sequence[Check]:
         config = read_mcp_config(settings.mcp_config, os.environ)
     except BadInput as error:
         broken.append(failed(FILE, str(error), _MEND_FILE))
-    own = [bounded(OWN_READER, _check_own_reader(settings), _MEND_OWN, seconds=SERVER_SECONDS)]
+    try:
+        confined = confinements(settings)
+    except BadInput:  # the service doesn't start so: `check_confinement` says why
+        return [skipped("MCP servers", "they may not start unconfined"), *broken]
+    mend = _MEND_ELSEWHERE if settings.reader_url else _MEND_OWN
+    own = [bounded(OWN_READER, _check_own_reader(settings, confined), mend, seconds=SERVER_SECONDS)]
     if settings.write_kubeconfig and not config.writers:
-        own.append(bounded(OWN_WRITER, _check_own_writer(settings), _MEND_OWN, seconds=SERVER_SECONDS))
-    others = (_check_entry(settings, config, name) for name in config.servers)
+        work = _check_own_writer(settings, confined)
+        own.append(bounded(OWN_WRITER, work, _MEND_OWN, seconds=SERVER_SECONDS))
+    others = (_check_entry(settings, config, name, confined) for name in config.servers)
     return [*await asyncio.gather(*own, *others), *broken]
 
 
-async def _check_own_reader(settings: Settings) -> Check:
-    tools = await _ask(kubernetes_tools("reader", settings.kubeconfig))
-    return ok(OWN_READER, f"offers {listed(tools)}")
+async def _check_own_reader(settings: Settings, confined: Confinements) -> Check:
+    tools = await _ask(open_own_reader(settings, None, confined.reader))
+    where = f"at {settings.reader_url} " if settings.reader_url else ""
+    return ok(OWN_READER, f"{where}offers {listed(tools)}")
 
 
-async def _check_own_writer(settings: Settings) -> Check:
-    tools = await _ask(kubernetes_tools("writer", settings.write_kubeconfig))
+async def _check_own_writer(settings: Settings, confined: Confinements) -> Check:
+    session = kubernetes_tools("writer", settings.write_kubeconfig, confinement=confined.writer)
+    tools = await _ask(session)
     return _judge_writer(OWN_WRITER, tools)
 
 
-async def _check_entry(settings: Settings, config: "McpConfig", server: str) -> Check:
+async def _check_entry(settings: Settings, config: "McpConfig", server: str, confined: Confinements) -> Check:
     """Return the check of one configured server, without what its entry keeps secret."""
     name, entry = f"MCP server: {server}", config.servers[server]
     writes = entry.alertmend.role == "writer"
     if writes and settings.write_kubeconfig is None:
         text = "it would execute patches, but ALERTMEND_WRITE_KUBECONFIG isn't set, so that it is never used"
         return warning(name, text, "Set ALERTMEND_WRITE_KUBECONFIG, or take the server out of the file.")
-    kubeconfig = settings.write_kubeconfig if writes else settings.kubeconfig
-    session = entry.open(server, kubeconfig)
+    kubeconfig = settings.write_kubeconfig if writes else kubeconfig_for_readers(settings)
+    try:
+        session = entry.open(server, kubeconfig, confined.writer if writes else confined.reader)
+    except BadInput as error:
+        return failed(name, str(error), _MEND_FILE)
     work = _check_writer(name, session) if writes else _check_reader(name, server, entry, session, settings)
     found = await bounded(name, work, _MEND_CONFIGURED, seconds=SERVER_SECONDS)
     return found.without(_secrets(entry))

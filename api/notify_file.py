@@ -103,6 +103,12 @@ class Channel(_Section):
         return self
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold its secrets."""
+        held = (*self.secrets, *((self.apprise,) if self.apprise else ()))
+        return tuple(secret.file for secret in held if secret.file)
+
+    @property
     def subscriber(self) -> Subscriber:
         """The channel as the ledger must know it: machines get each event, people a sum of many."""
         folds = self.apprise is not None

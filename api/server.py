@@ -5,6 +5,7 @@ import contextlib
 import gc
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -15,16 +16,18 @@ from api.logs import counting_lines
 from api.oidc import open_issuer
 from api.page.sessions import Sessions
 from api.settings import Settings
+from api.tls import certified, scheme, serving_with
 from api.tokens import TokenStore
 from api.wiring import open_service
 from tools.errors import BadInput
+from tools.landlock import close_to_debuggers
 
 if TYPE_CHECKING:
     import uvicorn
 
     from checkpoints.queue import Pulse
 
-_GRACEFUL_SECONDS = 5
+GRACEFUL_SECONDS = 5
 _POLL_SECONDS = 0.02
 
 
@@ -35,6 +38,7 @@ async def serve(settings: Settings, pulse: "Pulse | None" = None) -> None:
     """
     require_tokens(settings)
     _refuse_dev_mode(settings)
+    close_to_debuggers()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -49,9 +53,13 @@ async def serve(settings: Settings, pulse: "Pulse | None" = None) -> None:
 @asynccontextmanager
 async def serving(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIterator[str]:
     """Serve while the block runs; yield the base URL once requests are answered."""
-    listener = _listen(settings)
+    listener = listen(settings)
     try:
-        async with open_issuer(settings) as issuer, open_service(settings, pulse) as service:
+        async with (
+            certified(settings) as certificate,
+            open_issuer(settings) as issuer,
+            open_service(settings, pulse) as service,
+        ):
             tokens = TokenStore(settings.tokens)
             runner = service.runner
             sessions = Sessions.of_file(settings.audit_key)
@@ -62,10 +70,10 @@ async def serving(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIter
             )  # fmt: skip
             names = (settings.host, *settings.allowed_hosts)
             # Requests are answered while the runs are put down: what comes in is committed, and waits.
-            async with counting_lines(service.metrics), _answering(door, listener, names), service.working():
-                host, port = listener.getsockname()[:2]
+            server = _new_server(door, names, certificate)
+            async with counting_lines(service.metrics), _answering(server, listener), service.working():
                 try:
-                    yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+                    yield url_of(settings, listener)
                 finally:
                     door.closing.set()  # open event streams end now; the server would wait for them
     finally:
@@ -100,8 +108,7 @@ def _refuse_dev_mode(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _answering(door: Door, listener: socket.socket, names: Sequence[str]) -> AsyncIterator[None]:
-    server = _new_server(door, names)
+async def _answering(server: "uvicorn.Server", listener: socket.socket) -> AsyncIterator[None]:
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn offers nothing to await
@@ -112,7 +119,7 @@ async def _answering(door: Door, listener: socket.socket, names: Sequence[str]) 
         await task
 
 
-def _new_server(door: Door, names: Sequence[str]) -> "uvicorn.Server":
+def _new_server(door: Door, names: Sequence[str], certificate: ssl.SSLContext | None) -> "uvicorn.Server":
     import uvicorn
 
     config = uvicorn.Config(
@@ -120,7 +127,8 @@ def _new_server(door: Door, names: Sequence[str]) -> "uvicorn.Server":
         lifespan="off",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        ssl_context_factory=serving_with(certificate),
     )
     server = uvicorn.Server(config)
     # uvicorn would raise the signal again when it stops, before the runner has put its runs down.
@@ -133,7 +141,14 @@ def _leave_signals_alone() -> Iterator[None]:
     yield
 
 
-def _listen(settings: Settings) -> socket.socket:
+def url_of(settings: Settings, listener: socket.socket) -> str:
+    """Return where a listener is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"{scheme(settings)}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket on the address of the settings. Raises `BadInput` where it is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # named, or asyncio lets small answers wait (Nagle) for as long as the client delays its acknowledgement
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

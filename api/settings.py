@@ -17,12 +17,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.notify_settings import NotifySettings
 from api.sign_in_settings import SignInSettings
 from api.tokens import Role
+from api.tool_settings import ToolSettings
 from api.urls import WebUrl
 from api.watch_settings import WatchSettings
 from tools.errors import BadInput
 from tools.loopback import is_loopback
 
-_FILE = "alertmend.env"
+ENV_FILE = "alertmend.env"
 _UNPREFIXED = frozenset({"kubeconfig", "openai_base_url", "openai_api_key", "otel_exporter_otlp_endpoint"})
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _DATABASE = re.compile(r"(sqlite\+aiosqlite:///.|postgres(ql)?(\+psycopg)?://)")
@@ -111,11 +112,11 @@ Duration = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_
 Pause = Annotated[timedelta, BeforeValidator(_read_seconds), AfterValidator(_require_not_negative)]
 
 
-class Settings(SignInSettings, WatchSettings, NotifySettings):
+class Settings(SignInSettings, WatchSettings, NotifySettings, ToolSettings):
     """What the service needs to know. Durations are seconds (`90`) or ISO 8601 (`PT90S`)."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ALERTMEND_", env_file=_FILE, env_ignore_empty=True, extra="ignore", frozen=True,
+        env_prefix="ALERTMEND_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True,
         validate_by_name=True,
     )  # fmt: skip
 
@@ -376,7 +377,7 @@ class ClientSettings(BaseSettings):
     """What the command line needs to know to talk to a running service."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ALERTMEND_", env_file=_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="ALERTMEND_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     url: Annotated[WebUrl, Field(description="The service that the command line talks to.")] = (

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graph.policy import Policy
     from graph.ports import Desk, Mind, ReportAuthor
     from graph.state import IncidentState, RunContext
+    from tools.confinement import Confinement
     from tools.executor import Executor
     from tools.kubernetes import Cluster
     from tools.mcp_config import McpConfig
@@ -151,8 +152,10 @@ async def open_nodes(
     """Return the graph's nodes with their collaborators, which close with the stack.
 
     No request is made and no process started yet. `desk` takes answers in LangGraph Studio's dev mode.
-    Raises `BadInput` for a kubeconfig or an `mcpServers` file that can't be used.
+    Raises `BadInput` for a kubeconfig or an `mcpServers` file that can't be used, and where tool servers must
+    be confined and can't be.
     """
+    from api.confining import confine
     from graph.conclusion import Conclusion
     from graph.drafting import Drafter
     from graph.investigation import Investigation
@@ -163,9 +166,10 @@ async def open_nodes(
     from tools.mcp_config import read_mcp_config
 
     servers = read_mcp_config(settings.mcp_config, os.environ)
+    confined = confine(settings, servers)
     observer = await stack.enter_async_context(Cluster.from_kubeconfig(settings.kubeconfig))
-    toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers))
-    executor = await _open_executor(stack, settings, ledger, servers)
+    toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers, confined.reader))
+    executor = await _open_executor(stack, settings, ledger, servers, confined.writer)
     policy = ledger.policy
     drafter = Drafter(observer, executor, ledger.incidents, policy, _registry(settings)) if executor else None
     mind, author = await _open_minds(stack, settings, toolbox, policy)
@@ -178,15 +182,18 @@ async def open_nodes(
     )
 
 
-def _toolbox(settings: Settings, observer: "Cluster", servers: "McpConfig") -> "Toolbox":
-    from tools.tool_session import kubernetes_tools
+def _toolbox(
+    settings: Settings, observer: "Cluster", servers: "McpConfig", confinement: "Confinement | None"
+) -> "Toolbox":
+    from api.reading import kubeconfig_for_readers, open_own_reader
     from tools.toolbox import Toolbox
 
     # Named, so that a changed current-context can't lead one of the processes to another cluster.
     context = observer.context if settings.kubeconfig else None
-    own = kubernetes_tools("reader", settings.kubeconfig, context)
-    # without a model nobody would ask them
-    return Toolbox(own, servers.open_readers(settings.kubeconfig) if settings.model else {})
+    own = open_own_reader(settings, context, confinement)
+    if not settings.model:  # nobody would ask the others
+        return Toolbox(own)
+    return Toolbox(own, servers.open_readers(kubeconfig_for_readers(settings), confinement))
 
 
 def _registry(settings: Settings) -> "RegistryReader | None":
@@ -197,7 +204,11 @@ def _registry(settings: Settings) -> "RegistryReader | None":
 
 
 async def _open_executor(
-    stack: AsyncExitStack, settings: Settings, ledger: Ledger, servers: "McpConfig"
+    stack: AsyncExitStack,
+    settings: Settings,
+    ledger: Ledger,
+    servers: "McpConfig",
+    confinement: "Confinement | None",
 ) -> "Executor | None":
     from graph.policy import refuse_object
     from tools.executor import Executor
@@ -208,7 +219,9 @@ async def _open_executor(
     if path is None:
         return None
     cluster = await stack.enter_async_context(Cluster.from_kubeconfig(path))
-    session = servers.open_writer(path) or kubernetes_tools("writer", path, cluster.context)
+    session = servers.open_writer(path, confinement) or kubernetes_tools(
+        "writer", path, cluster.context, confinement=confinement
+    )
     writer = await stack.enter_async_context(session)
     return Executor(cluster, writer, ledger.approvals, refuse_object)
 

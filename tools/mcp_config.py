@@ -1,7 +1,8 @@
 """The usual `mcpServers` file, as other MCP clients write it: more servers to read through, and one to write.
 
 A key of our own per server says what it is for: `"alertmend": {"role": "reader" | "writer",
-"trustReadOnlyHint": false}`. Without it a server is a reader, and its word for what only reads doesn't count.
+"trustReadOnlyHint": false, "writes": []}`. Without it a server is a reader, its word for what only reads
+doesn't count, and it writes no files but temporary ones.
 Keys that other clients use and we don't know are passed over.
 """
 
@@ -15,7 +16,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from tools.confinement import Confinement
 from tools.errors import BadInput
+from tools.kubeconfig_files import kubeconfig_files
 from tools.redaction import redact_text
 from tools.tool_session import ToolSession
 from tools.tool_transports import RemoteServer, StdioServer
@@ -35,6 +38,8 @@ class Purpose(BaseModel):
 
     role: Literal["reader", "writer"] = "reader"
     trust_read_only_hint: bool = False
+    writes: tuple[Path, ...] = ()
+    """Folders that it may write files in, such as `~/.npm` for npx."""
 
 
 class ServerEntry(BaseModel):
@@ -67,17 +72,27 @@ class ServerEntry(BaseModel):
     def _spoken(self) -> str:
         return self.transport or self.type
 
-    def open(self, name: str, kubeconfig: Path | None) -> ToolSession:
+    def open(self, name: str, kubeconfig: Path | None, confinement: Confinement | None = None) -> ToolSession:
         """Return a session with the server, which the first call will start.
 
-        A child gets `KUBECONFIG` unless its `env` names one, and nothing else that isn't in `env`.
+        A child gets `KUBECONFIG` unless its `env` names one, and nothing else that isn't in `env`. It is
+        shown the files of the one that `env` names, and may write where the file says.
         """
         if self.url:
             return ToolSession(name, self._remote(str(self.url)))
         assert self.command, "an entry is a command or a url"
         given = {"KUBECONFIG": str(kubeconfig.absolute())} if kubeconfig else {}
-        child = StdioServer(self.command, self.args, given | self.env, self.cwd, self.label, self.hidden)
+        child = StdioServer(
+            self.command, self.args, given | self.env, self.cwd, self.label, self.hidden,
+            confinement and self._widen(confinement),
+        )  # fmt: skip
         return ToolSession(name, child)
+
+    def _widen(self, confinement: Confinement) -> Confinement:
+        named = self.env.get("KUBECONFIG")
+        files = kubeconfig_files(Path(named)).all if named else ()
+        folders = [folder.expanduser().absolute() for folder in self.alertmend.writes]
+        return confinement.showing(files).writing(folders)
 
     def _remote(self, url: str) -> RemoteServer:
         if self._spoken == "sse":
@@ -91,18 +106,22 @@ class McpConfig:
 
     servers: Mapping[str, ServerEntry]
 
-    def open_readers(self, kubeconfig: Path | None) -> dict[str, Source]:
+    def open_readers(
+        self, kubeconfig: Path | None, confinement: Confinement | None = None
+    ) -> dict[str, Source]:
         """Return the servers to read through, not started yet; `kubeconfig` is the reader's."""
         return {
-            name: Source(entry.open(name, kubeconfig), trusted=entry.alertmend.trust_read_only_hint)
+            name: Source(
+                entry.open(name, kubeconfig, confinement), trusted=entry.alertmend.trust_read_only_hint
+            )
             for name, entry in self.servers.items()
             if entry.alertmend.role == "reader"
         }
 
-    def open_writer(self, kubeconfig: Path) -> ToolSession | None:
+    def open_writer(self, kubeconfig: Path, confinement: Confinement | None = None) -> ToolSession | None:
         """Return the server that executes approved patches, if the file names one."""
         name = next(iter(self.writers), None)
-        return self.servers[name].open(name, kubeconfig) if name else None
+        return self.servers[name].open(name, kubeconfig, confinement) if name else None
 
     @property
     def writers(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """One held session with one MCP server: starting a process per call costs 0.9 s, a held session 2 ms.
 
-A server that died is started anew for the next call. A call that was in flight is never sent again: only the
-caller knows whether that is safe.
+A server that died is started anew for the next call. A call that was in flight is sent again only where the
+session was made for calls that read: else only the caller knows whether that is safe.
 """
 
 import asyncio
@@ -12,12 +12,13 @@ import shlex
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from tools.confinement import Confinement
 from tools.errors import ToolServerError, ToolServerLost
 from tools.tool_connection import ConnectionEndedError, ToolConnection, Welcome
 from tools.tool_results import ToolResult, read_message, refusal
@@ -44,7 +45,6 @@ __all__ = [
 _OPENING_SECONDS = 30.0
 _PING_SECONDS = 5.0
 _SENDINGS = 3
-_PAUSES_SECONDS = (0.0, 0.2, 1.0)
 _REFUSAL_STANDS_SECONDS = 1.0
 _PASSED_ON = (
     "KUBERNETES_SERVICE_HOST",
@@ -69,7 +69,9 @@ class ServerIdentity:
 class ToolSession:
     """Calls tools of one server, many at once if need be. Opened by the first call, or by `start`.
 
-    `call_timeout_seconds` is how long a call may take before its server is given up.
+    `call_timeout_seconds` is how long a call may take before its server is given up. The calls of a
+    `repeatable` session only read: one that was lost is sent again. `pauses_seconds` are waited before the
+    attempts to open it.
     """
 
     def __init__(
@@ -78,10 +80,14 @@ class ToolSession:
         connection: StdioServer | RemoteServer | SessionOpener,
         *,
         call_timeout_seconds: float = 60.0,
+        repeatable: bool = False,
+        pauses_seconds: Sequence[float] = (0.0, 0.2, 1.0),
     ) -> None:
         self.name = name
         self._server = connection
         self._call_timeout_seconds = call_timeout_seconds
+        self._repeatable = repeatable
+        self._pauses_seconds = pauses_seconds
         self._opening = asyncio.Lock()
         self._current: ToolConnection | None = None
         self._connections: set[ToolConnection] = set()
@@ -166,7 +172,7 @@ class ToolSession:
             try:
                 return await connection.call(tool, arguments, self._call_timeout_seconds)
             except ConnectionEndedError as error:
-                if error.handed_over:
+                if error.handed_over and not self._repeatable:
                     raise ToolServerLost(
                         f"MCP server {self._label} was lost during {tool}: {error}. Whether the call took"
                         " effect is unknown; the next call starts the server anew"
@@ -182,7 +188,7 @@ class ToolSession:
 
     async def _open(self) -> ToolConnection:
         until, why = self._refusal
-        for pause in () if time.monotonic() < until else _PAUSES_SECONDS:
+        for pause in () if time.monotonic() < until else self._pauses_seconds:
             await asyncio.sleep(pause)
             self._refuse_if_closed()
             output: deque[str] = deque(maxlen=5)
@@ -233,6 +239,7 @@ def kubernetes_tools(
     kubeconfig: Path | None,
     context: str | None = None,
     *,
+    confinement: Confinement | None = None,
     call_timeout_seconds: float = 60.0,
 ) -> ToolSession:
     """Return a session with our own Kubernetes server in a process of its own.
@@ -243,7 +250,8 @@ def kubernetes_tools(
     options += ["--kubeconfig", str(kubeconfig.absolute())] if kubeconfig else []
     options += ["--context", context] if context else []
     # -P: a folder named `tools` in the working directory must not stand in for ours
-    server = StdioServer(sys.executable, ("-P", "-m", "tools.mcp_server", *options), _child_environment())
+    command = ("-P", "-m", "tools.mcp_server", *options)
+    server = StdioServer(sys.executable, command, _child_environment(), confinement=confinement)
     return ToolSession(f"kubernetes-{role}", server, call_timeout_seconds=call_timeout_seconds)
 
 

@@ -1,7 +1,7 @@
 """The ways to reach an MCP server: a child process over stdio, one over HTTP, and one in this process.
 
 A child gets a minimal environment: what it needs must be given to it, so that a server somebody else wrote
-never sees this process's keys.
+never sees this process's keys. Where it is confined, it can't open their files either.
 """
 
 import asyncio
@@ -15,9 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from tools.confinement import Confinement
 from tools.redaction import REDACTED, redact_text
 
 if TYPE_CHECKING:
+    import ssl
+
+    import httpx
     from mcp import ClientSession
     from mcp.server.lowlevel import Server
 
@@ -33,7 +37,7 @@ class StdioServer:
     is a folder of its own: npm's mcp-server-kubernetes keeps the patch that it is about to send in a file
     named after the clock, and in a shared folder others could write to it first. `label` is what logs and
     errors show where arguments are secret; empty means the command with its arguments. What the child repeats
-    of `hidden` on stderr is blanked.
+    of `hidden` on stderr is blanked. `confinement` None: it may open whatever this process may.
     """
 
     command: str
@@ -42,16 +46,22 @@ class StdioServer:
     cwd: Path | None = None
     label: str = ""
     hidden: tuple[str, ...] = field(default=(), repr=False)
+    confinement: Confinement | None = None
 
 
 @dataclass(frozen=True)
 class RemoteServer:
-    """Where a server that runs already is reached over HTTP; of its secrets, `label` shows none."""
+    """Where a server that runs already is reached over HTTP; of its secrets, `label` shows none.
+
+    `auth` signs each request; `verify` is what its certificate is trusted by, True for the system's.
+    """
 
     url: str
     transport: Literal["streamable_http", "sse"] = "streamable_http"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     label: str = "over HTTP"
+    auth: "httpx.Auth | None" = field(default=None, repr=False)
+    verify: "ssl.SSLContext | Literal[True]" = True
 
     def open(self) -> AbstractAsyncContextManager["ClientSession"]:
         """Return a session that isn't initialized yet."""
@@ -60,7 +70,24 @@ class RemoteServer:
         headers = dict(self.headers)
         if self.transport == "sse":
             return create_session({"transport": "sse", "url": self.url, "headers": headers})
-        return create_session({"transport": "streamable_http", "url": self.url, "headers": headers})
+        return create_session(
+            {
+                "transport": "streamable_http",
+                "url": self.url,
+                "headers": headers,
+                "httpx_client_factory": self._client,
+            }
+        )
+
+    def _client(
+        self,
+        headers: dict[str, str] | None = None,
+        timeout: "httpx.Timeout | None" = None,
+        auth: "httpx.Auth | None" = None,
+    ) -> "httpx.AsyncClient":
+        import httpx
+
+        return httpx.AsyncClient(headers=headers, timeout=timeout, auth=auth or self.auth, verify=self.verify)
 
 
 @asynccontextmanager
@@ -74,9 +101,12 @@ async def open_stdio(server: StdioServer, output: deque[str]) -> AsyncIterator["
     from mcp.client.stdio import stdio_client
 
     with TemporaryDirectory(prefix="alertmend-", ignore_cleanup_errors=True) as folder:
+        command, args = server.command, list(server.args)
+        if server.confinement:
+            command, args = server.confinement.wrap(command, args, folder)
         parameters = StdioServerParameters(
-            command=server.command,
-            args=list(server.args),
+            command=command,
+            args=args,
             env={"TMPDIR": folder, **server.env},
             cwd=server.cwd,
             encoding_error_handler="replace",  # a stray byte on stdout is a bad line, not the end

@@ -18,6 +18,7 @@ from api.server import serving
 from api.settings import Settings
 from checkpoints.queue import Pulse
 from tests.crash.boundaries import Kill
+from tools.confinement import Confinement
 from tools.kubernetes import Cluster
 from tools.mcp_server import build_server
 from tools.tool_session import ToolSession
@@ -53,7 +54,11 @@ async def _serve(settings: Settings, say: Connection) -> None:
 
 
 def _tools_inside(
-    role: Literal["reader", "writer"], kubeconfig: Path | None, context: str | None = None
+    role: Literal["reader", "writer"],
+    kubeconfig: Path | None,
+    context: str | None = None,
+    *,
+    confinement: Confinement | None = None,
 ) -> ToolSession:
     cluster = Cluster.from_kubeconfig(kubeconfig, context=context)
     return ToolSession(f"kubernetes-{role}", in_memory(lambda: build_server(cluster, role)))

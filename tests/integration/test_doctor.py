@@ -331,9 +331,12 @@ async def test_a_silent_server_has_failed_and_is_ended(
 ) -> None:
     reader, _ = sandbox.write_kubeconfigs(tmp_path)
     monkeypatch.setattr("api.doctor_servers.SERVER_SECONDS", 1.0)
-    sign = tmp_path / "ended"
+    sign = tmp_path / "signs" / "ended"
+    sign.parent.mkdir()
     silent = f"import pathlib, sys; sys.stdin.read(); pathlib.Path({str(sign)!r}).touch()"
-    path = file_of(tmp_path, silent={"command": sys.executable, "args": ["-S", "-c", silent]})
+    writes = {"writes": [str(sign.parent)]}
+    command = {"command": sys.executable, "args": ["-S", "-c", silent], "alertmend": writes}
+    path = file_of(tmp_path, silent=command)
 
     found = by_name(await check_servers(Settings(kubeconfig=reader, mcp_config=path, model="m")))
 

@@ -12,7 +12,7 @@ from typer.main import get_command
 from api.cli import app
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
-_RUNNING = {"serve", "demo", "sandbox"}
+_RUNNING = {"serve", "reader", "demo", "sandbox"}
 
 
 def commands(command: Any, *path: str) -> Iterator[tuple[str, Any]]:

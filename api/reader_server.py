@@ -1,0 +1,62 @@
+"""Serving our reading tools over HTTP, from a pod, a user or a machine of their own."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from api.doctor_reader import describe_held
+from api.doctor_rights import WRITES, find_excess
+from api.reading import require_reader_token
+from api.server import GRACEFUL_SECONDS, listen, url_of
+from api.settings import Settings
+from api.tls import certified, serving_with
+from tools.errors import BadInput, ClusterError
+from tools.landlock import close_to_debuggers
+
+if TYPE_CHECKING:
+    from tools.kubernetes import Cluster
+
+log = logging.getLogger(__name__)
+
+
+async def serve_reader(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises `BadInput` where the secret or the kubeconfig can't be used, and for a credential that can write:
+    it would not be a reader's.
+    """
+    import uvicorn
+
+    from tools.http_reader import PLACE, build_app, read_secret
+    from tools.kubernetes import Cluster
+
+    secret_file = require_reader_token(settings)
+    read_secret(secret_file)
+    close_to_debuggers()
+    with listen(settings) as listener:
+        async with (
+            certified(settings) as certificate,
+            Cluster.from_kubeconfig(settings.kubeconfig) as cluster,
+        ):
+            await _refuse_writer(cluster)
+            config = uvicorn.Config(
+                build_app(cluster, secret_file),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACEFUL_SECONDS,
+                ssl_context_factory=serving_with(certificate),
+            )
+            print(f"alertmend's reading tools listen on {url_of(settings, listener)}{PLACE}", flush=True)  # noqa: T201 -- what a person who started it waits for
+            await uvicorn.Server(config).serve(sockets=[listener])
+
+
+async def _refuse_writer(cluster: "Cluster") -> None:
+    try:
+        held = await find_excess(cluster, WRITES)
+    except ClusterError as error:  # what can't be asked can't be written either, for now
+        log.warning("what the reader's credential may do couldn't be asked: %s", error)
+        return
+    if held:
+        raise BadInput(
+            f"the credential of KUBECONFIG isn't a reader's: it may {describe_held(held)}. Give it the "
+            "ClusterRole alertmend-read of docs/credentials.md, and no other role"
+        )
