@@ -166,6 +166,8 @@ def _render(found: "Explanation") -> "RenderableType":
     table.add_column(overflow="fold")
     effect = f"{found.effect}: {found.reason}" if found.reason else found.effect
     facts = _facts(found.ruling) if found.ruling else ()
+    if found.by_model:
+        facts = [("by a model", found.by_model)]
     for name, value in (("policy", found.policy), (found.tool, effect), *facts):
         table.add_row(name, plain(value))
     return table

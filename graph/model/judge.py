@@ -1,5 +1,6 @@
 """Holds an answer of the model against the case and the policy, before anything comes of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from graph.grounding import ALERT, TooManyValues, describe_traces, find_traces, 
 from graph.model.answers import MOST_CALLS, Answer, AskedCall, validate
 from graph.model.documents import Unusable
 from graph.new_values import proposed_values
-from graph.policy import Policy, refuse_call, refuse_read
+from graph.policy import Policy, refuse_call, refuse_reach, refuse_read
 from graph.ports import Case
 from graph.targets import Target
 from tools.errors import UnknownKind
@@ -17,6 +18,7 @@ from tools.patch import PatchArguments
 from tools.toolbox import ToolOffer
 
 _SUMMARY_CHARACTERS = 300
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ class Judge:
                 f"{asked.tool[:80]!r} can't be called here. These can: {', '.join(self.offers)}. "
                 "To change something, use propose_patch"
             )
-        if refusal := refuse_read(offer, asked.arguments, self.policy):
+        refusal = refuse_read(offer, asked.arguments, self.policy) or refuse_reach(
+            offer, asked.arguments, self.policy, list_namespaces(self.case)
+        )
+        if refusal:
             raise Unusable(refusal)
         return ReadCall(tool=asked.tool, arguments=asked.arguments, reason=reason, server=offer.server)
 
@@ -138,6 +143,15 @@ class Judge:
             confidence=answer.confidence,
             prevention=answer.prevention,
         )
+
+
+def list_namespaces(case: Case) -> frozenset[str]:
+    """Return the namespaces that the incident is about, and those that a runbook has read in it."""
+    of_alerts = {alert.namespace for alert in case.group.alerts}
+    # a model's reads are bound to these, so that what lies elsewhere was read by the code
+    read = {piece.arguments.get("namespace") for piece in case.evidence if not piece.is_error}
+    named = {case.target.name} if case.target.kind == "Namespace" else {case.target.namespace}
+    return frozenset(one for one in of_alerts | read | named if isinstance(one, str) and _NAME.fullmatch(one))
 
 
 def _cited(answer: Answer) -> list[str]:

@@ -13,7 +13,7 @@ from graph.languages import Language
 from graph.model.answers import ANSWER_SCHEMA, DECIDING, HAND_OVER, NOTHING_WRONG
 from graph.model.documents import Unusable
 from graph.model.fences import describe_case, sanitise
-from graph.model.judge import Judge
+from graph.model.judge import Judge, list_namespaces
 from graph.model.offers import as_function, choose_offers, list_signatures
 from graph.model.prompts import PROMPT_VERSION, TEXTS
 from graph.model.replies import echo, read_reply
@@ -26,6 +26,7 @@ from tools.toolbox import ToolOffer
 
 _ATTEMPTS = 2
 _COMPLAINT_CHARACTERS = 1_000
+_SHOWN_NAMESPACES = 20
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ class _Decision:
         # before anything was read, there is nothing to conclude from
         deciding = DECIDING if self._judge.has_looked else [one for one in DECIDING if one.name == HAND_OVER]
         self._functions = (*(as_function(offer, policy) for offer in offers.values()), *deciding)
-        tools = self._words["tools"].format(tools=list_signatures(offers, policy))
+        tools = self._words["tools"].format(
+            tools=list_signatures(offers, policy), namespaces=_describe_reach(case, policy)
+        )
         self._conversation = [Message("system", f"{self._words['system']}\n{tools}")]
         self._describe = partial(describe_case, case, language)
 
@@ -166,3 +169,8 @@ class _Decision:
         self.memory = Memory(
             calls=memory.calls + 1, tokens=memory.tokens + tokens, seconds=memory.seconds + seconds
         )
+
+
+def _describe_reach(case: Case, policy: Policy) -> str:
+    """Return the namespaces that may be read; names only, since they come from labels."""
+    return ", ".join([*sorted(list_namespaces(case))[:_SHOWN_NAMESPACES], *policy.reads_namespaces])

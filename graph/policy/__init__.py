@@ -16,6 +16,7 @@ from graph.policy.patching import (
     refuse_object,
     refuse_patch,
 )
+from graph.policy.reach import refuse_reach
 from graph.policy.reading import refuse_read, refuse_tool
 from graph.policy.ruling import POLICY_PREFIX, assess_risk, find_auto_approval, find_terms, raise_risk
 from graph.policy.secret_names import NO_SECRETS, SecretNames, secrets_of, secrets_of_pod
@@ -48,6 +49,7 @@ __all__ = [
     "refuse_change",
     "refuse_object",
     "refuse_patch",
+    "refuse_reach",
     "refuse_read",
     "refuse_tool",
     "secrets_of",

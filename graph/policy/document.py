@@ -9,9 +9,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from graph.diagnosis import Grounding
-from graph.policy.conditions import FieldPath, NamespacePattern, Scope, When
+from graph.policy.conditions import FieldPath, NamespacePattern, Scope, When, matches_any
 from graph.policy.durations import Duration
-from graph.policy.floor import NEVER_ARGUMENT, PROTECTED_NAMESPACES, RULES, refuse_listing
+from graph.policy.floor import (
+    CLOSED_NAMESPACES,
+    NEVER_ARGUMENT,
+    PLATFORM_NAMESPACES,
+    RULES,
+    refuse_listing,
+)
 from graph.policy.freezes import FreezeWindow
 from graph.policy.leaves import OPENABLE, USUAL, WorkloadKind, is_service_field
 from graph.policy.section import RuleName, Section
@@ -63,6 +69,13 @@ def _require_approver(name: str) -> str:
     return name
 
 
+def _require_platform(pattern: str) -> str:
+    if closed := [one for one in CLOSED_NAMESPACES if matches_any((pattern,), one)]:
+        raise ValueError(f"no policy can open {', '.join(closed)}, which {pattern!r} fits: name others")
+    return pattern
+
+
+OpenNamespace = Annotated[NamespacePattern, AfterValidator(_require_platform)]
 Tool = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$"), AfterValidator(_require_reading)]
 Argument = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$"), AfterValidator(_require_harmless)]
 Approver = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_require_approver)]
@@ -151,10 +164,27 @@ class Policy(Section):
             "Secrets and RBAC among them, are closed to every policy."
         ),
     ] = dict(USUAL)  # noqa: RUF012 -- pydantic copies it
+    reads_namespaces: Annotated[
+        tuple[NamespacePattern, ...],
+        Field(
+            description="The namespaces that a model may read besides those of its incident; '*' opens all. "
+            "Runbooks read what their code says."
+        ),
+    ] = ()
     protected_namespaces: Annotated[
         tuple[NamespacePattern, ...],
-        Field(description="Nothing is changed there. kube-system and its like stay closed in any case."),
-    ] = PROTECTED_NAMESPACES
+        Field(
+            description=f"Nothing is changed there, nor in {', '.join(CLOSED_NAMESPACES)}, which no policy "
+            "opens, nor in the platform's (open_namespaces)."
+        ),
+    ] = ()
+    open_namespaces: Annotated[
+        tuple[OpenNamespace, ...],
+        Field(
+            description="Those of the platform's namespaces that may be changed after all. Without a word "
+            f"here, these are protected: {', '.join(PLATFORM_NAMESPACES)}."
+        ),
+    ] = ()
     risk: Annotated[
         tuple[RiskRule, ...],
         Field(description="Rules that raise the risk; all that fit count. A guess is high by itself."),

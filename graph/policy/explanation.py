@@ -12,6 +12,7 @@ from graph.policy.document import Policy
 from graph.policy.floor import EXECUTABLE_TOOL
 from graph.policy.freezes import find_freeze
 from graph.policy.patching import refuse_call, refuse_change, workload_kind
+from graph.policy.reach import refuse_reach
 from graph.policy.reading import refuse_read
 from graph.policy.ruling import assess_risk, find_terms, match_auto_approval
 from graph.proposal import Purpose, Risk
@@ -52,14 +53,27 @@ class Explanation(BaseModel):
     effect: Literal["reads", "changes", "refused"]
     reason: str = ""
     ruling: Ruling | None = None
+    by_model: str = ""
+    """Of a read: whether a model may make it, too, in words."""
 
 
 def explain_read(tool: str, arguments: Mapping[str, Any], policy: Policy) -> Explanation:
     """Return whether the diagnosis may make a call, of a server whose own word doesn't count."""
     offer = ToolOffer(OWN_SERVER, tool, "", {}, False, False)
     refusal = refuse_read(offer, arguments, policy)
-    effect: Literal["reads", "refused"] = "refused" if refusal else "reads"
-    return Explanation(policy=policy.version, tool=tool, effect=effect, reason=refusal or "")
+    if refusal:
+        return Explanation(policy=policy.version, tool=tool, effect="refused", reason=refusal)
+    by_model = _explain_reach(offer, arguments, policy)
+    return Explanation(policy=policy.version, tool=tool, effect="reads", by_model=by_model)
+
+
+def _explain_reach(offer: ToolOffer, arguments: Mapping[str, Any], policy: Policy) -> str:
+    if refuse_reach(offer, arguments, policy, ()) is None:
+        return "in every incident"
+    namespace = str(arguments.get("namespace") or "default")
+    return refuse_reach(offer, arguments, policy, {namespace}) or (
+        f"in incidents about namespace {namespace}; the policy's reads_namespaces doesn't open it to others"
+    )
 
 
 def explain_patch(  # noqa: PLR0913 -- what rules look at, by name

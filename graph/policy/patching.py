@@ -9,7 +9,7 @@ from graph.policy.conditions import matches_any
 from graph.policy.document import Policy
 from graph.policy.effects import list_effects, view_both
 from graph.policy.fields import covers
-from graph.policy.floor import PROTECTED_NAMESPACES
+from graph.policy.floor import CLOSED_NAMESPACES, PLATFORM_NAMESPACES
 from graph.policy.leaves import WORKLOAD_KINDS, WorkloadKind, holds_leaves, is_leaf, is_service_field
 from graph.policy.secret_names import NO_SECRETS, SecretNames, named_anew, secrets_of
 from graph.policy.symptoms import refuse_symptoms
@@ -42,8 +42,8 @@ _CLOSED = (
 
 def refuse_call(call: PatchArguments, policy: Policy) -> str | None:
     """Return why a patch may not even be previewed, or None."""
-    if matches_any((*PROTECTED_NAMESPACES, *policy.protected_namespaces), call.namespace):
-        return f"namespace {call.namespace} is protected"
+    if refusal := _refuse_namespace(call.namespace, policy):
+        return refusal
     kind = workload_kind(call.resource_type)
     if kind is None or not policy.patch.get(kind):
         open_ones = ", ".join(one for one in WORKLOAD_KINDS if policy.patch.get(one)) or "nothing"
@@ -125,6 +125,14 @@ def workload_kind(resource_type: str) -> WorkloadKind | None:
     except UnknownKind:
         return None
     return next((one for one in WORKLOAD_KINDS if one == kind), None)
+
+
+def _refuse_namespace(namespace: str, policy: Policy) -> str | None:
+    if matches_any((*CLOSED_NAMESPACES, *policy.protected_namespaces), namespace):
+        return f"namespace {namespace} is protected"
+    if matches_any(PLATFORM_NAMESPACES, namespace) and not matches_any(policy.open_namespaces, namespace):
+        return f"namespace {namespace} is protected as the platform's: the policy's open_namespaces opens it"
+    return None
 
 
 def _refuse_identity(call: PatchArguments) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.policy import BUILT_IN, SecretNames, refuse_patch
+from graph.policy import BUILT_IN, SecretNames, parse_policy, refuse_patch, refuse_reach
 from graph.policy import refuse_call as refuse_call_under
 from graph.policy import refuse_change as refuse_change_under
 from graph.policy import refuse_read as refuse_read_under
@@ -396,3 +396,58 @@ def test_a_service_may_be_led_to_its_pods(change: FieldChange) -> None:
 )
 def test_a_service_is_not_opened_to_others(change: FieldChange) -> None:
     assert refuse_change_under("Service", SERVICE, [change], BUILT_IN)
+
+
+OPENED = parse_policy("name: x\nreads_namespaces: ['shared-*']", "policy.yaml")
+ALL_OPENED = parse_policy("name: x\nreads_namespaces: ['*']", "policy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("kubectl_logs", {"resourceType": "pod", "name": "web-1", "namespace": "shop"}),
+        ("kubectl_get", {"resourceType": "nodes"}),
+        ("kubectl_describe", {"resourceType": "node", "name": "worker-1"}),
+        ("resources_get", {"apiVersion": "v1", "kind": "Node", "name": "worker-1"}),
+        ("pods_get", {"namespace": "shared-db", "name": "db-0"}),
+        ("explain_resource", {"resource": "pods"}),
+        ("namespaces_list", {}),
+        ("search_runbooks", {"query": "payments"}),
+    ],
+)
+def test_a_model_reads_its_incidents_namespaces_the_cluster_and_what_is_opened(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    assert refuse_reach(offer(tool), arguments, OPENED, {"shop"}) is None
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("kubectl_logs", {"resourceType": "pod", "name": "web-1", "namespace": "payments"}),
+        ("kubectl_get", {"resourceType": "pods", "allNamespaces": True}),
+        ("kubectl_get", {"resourceType": "pods", "namespace": "shop", "allNamespaces": True}),
+        ("kubectl_get", {"resourceType": "pods"}),
+        ("kubectl_get", {"resourceType": "certificates.v1.cert-manager.io"}),
+        ("pods_list", {}),
+        ("pods_top", {"all_namespaces": True}),
+        ("events_list", {}),
+        ("resources_list", {"apiVersion": "v1", "kind": "Pod"}),
+        ("resources_list", {"apiVersion": "tenant.example.com/v1", "kind": "Node"}),
+        ("kubectl_get", {"resourceType": "pods", "namespace": "*"}),
+        ("kubectl_get", {"resourceType": "pods", "namespace": "shop "}),
+        ("search_logs", {"query": "x", "k8s_namespace": "payments"}),
+    ],
+)
+def test_a_model_reads_no_other_namespace_unless_the_policy_opens_it(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    assert "a model may not read" in str(refuse_reach(offer(tool), arguments, OPENED, {"shop"}))
+    assert refuse_reach(offer(tool), arguments, ALL_OPENED, {"shop"}) is None
+
+
+def test_our_own_server_reads_namespace_default_where_none_is_named() -> None:
+    pods = {"resourceType": "pods"}
+
+    assert refuse_reach(offer("kubectl_get", OWN_SERVER), pods, BUILT_IN, {"default"}) is None
+    assert "'default'" in str(refuse_reach(offer("kubectl_get", OWN_SERVER), pods, BUILT_IN, {"shop"}))

@@ -165,11 +165,35 @@ def test_tools_that_read_by_their_names_can_be_listed() -> None:
 
 
 def test_no_file_opens_kube_system() -> None:
-    policy = parse_policy("name: x\nprotected_namespaces: [vault, 'istio-*']", "policy.yaml")
+    policy = parse_policy("name: x\nprotected_namespaces: [crown, 'jewels-*']", "policy.yaml")
 
-    closed = [call("kube-system"), call("kube-public"), call("vault"), call("istio-system")]
+    closed = [call("kube-system"), call("kube-public"), call("crown"), call("jewels-2")]
     assert all(refuse_call(one, policy) for one in closed)
     assert refuse_call(call("shop"), policy) is None
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    ["openshift-monitoring", "openshift", "cert-manager", "argocd", "flux-system", "istio-system", "linkerd",
+     "cilium", "calico-system", "tigera-operator", "metallb-system", "rook-ceph", "longhorn-system",
+     "gatekeeper-system", "kyverno", "cattle-fleet-system", "olm", "operators"],
+)  # fmt: skip
+def test_the_platforms_namespaces_are_protected_until_a_file_opens_them_by_name(namespace: str) -> None:
+    narrowing = parse_policy("name: x\nprotected_namespaces: [crown]", "policy.yaml")
+    opening = parse_policy(f"name: x\nopen_namespaces: [{namespace}]", "policy.yaml")
+
+    assert "open_namespaces opens it" in str(refuse_call(call(namespace), BUILT_IN))
+    assert refuse_call(call(namespace), narrowing), "naming others opens none"
+    assert refuse_call(call(namespace), opening) is None
+    assert refuse_call(call("argocd" if namespace != "argocd" else "olm"), opening)
+
+
+@pytest.mark.parametrize("pattern", ["kube-system", "kube-*", "*", "kube-publi?"])
+def test_opening_the_platforms_namespaces_never_opens_kube_system(pattern: str) -> None:
+    (fault,) = faults(f"name: x\nopen_namespaces:\n  - '{pattern}'")
+
+    assert fault.startswith("policy.yaml:3: open_namespaces[0]: ")
+    assert "no policy can open kube-" in fault
 
 
 def test_a_kind_that_a_file_leaves_out_is_closed() -> None:

@@ -163,3 +163,17 @@ def test_reads_are_explained_as_the_diagnosis_is_held_to_them() -> None:
     assert explain_read("kubectl_get", {"resourceType": "pods"}, SHOP).effect == "reads"
     assert explain_read("kubectl_get", {"resourceType": "secrets"}, SHOP).effect == "refused"
     assert explain_read("kubectl_delete", {"resourceType": "pods"}, SHOP).effect == "refused"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "by_model"),
+    [
+        ({"resourceType": "nodes"}, "in every incident"),
+        ({"resourceType": "pods", "namespace": "shop"}, "in incidents about namespace shop;"),
+        ({"resourceType": "pods", "allNamespaces": True}, "a model may not read all namespaces at once"),
+    ],
+)
+def test_a_read_is_explained_by_how_far_a_model_may_make_it(
+    arguments: dict[str, object], by_model: str
+) -> None:
+    assert explain_read("kubectl_get", arguments, SHOP).by_model.startswith(by_model)
