@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from api.policy_file import load_policy
+from api.problems import answer_error
+from api.schemas import ApprovalView
 from api.settings import Settings, load_settings
 from api.studio_desk import StudioDesk
 from api.studio_visitors import LOOPBACK_ONLY
 from api.wiring import editor_for, open_nodes
+from checkpoints.approvals import ApprovalNotFound
 from checkpoints.ledger import open_ledger
 from tools.errors import BadInput
 
@@ -42,7 +48,19 @@ async def _open(app: Starlette) -> AsyncIterator[None]:
         yield
 
 
-app = Starlette(lifespan=_open, middleware=LOOPBACK_ONLY)
+async def read_approval(request: Request) -> Response:
+    """Show an approval of the scratch ledger, where `x_approval.url` of a pause leads."""
+    nodes: Nodes = request.app.state.nodes
+    try:
+        found = await nodes.remediation.approvals.find(request.path_params["approval_id"])
+    except ApprovalNotFound as error:
+        return answer_error(error)
+    return JSONResponse(ApprovalView.of(found).model_dump(mode="json"))
+
+
+app = Starlette(
+    lifespan=_open, middleware=LOOPBACK_ONLY, routes=[Route("/v1/approvals/{approval_id}", read_approval)]
+)
 
 
 async def graph() -> "CompiledStateGraph[IncidentState, RunContext, IncidentState, IncidentState]":

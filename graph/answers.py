@@ -59,7 +59,9 @@ def _normalise(given: Any) -> dict[str, Any]:
         given = {"type": word, "message": reason.strip()}
     if not isinstance(given, dict):
         raise ValueError(f"this is no answer: {_FORMS}")  # noqa: TRY004 -- pydantic reports ValueErrors
-    kind = _WORDS.get(str(given.get("type", "")).strip().lower())
+    if "type" not in given:
+        raise ValueError(f"this is no answer, it has no `type`: {_FORMS}")
+    kind = _WORDS.get(str(given["type"]).strip().lower())
     if kind is None:
         raise ValueError(f"{str(given.get('type'))[:40]!r} is no answer: {_FORMS}")
     answer: dict[str, Any] = {"kind": kind, "reason": _reason(given)}

@@ -64,6 +64,22 @@ class Evidence(_Frozen):
         }
 
 
+class ToolAnswer(_Frozen):
+    """The beginning of what a read-only call answered, for who watches a run; `evidence` has the whole."""
+
+    evidence: str
+    tool: str
+    arguments: dict[str, Any]
+    is_error: bool
+    characters: int
+    excerpt: str
+
+    @classmethod
+    def of(cls, piece: Evidence) -> "ToolAnswer":
+        """Return the beginning of a piece of evidence."""
+        return cls(arguments=piece.arguments, **piece.line | {"tool": piece.source})
+
+
 class Trace(_Frozen):
     """Where one new value of a patch comes from. `value` None: the field is removed.
 

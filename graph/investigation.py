@@ -7,7 +7,16 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graph.alerts import Alert
-from graph.diagnosis import CallTools, HandOver, LookAgain, NothingWrong, ProposePatch, ReadCall, Thought
+from graph.diagnosis import (
+    CallTools,
+    HandOver,
+    LookAgain,
+    NothingWrong,
+    ProposePatch,
+    ReadCall,
+    Thought,
+    ToolAnswer,
+)
 from graph.health import find_fault
 from graph.identifiers import new_id
 from graph.incident import MODEL_SAYS, Ending
@@ -97,11 +106,14 @@ class Investigation:
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("run_tool")
         offers = {(offer.server, offer.name): offer for offer in await self.reader.offers()}
+        answers = []
         for call in state.pending_calls:
             await journal.calls(call)
             result = await self._read(call, offers.get((call.server, call.tool)))
-            await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
-        return {"pending_calls": ()}
+            piece = await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
+            answers.append(ToolAnswer.of(piece))
+            runtime.stream_writer({"tool_answer": answers[-1].model_dump()})  # to who streams `custom`
+        return {"pending_calls": (), "answers": tuple(answers)}
 
     async def _is_over(self, state: IncidentState) -> bool:
         """Whether what the alerts told of has gone by itself, before anything was changed or turned down."""

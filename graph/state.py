@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from graph.alerts import AlertGroup
-from graph.diagnosis import Candidate, Diagnosis, Memory, ReadCall
+from graph.diagnosis import Candidate, Diagnosis, Memory, ReadCall, ToolAnswer
 from graph.incident import Ending, Verdict
 from graph.proposal import ApprovalStatus
 from graph.targets import Target
@@ -28,6 +28,8 @@ class IncidentState(BaseModel):
     looks: int = 0
     """How often the mind asked to look again since then, because things were still moving."""
     pending_calls: tuple[ReadCall, ...] = ()
+    answers: tuple[ToolAnswer, ...] = ()
+    """How the last calls were answered, shortened: for LangGraph Studio, which shows the state."""
     evidence_from: int = 0
     """Evidence up to this number was gathered before the cluster changed, and no longer counts."""
     memory: Memory = Memory()
@@ -60,7 +62,7 @@ class IncidentState(BaseModel):
 
 
 CHECKPOINTED: tuple[type[BaseModel], ...] = (
-    AlertGroup, Target, ReadCall, Memory, Diagnosis, Candidate, PatchArguments, Outcome, Ending,
+    AlertGroup, Target, ReadCall, ToolAnswer, Memory, Diagnosis, Candidate, PatchArguments, Outcome, Ending,
 )  # fmt: skip
 """The only types of ours that a saver may bring to life again; a test holds them to the state's fields."""
 

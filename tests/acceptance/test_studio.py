@@ -47,6 +47,9 @@ async def test_an_answer_in_dev_mode_fixes_the_incident(
     async with studio(tmp_path, *credentials, ALERTMEND_DEV_MODE="1", ALERTMEND_DEV_CONTEXT=CONTEXT) as dev:
         thread = await dev.start(body_for(approved))
         payload = await thread.pause()
+        shown = await dev.client.get(payload["x_approval"]["url"])
+        unknown = await dev.client.get("/v1/approvals/apr-0")
+        answers = (await thread.state())["values"]["answers"]
         nonsense = await thread.answer("nonsense")
         still = await approval_of(thread)
         values = await thread.answer({"decisions": [{"type": "approve"}]})
@@ -55,6 +58,11 @@ async def test_an_answer_in_dev_mode_fixes_the_incident(
         again = await dev.start(body_for(edited))
         second = await edit_and_approve(again, "nginx:1.26")
 
+    assert (shown.json()["id"], shown.json()["digest"]) == (
+        payload["x_approval"]["id"], payload["x_approval"]["digest"],
+    )  # fmt: skip
+    assert unknown.status_code == 404
+    assert {"evidence", "tool", "excerpt"} <= set(answers[0])
     action = payload["action_requests"][0]
     assert action["name"] == payload["action_request"]["action"] == "kubectl_patch"
     assert action["args"] == action["arguments"] == payload["action_request"]["args"]

@@ -1,5 +1,6 @@
 """Every form of answer that the known clients send is understood, and nothing else is."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from graph.answers import PauseAnswer
+from graph.answers import _WORDS, PauseAnswer
 
 CALL = {"resourceType": "deployment", "name": "web", "namespace": "default", "patchData": {"spec": {}}}
 AS_TEXT = CALL | {"patchData": '{"spec": {}}'}
@@ -56,6 +57,22 @@ def inbox(kind: str, args: Any = None) -> list[dict[str, Any]]:
 )
 def test_known_forms_are_understood(given: Any, answer: PauseAnswer) -> None:
     assert PauseAnswer.model_validate(given) == answer
+
+
+def test_what_has_no_type_is_told_so_with_the_forms_that_are_understood() -> None:
+    with pytest.raises(
+        ValidationError, match="this is no answer, it has no `type`: answer `approve`"
+    ) as caught:
+        PauseAnswer.model_validate({"foo": 1})
+
+    assert "None" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", [word for word, kind in _WORDS.items() if kind in {"approve", "reject"}])
+def test_every_word_that_decides_is_documented(word: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "studio.md").read_text()
+
+    assert f"`{word}`" in page or f'`"{word}' in page
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -17,6 +18,8 @@ from graph.state import IncidentState, RunContext
 from tests.unit.graph.proposals import WEB
 from tests.unit.graph.test_alerts_and_targets import real_body
 from tools.patch import PatchArguments
+from tools.tool_results import ToolResult
+from tools.toolbox import OWN_SERVER, ToolOffer
 
 RUNTIME = Runtime(context=RunContext(epoch=1))
 READ = CallTools(reason="look", calls=(ReadCall(tool="kubectl_get", arguments={}),))
@@ -44,6 +47,14 @@ class Notebook:
     async def set_status(self, incident_id: str, epoch: int, status: str) -> None:
         self.lines.append(("status", {"status": status}))
 
+    async def add_evidence(
+        self, incident_id: str, epoch: int, call: ReadCall, result: ToolResult
+    ) -> Evidence:
+        return Evidence(
+            id="E1", tool=call.tool, arguments=call.arguments, text=result.text, is_error=result.is_error,
+            at=datetime(2026, 1, 2, tzinfo=UTC),
+        )  # fmt: skip
+
     async def have_resolved(self, incident_id: str) -> bool:
         return False
 
@@ -65,6 +76,36 @@ async def run_until_ended(node: Investigation) -> tuple[IncidentState, int]:
         if after_analysis(state) == "generate_report":
             return state, turn
     raise AssertionError("it never ended")
+
+
+class Reading:
+    """A reader with one tool, whose answer is long."""
+
+    async def offers(self) -> Sequence[ToolOffer]:
+        return (ToolOffer(OWN_SERVER, "kubectl_get", "", {}),)
+
+    async def call(self, server: str, tool: str, arguments: dict[str, Any]) -> ToolResult:
+        return ToolResult(text="a line of a log\n" * 4_000, is_error=False)
+
+
+async def test_who_watches_a_run_sees_how_each_call_was_answered_shortened() -> None:
+    streamed: list[Any] = []
+    call = ReadCall(tool="kubectl_get", arguments={"resourceType": "pods"})
+    state = IncidentState(
+        alert=AlertGroup.model_validate(real_body()), incident_id="inc-1", target=WEB, pending_calls=(call,)
+    )
+    ledger = cast("IncidentLedger", Notebook())
+    node = Investigation(ledger, Reading(), Stubborn(READ), cast("Observer", None))
+    runtime = Runtime(context=RunContext(epoch=1), stream_writer=streamed.append)
+
+    update = await node.run_tool(state, runtime)
+
+    (answer,) = update["answers"]
+    assert (answer.evidence, answer.tool, answer.characters) == ("E1", "kubectl_get", 64_000)
+    assert answer.excerpt.startswith("a line of a log\n")
+    assert len(answer.excerpt) == 600
+    assert streamed == [{"tool_answer": answer.model_dump()}]
+    assert update["pending_calls"] == ()
 
 
 @pytest.mark.parametrize(

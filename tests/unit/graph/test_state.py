@@ -7,7 +7,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
 from graph.alerts import AlertGroup
-from graph.diagnosis import Candidate, Diagnosis, ReadCall
+from graph.diagnosis import Candidate, Diagnosis, ReadCall, ToolAnswer
 from graph.incident import Ending
 from graph.state import CHECKPOINTED, IncidentState
 from tests.unit.graph.proposals import WEB, make_proposal
@@ -34,6 +34,11 @@ def test_a_whole_state_survives_the_saver() -> None:
         alert=AlertGroup.model_validate(real_body()),
         target=WEB,
         pending_calls=(ReadCall(tool="kubectl_get", arguments={"name": "web"}),),
+        answers=(
+            ToolAnswer(
+                evidence="E1", tool="kubectl_get", arguments={}, is_error=False, characters=2, excerpt="ok"
+            ),
+        ),
         diagnosis=Diagnosis(summary="s", cause="c", source="runbook", confidence="high"),
         candidate=Candidate(call=call, grounding="guess", basis="b"),
         undo=Candidate(call=call, purpose="undo", grounding="same_object", basis="b"),
