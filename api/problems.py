@@ -24,6 +24,7 @@ from checkpoints.audit_files import AuditUnusable
 from checkpoints.database import DatabaseUnavailable
 from checkpoints.decisions import (
     AlreadyDecided,
+    Altered,
     ApprovalGone,
     DecisionRefused,
     DigestMismatch,
@@ -113,6 +114,7 @@ KINDS: dict[type[AlertmendError], Kind] = {
     AlreadyDecided: Kind(409, "already-decided", "Already decided"),
     ApprovalGone: Kind(410, "approval-gone", "The approval is over"),
     NotAnApprover: Kind(403, "not-an-approver", "The policy names other approvers"),
+    Altered: Kind(409, "altered", "Not what was sealed"),
     OwnProposal: Kind(403, "own-proposal", "Somebody else must approve it"),
     WritesStopped: Kind(423, "writes-stopped", "Writes are stopped"),
     InvalidBody: Kind(422, "invalid-input", "The input can't be used"),

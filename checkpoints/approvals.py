@@ -1,6 +1,6 @@
 """Approvals: the authority on what may be written to the cluster, from a proposal to its end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, timeline
 from checkpoints.budgets import find_spent_budget, may_approve_itself
-from checkpoints.claims import claim_approval
+from checkpoints.claims import claim_approval, require_claimed
 from checkpoints.database import Transaction
 from checkpoints.epochs import hold_run
 from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.reminders import reminder_times
+from checkpoints.seals import find_refusal, name_of, spell
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
 from graph.policy import POLICY_PREFIX, AutoApproval, Policy, find_auto_approval
@@ -67,13 +68,17 @@ class Approvals:
             )
             row = await store_approval(session, proposal, terms)
             if rule:
-                await give_approval(session, row, by=f"{POLICY_PREFIX}{rule.name}", reason=_AUTOMATIC)
+                yes = Decision(
+                    by=f"{POLICY_PREFIX}{rule.name}", verdict="approve", reason=_AUTOMATIC,
+                    at=datetime.now(UTC),
+                )  # fmt: skip
+                await give_approval(session, row, (), yes)
             return await read_approval(session, row)
 
     async def _find_automatic(self, session: AsyncSession, proposal: Proposal) -> AutoApproval | None:
         """Return the policy's rule that approves a proposal now: with a budget left, and no stop in force."""
         rule = find_auto_approval(proposal, self._policy)
-        if rule is None:
+        if rule is None or find_refusal(proposal, self._policy):
             return None
         await hold_stops(session, "obey")
         await hold_budgets(session)
@@ -124,6 +129,7 @@ class Approvals:
             now = datetime.now(UTC)
             if row.execute_by is None or row.execute_by <= now:
                 raise ClaimRefused(f"approval {approval_id} had to be executed by {row.execute_by}")
+            await require_claimed(session, row, epoch)
             attempts = await session.scalar(
                 select(func.count()).select_from(IntentRow).where(IntentRow.approval_id == approval_id)
             )
@@ -223,8 +229,9 @@ async def approvals_of(session: AsyncSession, incident_id: str) -> Sequence[Appr
 async def store_approval(
     session: AsyncSession, proposal: Proposal, terms: Terms, requested_by: str = ""
 ) -> ApprovalRow:
-    """Store a proposal as a pending approval, in the caller's transaction."""
+    """Store a proposal on its terms as a pending approval, in the caller's transaction."""
     now = datetime.now(UTC)
+    proposal = proposal.on(terms, requested_by)
     decide_by = now + terms.decide_within
     row = ApprovalRow(
         id=proposal.id, incident_id=proposal.incident_id, status="pending",
@@ -246,33 +253,36 @@ async def store_approval(
     }
     await timeline.append(session, proposal.incident_id, "proposed", facts)
     await audit.append_about(
-        session, "proposed", row, requested_by or audit.SERVICE, quorum=terms.quorum, rule=terms.rule
-    )
+        session, "proposed", row, requested_by or audit.SERVICE,
+        quorum=terms.quorum, rule=terms.rule, decide_by=spell(decide_by),
+    )  # fmt: skip
     return row
 
 
-async def give_approval(session: AsyncSession, row: ApprovalRow, *, by: str, reason: str) -> None:
-    """Record that somebody approves, in the caller's transaction; with enough of them the approval stands."""
-    now = await note_decision(session, row, by, "approve", reason)
-    given = await session.scalars(
-        select(DecisionRow.by).where(DecisionRow.approval_id == row.id, DecisionRow.verdict == "approve")
+async def give_approval(
+    session: AsyncSession, row: ApprovalRow, given: Collection[str], yes: Decision
+) -> None:
+    """Record that somebody approves, in the caller's transaction; with enough of them the approval stands.
+
+    `given` are those whose approval is sealed already.
+    """
+    await note_decision(session, row, yes)
+    if len({*given, name_of(yes.by)}) >= row.quorum:
+        row.status, row.execute_by = "approved", yes.at + timedelta(seconds=row.execute_within_seconds)
+    await session.flush()
+    execute_by = spell(row.execute_by) if row.execute_by else None
+    await audit.append_about(
+        session, "approved", row, yes.by, quorum=row.quorum, reason=yes.reason, execute_by=execute_by
     )
-    if len(set(given)) >= row.quorum:
-        row.status, row.execute_by = "approved", now + timedelta(seconds=row.execute_within_seconds)
-    await session.flush()
-    await audit.append_about(session, "approved", row, by, quorum=row.quorum, reason=reason)
 
 
-async def note_decision(
-    session: AsyncSession, row: ApprovalRow, by: str, verdict: Verdict, reason: str
-) -> datetime:
-    """Write down what was said about an approval, in the caller's transaction; return when."""
-    now = datetime.now(UTC)
-    session.add(DecisionRow(approval_id=row.id, by=by, verdict=verdict, reason=reason, at=now))
+async def note_decision(session: AsyncSession, row: ApprovalRow, said: Decision) -> None:
+    """Write down what was said about an approval, in the caller's transaction."""
+    session.add(DecisionRow(approval_id=row.id, **said.model_dump()))
     await session.flush()
-    facts = {"approval_id": row.id, "by": by, "verdict": verdict, "reason": reason, "digest": row.digest}
+    facts = said.model_dump(include={"by", "verdict", "reason"})
+    facts |= {"approval_id": row.id, "digest": row.digest}
     await timeline.append(session, row.incident_id, "decided", facts)
-    return now
 
 
 async def require_approval(session: AsyncSession, approval_id: str) -> ApprovalRow:

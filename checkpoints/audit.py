@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
@@ -17,6 +17,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints.audit_files import AuditUnusable, Keeper
+from checkpoints.audit_rows import COLUMNS, KEEPER, OWN, PAGE, newest_row
 from checkpoints.chain import Head, Inspection, Link, Verification
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_audit
@@ -30,20 +31,17 @@ log = logging.getLogger(__name__)
 Action = Literal[
     "begun", "proposed", "approved", "rejected", "edited", "revoked", "expired", "superseded", "withdrawn",
     "claimed", "intent", "outcome", "resolved", "verdict", "retry",
-    "kill_switch", "freeze_added",
+    "kill_switch", "freeze_added", "accepted",
 ]  # fmt: skip
 SERVICE = "alertmend"
 """The actor where nobody decided: the service itself."""
 # What a person looked at stands whole in these; the others name its digest.
 _SHOWING: frozenset[Action] = frozenset({"proposed", "approved", "rejected", "edited"})
-_SHOWN = ("purpose", "risk", "risk_reasons", "target", "target_uid", "tool", "server")
-# What execution adds to an approval, which it doesn't take back.
-_EXECUTING: tuple[Action, ...] = ("claimed", "intent")
-_COLUMNS = tuple(getattr(AuditRow, field.name) for field in fields(Link))
-_NEWEST = select(AuditRow.seq, AuditRow.mac).order_by(AuditRow.seq.desc()).limit(1)
+_SHOWN = (
+    "purpose", "risk", "risk_reasons", "grounding", "basis", "target", "target_uid", "tool", "server", "terms",
+)  # fmt: skip
 _APPEND = insert(table_of(AuditRow))
-_KEEPER, _HEAD = "audit_keeper", "audit_head"
-_PAGE = 500
+_HEAD = "audit_head"
 _TOKEN_DIGITS = 9
 
 
@@ -75,7 +73,7 @@ class AuditEntry(BaseModel):
 
 def keeping(keeper: Keeper) -> dict[str, Any]:
     """Return what sessions must carry so that rows can be appended in them."""
-    return {_KEEPER: keeper}
+    return {KEEPER: keeper}
 
 
 async def append(
@@ -88,9 +86,9 @@ async def append(
     **document: Any,
 ) -> None:
     """Append one row in the caller's transaction. What looks like a credential is stored as `<redacted>`."""
-    keeper: Keeper = session.info[_KEEPER]
+    keeper: Keeper = session.info[KEEPER]
     await hold_audit(session)
-    last = await _newest(session)
+    last = await newest_row(session)
     link = Link(
         seq=last.seq + 1 if last else 1,
         at=datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -103,6 +101,7 @@ async def append(
     ).sealed(keeper.key)
     follows = await _holds_remembered(session, last)
     await session.execute(_APPEND, asdict(link))
+    session.info.setdefault(OWN, link.seq)
     if follows:
         session.info[_HEAD] = link.head
 
@@ -123,24 +122,10 @@ async def append_about(
     )
 
 
-async def holds_approval(session: AsyncSession, row: ApprovalRow) -> bool:
-    """Whether the latest word on the approval is a sealed yes to exactly what it binds now.
-
-    Whoever can write to the database alone can set a row to approved, but not seal that somebody said so.
-    """
-    keeper: Keeper = session.info[_KEEPER]
-    query = select(*_COLUMNS).where(AuditRow.approval_id == row.id, AuditRow.action.not_in(_EXECUTING))
-    found = (await session.execute(query.order_by(AuditRow.seq.desc()).limit(1))).first()
-    if found is None or not (link := Link(*found)).is_sealed(keeper.key):
-        return False
-    said = (link.action, link.incident_id, *map(json.loads(link.document).get, ("status", "digest")))
-    return said == ("approved", row.incident_id, "approved", row.digest)
-
-
 async def remember(session: AsyncSession) -> None:
     """Remember outside of the database what this session, now committed, has appended."""
     if head := session.info.get(_HEAD):
-        keeper: Keeper = session.info[_KEEPER]
+        keeper: Keeper = session.info[KEEPER]
         await keeper.remember(head)
 
 
@@ -158,7 +143,7 @@ class Audit:
         """
         async with self._transaction() as session:
             await hold_audit(session)
-            begun = await _newest(session) is not None
+            begun = await newest_row(session) is not None
             self._keeper.open(begun=begun)
             if not begun:
                 await append(session, "begun")
@@ -167,6 +152,7 @@ class Audit:
                 "no row of the audit was sealed with the key in ALERTMEND_AUDIT_KEY: put the key back that "
                 "belongs to this database (docs/audit.md)"
             )
+        await self._look_back()
 
     async def page(  # noqa: PLR0913 -- the filters of a list, by name
         self,
@@ -180,7 +166,7 @@ class Audit:
     ) -> tuple[Sequence[AuditEntry], str | None]:
         """Return rows, newest first, and the token of the next page."""
         given = {"incident_id": incident_id, "approval_id": approval_id, "actor": actor, "action": action}
-        query = select(*_COLUMNS).order_by(AuditRow.seq.desc()).limit(limit + 1)
+        query = select(*COLUMNS).order_by(AuditRow.seq.desc()).limit(limit + 1)
         query = query.filter_by(**{name: value for name, value in given.items() if value is not None})
         if token:
             query = query.where(AuditRow.seq < _parse_token(token))
@@ -202,7 +188,17 @@ class Audit:
     async def head(self) -> Head | None:
         """Return the newest row."""
         async with self._transaction() as session:
-            return await _newest(session)
+            return await newest_row(session)
+
+    async def _look_back(self) -> None:
+        """Have the witness see the whole chain, and hold it against what is remembered of it."""
+        witness = self._keeper.witness
+        while links := await self._links(witness.head.seq if witness.head else None):
+            witness.follow(links)
+        if why := self._keeper.find_contradiction():
+            witness.contradict(why, witness.head.seq if witness.head else 0)
+        if witness.doubt:
+            log.error("ALL WRITES ARE STOPPED: %s. See docs/audit.md", witness.doubt)
 
     async def _fits_key(self) -> bool:
         after: int | None = None
@@ -213,16 +209,11 @@ class Audit:
         return False
 
     async def _links(self, after: int | None) -> list[Link]:
-        query = select(*_COLUMNS).order_by(AuditRow.seq).limit(_PAGE)
+        query = select(*COLUMNS).order_by(AuditRow.seq).limit(PAGE)
         if after is not None:
             query = query.where(AuditRow.seq > after)
         async with self._transaction() as session:
             return [Link(*row) for row in await session.execute(query)]
-
-
-async def _newest(session: AsyncSession) -> Head | None:
-    row = (await session.execute(_NEWEST)).first()
-    return Head(seq=row.seq, mac=row.mac) if row else None
 
 
 async def _holds_remembered(session: AsyncSession, last: Head | None) -> bool:
@@ -230,7 +221,9 @@ async def _holds_remembered(session: AsyncSession, last: Head | None) -> bool:
 
     If not, what is appended behind it is not remembered either: it would hide that rows were cut off.
     """
-    keeper: Keeper = session.info[_KEEPER]
+    keeper: Keeper = session.info[KEEPER]
+    if keeper.witness.contradiction:  # a restart would take the chain for the one that was known
+        return False
     known: Head | None = session.info.get(_HEAD) or keeper.remembered
     if known is None or known == last:
         return True

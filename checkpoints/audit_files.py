@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from checkpoints.chain import Head
+from checkpoints.witness import Witness
 from tools.errors import AlertmendError
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Keeper:
     def __init__(self, path: Path | None) -> None:
         self.key = b""
         self.remembered: Head | None = None
+        self.witness = Witness(self.key)
         self._path = path
         self._writing = threading.Lock()
 
@@ -52,10 +54,30 @@ class Keeper:
             _make_key(self._path)
         self.key = _read_key(self._path)
         self.remembered = self._read_head()
-        if begun and self.remembered is None:
-            log.warning(
-                "%s isn't there: rows that were cut off the audit before now don't show", self.head_path
+        self.witness = Witness(self.key, self.remembered)
+
+    def find_contradiction(self) -> str:
+        """Return why the chain, whose last row the witness has seen, isn't the one that is remembered.
+
+        Empty if it is, or if it has gone on since. A file that is lost counts as a contradiction once
+        something was decided: an older backup of the database couldn't be told from the truth any more.
+        """
+        if self._path is None:
+            return ""
+        if self.witness.remembered is None:
+            lost = f"{self.head_path} is gone: nobody can tell whether the audit's newest rows are there"
+            return lost if self.witness.has_decided else ""
+        if not self.witness.has_remembered:
+            return (
+                f"row {self.witness.remembered.seq} of the audit is remembered and isn't there: rows were "
+                "cut off, or an older backup of the database was restored"
             )
+        return ""
+
+    async def accept(self, head: Head) -> None:
+        """Remember a row by which an admin has accepted the chain, whatever was remembered before."""
+        self.remembered = None
+        await self.remember(head)
 
     def require_key(self) -> None:
         """Raise `AuditUnusable` unless the key is still in its file: the next start will need it."""

@@ -1,29 +1,20 @@
 """Budgets of the policy: how many writes, and how many approvals of its own, within an hour.
 
-A write counts from its claim, so that the claim itself can obey: see `hold_budgets`.
+They are counted by the sealed audit, so that nobody can refill them by deleting rows of other tables. A write
+counts from its claim, so that the claim itself can obey: see `hold_budgets`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints.tables import ApprovalRow, DecisionRow
+from checkpoints.audit_rows import consult
 from graph.policy import POLICY_PREFIX, AutoApproval, Policy
-
-_HOUR = timedelta(hours=1)
-# A claim that ended as `superseded` or `failed` has proved to have written nothing.
-_WRITING = ("executing", "applied", "unknown")
-
-
-def has_budget(now: datetime, policy: Policy) -> ColumnElement[bool]:
-    """Return the SQL condition "one more write fits into the hour before `now`", for the claim's WHERE."""
-    return _writes(now).scalar_subquery() < policy.writes_per_hour
 
 
 async def count_writes(session: AsyncSession) -> int:
-    """Return how many writes the last hour has had."""
-    return await session.scalar(_writes(datetime.now(UTC))) or 0
+    """Return how many writes the last hour has had, but those that are proved to have written nothing."""
+    return (await consult(session)).count_writes(datetime.now(UTC))
 
 
 async def find_spent_budget(session: AsyncSession, policy: Policy) -> str | None:
@@ -36,19 +27,5 @@ async def find_spent_budget(session: AsyncSession, policy: Policy) -> str | None
 
 async def may_approve_itself(session: AsyncSession, rule: AutoApproval) -> bool:
     """Whether the policy may approve once more by this rule within the hour."""
-    given = await session.scalar(
-        select(func.count())
-        .select_from(DecisionRow)
-        .where(DecisionRow.by == f"{POLICY_PREFIX}{rule.name}", DecisionRow.at > datetime.now(UTC) - _HOUR)
-    )
-    return (given or 0) < rule.per_hour
-
-
-def _writes(now: datetime) -> Select[int]:
-    # a table of its own, so that the claim's UPDATE doesn't take it for the row it is about
-    counted = ApprovalRow.__table__.alias("counted")
-    return (
-        select(func.count())
-        .select_from(counted)
-        .where(counted.c.claimed_at > now - _HOUR, counted.c.status.in_(_WRITING))
-    )
+    witness = await consult(session)
+    return witness.count_approvals(f"{POLICY_PREFIX}{rule.name}", datetime.now(UTC)) < rule.per_hour

@@ -6,9 +6,11 @@ one, so that a row that was altered, taken out, moved or put in shows, whatever 
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -51,6 +53,17 @@ class Link:
     def head(self) -> Head:
         """The row as a chain's newest."""
         return Head(seq=self.seq, mac=self.mac)
+
+    @property
+    def instant(self) -> datetime:
+        """When it was written."""
+        return datetime.fromisoformat(self.at)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What a sealed row says; of another one the document may be anything."""
+        facts: Mapping[str, Any] = json.loads(self.document)
+        return facts
 
     def sealed(self, key: bytes) -> "Link":
         """Return the same row with its seal."""
@@ -102,7 +115,12 @@ class Inspection:
         self._faults: list[Fault] = []
         self._rows = 0
         self._head: Head | None = None
-        self._is_sound = True
+        self.is_sound = True
+        """Whether the row that was looked at last bears its seal."""
+        self.count = 0
+        """How many faults there are so far."""
+        self.latest = ""
+        """What is wrong at the last of them, in words."""
 
     def follow(self, links: Iterable[Link]) -> None:
         """Look at the next rows."""
@@ -128,19 +146,20 @@ class Inspection:
         is_sealed = link.is_sealed(self._key)
         if link.seq > before.seq + 1:
             self._note(before.seq + 1, "missing", f"{_rows(before.seq + 1, link.seq - 1)} gone")
-        elif is_sealed and self._is_sound and link.previous != before.mac:
+        elif is_sealed and self.is_sound and link.previous != before.mac:
             self._note(link.seq, "forked", f"row {link.seq} was written behind another row than {before.seq}")
         if not is_sealed:
             self._note(link.seq, "rewritten", f"row {link.seq} was altered, or the service didn't write it")
         elif self._contradicts_memory(link):
             self._note(link.seq, "forked", f"row {link.seq} isn't the one that is remembered")
-        self._rows, self._head, self._is_sound = self._rows + 1, link.head, is_sealed
+        self._rows, self._head, self.is_sound = self._rows + 1, link.head, is_sealed
 
     def _contradicts_memory(self, link: Link) -> bool:
         known = self._remembered
         return known is not None and known.seq == link.seq and known.mac != link.mac
 
     def _note(self, seq: int, kind: FaultKind, detail: str) -> None:
+        self.count, self.latest = self.count + 1, detail
         if len(self._faults) < MOST_FAULTS:
             self._faults.append(Fault(seq=seq, kind=kind, detail=detail))
 

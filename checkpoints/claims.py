@@ -1,19 +1,21 @@
 """The claim: one conditional UPDATE decides who may write.
 
-Everything that must hold at the moment of writing stands in its WHERE: approved, the same digest, not
-expired, no stop in force, the policy's budget not spent, and the run still holds its incident.
+Everything that must hold at the moment of writing is in its WHERE: approved, the same digest, not expired,
+no stop in force, the policy's budget not spent, and the run still holds its incident. What the row says must
+also be what the audit has sealed (`checkpoints.seals`), and what the policy would still let be proposed.
 """
 
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, timeline
-from checkpoints.budgets import find_spent_budget, has_budget
+from checkpoints.budgets import find_spent_budget
 from checkpoints.locks import hold_budgets, hold_stops
-from checkpoints.stops import find_stop, stop_in_force
-from checkpoints.tables import ApprovalRow, IncidentRow, IntentRow
+from checkpoints.seals import ALTERED, NotAsSealed, Sealed, require_allowed, require_sealed, spell
+from checkpoints.stops import find_stop
+from checkpoints.tables import ApprovalRow, IncidentRow
 from graph.policy import Policy
 from graph.proposal import Proposal
 from tools.executor import ClaimRefused, Grant, Outcome, WritesStopped
@@ -31,34 +33,68 @@ async def claim_approval(
     proposal = Proposal.model_validate(row.proposal)
     if (proposal.id, proposal.incident_id, proposal.digest) != (row.id, row.incident_id, row.digest):
         raise ClaimRefused(f"the stored proposal of approval {row.id} doesn't match its digest any more")
-    sent_generation = await _find_sent(session, row)
-    if (
-        proposal.policy_version != policy.version
-        and row.digest == digest
-        and _is_unsent(row, epoch, sent_generation)
-    ):
+    is_old = proposal.policy_version != policy.version
+    if is_old and row.digest == digest and await _is_unsent(session, row, epoch):
         return await _supersede(session, row, proposal, policy)
+    was = row.status
     await _claim(session, row, digest, epoch, policy)
-    if not await audit.holds_approval(session, row):
-        raise ClaimRefused(f"the audit doesn't know of approval {row.id} as it stands: somebody altered it")
+    sealed = await _require_sealed(session, row, was, epoch)
+    if was == "approved":
+        _require_allowed(row, policy)
+    await timeline.append(session, row.incident_id, "applying", {"approval_id": row.id})
+    await audit.append_about(session, "claimed", row, epoch=epoch)
     return Grant(
         approval_id=row.id,
         arguments=proposal.arguments,
         uid=proposal.target_uid,
         diff=proposal.diff,
         server=proposal.server,
-        sent_generation=sent_generation,
+        sent_generation=sealed.sent_generation,
     )
+
+
+async def require_claimed(session: AsyncSession, row: ApprovalRow, epoch: int) -> None:
+    """Raise `ClaimRefused` unless the sealed audit says that this run claimed the approval last."""
+    sealed = await _read_sealed(session, row)
+    if sealed.claims[-1:] != (epoch,):
+        raise ClaimRefused(f"the audit doesn't know that run {epoch} claimed approval {row.id}: {ALTERED}")
+
+
+async def _require_sealed(session: AsyncSession, row: ApprovalRow, was: str, epoch: int) -> Sealed:
+    """Return what is sealed, if it gives the claim: there is no other one than a dead run's."""
+    sealed = await _read_sealed(session, row)
+    in_order = not sealed.claims if was == "approved" else bool(sealed.claims) and sealed.claims[-1] < epoch
+    if not in_order:
+        raise ClaimRefused(f"the audit knows other claims of approval {row.id}: {ALTERED}")
+    return sealed
+
+
+async def _read_sealed(session: AsyncSession, row: ApprovalRow) -> Sealed:
+    """Return what is sealed, if the quorum and the time to execute are."""
+    try:
+        sealed = await require_sealed(session, row)
+    except NotAsSealed as difference:
+        raise ClaimRefused(str(difference)) from difference
+    if len(sealed.approvers) < row.quorum:
+        given = f"{len(sealed.approvers)} of {row.quorum}"
+        raise ClaimRefused(f"the audit knows {given} approvals of {row.id}: {ALTERED}")
+    if row.execute_by is None or spell(row.execute_by) != sealed.execute_by:
+        raise ClaimRefused(f"approval {row.id} has another time to be executed than was sealed: {ALTERED}")
+    return sealed
+
+
+def _require_allowed(row: ApprovalRow, policy: Policy) -> None:
+    try:
+        require_allowed(row, policy)
+    except NotAsSealed as refusal:
+        raise ClaimRefused(str(refusal)) from refusal
 
 
 async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: int, policy: Policy) -> None:
     now = datetime.now(UTC)
-    fresh = (
-        (ApprovalRow.status == "approved")
-        & (ApprovalRow.execute_by > now)
-        & ~stop_in_force(now, policy)
-        & has_budget(now, policy)
-    )
+    # under the locks of the stops and the budgets, so that both still hold when the row is taken
+    stop = await find_stop(session, policy) or await find_spent_budget(session, policy)
+    fresh = (ApprovalRow.status == "approved") & (ApprovalRow.execute_by > now) & literal(stop is None)
     dead = (ApprovalRow.status == "executing") & (ApprovalRow.claim_epoch < epoch)
     holds_incident = (
         select(1).where(IncidentRow.id == row.incident_id, IncidentRow.run_epoch == epoch).exists()
@@ -71,14 +107,10 @@ async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: in
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     if claimed.first() is None:
-        raise await _refusal(session, row, digest, now, policy)
-    await timeline.append(session, row.incident_id, "applying", {"approval_id": row.id})
-    await audit.append_about(session, "claimed", row, epoch=epoch)
+        raise _refusal(row, digest, now, stop)
 
 
-async def _refusal(
-    session: AsyncSession, row: ApprovalRow, digest: str, now: datetime, policy: Policy
-) -> ClaimRefused:
+def _refusal(row: ApprovalRow, digest: str, now: datetime, stop: str | None) -> ClaimRefused:
     if row.status == "executing":
         return ClaimRefused(f"approval {row.id} is being executed by this very run")
     if row.status != "approved":
@@ -87,23 +119,14 @@ async def _refusal(
         return ClaimRefused(f"approval {row.id} was given for another proposal: the digests differ")
     if row.execute_by is None or row.execute_by <= now:
         return ClaimRefused(f"approval {row.id} had to be executed by {row.execute_by}")
-    stop = await find_stop(session, policy) or await find_spent_budget(session, policy)
     return WritesStopped(stop or "what stopped writes has ended in this very moment")
 
 
-def _is_unsent(row: ApprovalRow, epoch: int, sent_generation: int | None) -> bool:
+async def _is_unsent(session: AsyncSession, row: ApprovalRow, epoch: int) -> bool:
     """Whether nothing was sent for the approval, nor will be: what is on its way can't be superseded."""
-    dead = row.status == "executing" and row.claim_epoch is not None and row.claim_epoch < epoch
-    return row.status == "approved" or (dead and sent_generation is None)
-
-
-async def _find_sent(session: AsyncSession, row: ApprovalRow) -> int | None:
-    """Return the object's generation when an attempt was last about to be sent, None if none was."""
-    return await session.scalar(
-        select(IntentRow.generation)
-        .where(IntentRow.approval_id == row.id)
-        .order_by(IntentRow.attempt.desc())
-        .limit(1)
+    is_dead = row.status == "executing" and row.claim_epoch is not None and row.claim_epoch < epoch
+    return row.status == "approved" or (
+        is_dead and (await _read_sealed(session, row)).sent_generation is None
     )
 
 

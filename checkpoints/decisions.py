@@ -16,10 +16,11 @@ from checkpoints.approvals import (
 )
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_stops
+from checkpoints.seals import NotAsSealed, require_allowed, require_sealed
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow
 from graph.policy import Policy
-from graph.proposal import Approval, Proposal, Terms
+from graph.proposal import Approval, Decision, Proposal, Terms
 from tools.errors import AlertmendError
 
 _GONE = frozenset({"expired", "withdrawn", "revoked"})
@@ -61,6 +62,10 @@ class NotAnApprover(DecisionRefused):
     """The policy names others than this person for it."""
 
 
+class Altered(DecisionRefused):
+    """The approval isn't what was sealed when it was proposed, or the policy refuses it now."""
+
+
 class OwnProposal(DecisionRefused):
     """The policy wants somebody else than the editor to approve."""
 
@@ -90,7 +95,8 @@ class Decisions:
         late: ApprovalGone | None = None
         async with self._transaction() as session:
             row = await hold_approval(session, approval_id)
-            if row.status == "pending" and row.decide_by <= datetime.now(UTC):
+            said = Decision(by=by, verdict=verdict, reason=reason, at=datetime.now(UTC))
+            if row.status == "pending" and row.decide_by <= said.at:
                 await expire_approval(session, row)
                 # raised behind the transaction, so that the expiry itself is kept
                 late = ApprovalGone(row.outcome, await read_approval(session, row))
@@ -103,9 +109,10 @@ class Decisions:
                 require_pending(approval, digest)
                 if verdict == "approve":
                     await self._require_approvable(session, approval, by, role)
-                    await give_approval(session, row, by=by, reason=reason)
+                    given = await _require_sealed(session, row, approval, self._policy)
+                    await give_approval(session, row, given, said)
                 else:
-                    await _reject(session, row, by, reason)
+                    await _reject(session, row, said)
                 await wakeups.wake(session, [row.incident_id])
                 return await read_approval(session, row), True
         raise late
@@ -119,10 +126,13 @@ class Decisions:
         """
         async with self._transaction() as session:
             row = await hold_approval(session, approval_id)
-            require_pending(await read_approval(session, row), digest)
+            approval = await read_approval(session, row)
+            require_pending(approval, digest)
+            await _require_sealed(session, row, approval)
             row.status, row.superseded_by = "superseded", successor.id
             row.outcome = f"{by} edited it into {successor.id}"
-            await note_decision(session, row, by, "edit", reason)
+            said = Decision(by=by, verdict="edit", reason=reason, at=datetime.now(UTC))
+            await note_decision(session, row, said)
             await audit.append_about(session, "edited", row, by, successor=successor.id, reason=reason)
             return await read_approval(session, await store_approval(session, successor, terms, by))
 
@@ -141,11 +151,27 @@ class Decisions:
             raise WritesStopped(f"{stop}; rejecting is still possible", approval)
 
 
-async def _reject(session: AsyncSession, row: ApprovalRow, by: str, reason: str) -> None:
-    await note_decision(session, row, by, "reject", reason)
-    row.status, row.outcome = "rejected", reason
+async def _require_sealed(
+    session: AsyncSession, row: ApprovalRow, approval: Approval, policy: Policy | None = None
+) -> frozenset[str]:
+    """Return who has approved so far, by the sealed audit. Raises `Altered` where the rows say otherwise.
+
+    A `policy` must still let the proposal be made.
+    """
+    try:
+        sealed = await require_sealed(session, row)
+        if policy:
+            require_allowed(row, policy)
+    except NotAsSealed as difference:
+        raise Altered(str(difference), approval) from difference
+    return sealed.approvers
+
+
+async def _reject(session: AsyncSession, row: ApprovalRow, no: Decision) -> None:
+    await note_decision(session, row, no)
+    row.status, row.outcome = "rejected", no.reason
     await session.flush()
-    await audit.append_about(session, "rejected", row, by, quorum=row.quorum, reason=reason)
+    await audit.append_about(session, "rejected", row, no.by, quorum=row.quorum, reason=no.reason)
 
 
 def require_pending(approval: Approval, digest: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from checkpoints import audit, dispatch, milestones
+from checkpoints.acceptance import Acceptance
 from checkpoints.approvals import Approvals
 from checkpoints.audit import Audit
 from checkpoints.audit_files import Keeper
@@ -53,6 +54,7 @@ class Ledger:
     reminders: Reminders
     recurrence: Recurrence
     audit: Audit
+    acceptance: Acceptance
     retention: Retention
     counts: Counts
     outbox: Outbox
@@ -94,6 +96,7 @@ async def open_ledger(  # noqa: PLR0913 -- all that a ledger is made of
                 reminders=Reminders(transaction),
                 recurrence=Recurrence(transaction, pace),
                 audit=Audit(transaction, keeper),
+                acceptance=Acceptance(transaction),
                 retention=Retention(transaction),
                 counts=Counts(transaction),
                 outbox=Outbox(transaction, subscribers),

@@ -19,7 +19,7 @@ from checkpoints.locks import hold_intake
 from checkpoints.merging import find_holder
 from checkpoints.tables import ApprovalRow, IncidentRow
 from graph.incident import ACTIVE
-from graph.proposal import Approval
+from graph.proposal import Approval, Decision
 
 Finding = Literal["applied", "not_applied"]
 _STATUSES: dict[Finding, Literal["applied", "failed"]] = {"applied": "applied", "not_applied": "failed"}
@@ -49,7 +49,7 @@ class Settlements:
             else:
                 await _require_revocable(session, row)
                 row.status, row.outcome = "revoked", f"{by} revoked it: {reason}"
-                await note_decision(session, row, by, "revoke", reason)
+                await note_decision(session, row, _say("revoke", by, reason))
                 await audit.append_about(session, "revoked", row, by, reason=reason)
                 await wakeups.wake(session, [row.incident_id])
                 return await read_approval(session, row), True
@@ -86,13 +86,17 @@ class Settlements:
                     approval,
                 )
             row.status, row.outcome = _STATUSES[finding], f"{by} settled it as {finding}: {reason}"
-            await note_decision(session, row, by, "resolve", reason)
+            await note_decision(session, row, _say("resolve", by, reason))
             await audit.append_about(session, "resolved", row, by, finding=finding, reason=reason)
             incident.status, incident.reason, incident.advice = "applying", "", []
             incident.updated_at = datetime.now(UTC)
             await session.flush()
             await wakeups.wake(session, [row.incident_id])
             return await read_approval(session, row), True
+
+
+def _say(verdict: Literal["revoke", "resolve"], by: str, reason: str) -> Decision:
+    return Decision(by=by, verdict=verdict, reason=reason, at=datetime.now(UTC))
 
 
 async def _require_revocable(session: AsyncSession, row: ApprovalRow) -> None:

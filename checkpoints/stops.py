@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, func, literal, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit
+from checkpoints.audit_rows import consult
 from checkpoints.budgets import count_writes, find_spent_budget
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_stops
+from checkpoints.seals import name_of
 from checkpoints.tables import FreezeRow, KillSwitchRow
+from checkpoints.witness import Witness
 from graph.identifiers import new_id
 from graph.policy import Policy, find_freeze
 
@@ -55,30 +58,63 @@ class WriteStanding(BaseModel):
     writes_last_hour: int
 
 
-def stop_in_force(now: datetime, policy: Policy) -> ColumnElement[bool]:
-    """Return the SQL condition "something stops every write at `now`", for the claim's WHERE."""
-    latest = select(func.max(KillSwitchRow.id)).scalar_subquery()
-    switch = select(1).where(KillSwitchRow.id == latest, KillSwitchRow.engaged).exists()
-    freeze = select(1).where(FreezeRow.starts_at <= now, FreezeRow.ends_at > now).exists()
-    return or_(switch, freeze, literal(find_freeze(policy.freezes, now) is not None))
-
-
 async def find_stop(session: AsyncSession, policy: Policy) -> str | None:
-    """Return why nothing may be written at this moment, or None."""
+    """Return why nothing may be written at this moment, or None.
+
+    The kill switch and the freezes are what the audit has sealed. Tables that say otherwise stop everything.
+    """
     now = datetime.now(UTC)
-    if not await session.scalar(select(stop_in_force(now, policy))):
-        return None
-    switch = await _latest_switch(session)
-    if switch.engaged:
-        return f"the kill switch is on (by {switch.by}: {switch.reason})"
-    freeze = await session.scalar(
-        select(FreezeRow).where(FreezeRow.starts_at <= now, FreezeRow.ends_at > now).limit(1)
-    )
-    if freeze:
-        return f"a change freeze holds until {freeze.ends_at:%Y-%m-%d %H:%M} UTC ({freeze.reason})"
-    if held := find_freeze(policy.freezes, now):
-        return f"the policy's freeze {held.window.name} holds until {held.until:%Y-%m-%d %H:%M} UTC"
+    witness = await consult(session)
+    if not witness.doubt:
+        switch = _sealed_switch(witness)
+        if switch.engaged:
+            return f"the kill switch is on (by {switch.by}: {switch.reason})"
+        holding = (one for one in _sealed_freezes(witness, now) if one.starts_at <= now)
+        if freeze := next(holding, None):
+            return f"a change freeze holds until {freeze.ends_at:%Y-%m-%d %H:%M} UTC ({freeze.reason})"
+        if held := find_freeze(policy.freezes, now):
+            return f"the policy's freeze {held.window.name} holds until {held.until:%Y-%m-%d %H:%M} UTC"
+    doubt = await find_doubt(session)
+    return f"{doubt}. An admin must look at it, and then run `alertmend audit accept`" if doubt else None
+
+
+async def find_doubt(session: AsyncSession) -> str | None:
+    """Return why neither the audit nor the stops can be relied on, or None: writes are stopped until then."""
+    witness = await consult(session)
+    if witness.doubt:
+        return witness.doubt
+    sealed, stored = _sealed_switch(witness), await _latest_switch(session)
+    if (stored.engaged, name_of(stored.by)) != (sealed.engaged, sealed.by):
+        return "the kill switch in the database isn't as the audit has sealed it: somebody has altered it"
+    now = datetime.now(UTC)
+    spans = [
+        {(one.id, one.starts_at, one.ends_at) for one in freezes}
+        for freezes in (await _stored_freezes(session, now), _sealed_freezes(witness, now))
+    ]
+    if odd := sorted(one[0] for one in spans[0] ^ spans[1]):
+        return f"freeze {odd[0]} in the database isn't as the audit has sealed it: somebody has altered it"
     return None
+
+
+async def unite_stops(session: AsyncSession, by: str, reason: str) -> list[dict[str, Any]]:
+    """Stop what the seals or the tables stop, in both; return the freezes that hold now or later.
+
+    Of a freeze that both know the sealed window counts.
+    """
+    now = datetime.now(UTC)
+    witness = await consult(session)
+    sealed, stored = _sealed_switch(witness), await _latest_switch(session)
+    if (stored.engaged, name_of(stored.by)) != (sealed.engaged, sealed.by):
+        await session.execute(
+            delete(KillSwitchRow)
+        )  # a forged row may have a number that no later one exceeds
+        await _set_switch(session, engaged=sealed.engaged or stored.engaged, by=by, reason=reason)
+    freezes = {one.id: one for one in await _stored_freezes(session, now)}
+    for freeze in _sealed_freezes(witness, now):
+        freezes[freeze.id] = freeze
+        columns = freeze.model_dump(exclude={"source"})
+        await session.merge(FreezeRow(**columns, created_at=now))
+    return [one.model_dump(mode="json") for one in freezes.values()]
 
 
 class Stops:
@@ -89,27 +125,22 @@ class Stops:
         self._policy = policy
 
     async def kill_switch(self) -> KillSwitch:
-        """Return the kill switch as it stands."""
+        """Return the kill switch as it was sealed last."""
         async with self._transaction() as session:
-            return await _latest_switch(session)
+            return _sealed_switch(await consult(session))
 
     async def set_kill_switch(self, *, engaged: bool, by: str, reason: str) -> KillSwitch:
         """Turn the kill switch on or off; every setting is kept."""
         async with self._transaction() as session:
             await hold_stops(session, "set")
-            session.add(KillSwitchRow(engaged=engaged, by=by, reason=reason, at=datetime.now(UTC)))
-            await session.flush()
-            await audit.append(session, "kill_switch", actor=by, engaged=engaged, reason=reason)
+            await _set_switch(session, engaged=engaged, by=by, reason=reason)
             return await _latest_switch(session)
 
     async def freezes(self) -> Sequence[Freeze]:
         """Return the freezes that hold now or later, soonest first."""
         async with self._transaction() as session:
-            rows = await session.scalars(
-                select(FreezeRow).where(FreezeRow.ends_at > datetime.now(UTC)).order_by(FreezeRow.starts_at)
-            )
-            stored = [Freeze.model_validate(row) for row in rows]
-        return sorted([*stored, *_policy_freezes(self._policy)], key=lambda freeze: freeze.starts_at)
+            sealed = _sealed_freezes(await consult(session), datetime.now(UTC))
+        return sorted([*sealed, *_policy_freezes(self._policy)], key=lambda freeze: freeze.starts_at)
 
     async def standing(self) -> WriteStanding:
         """Return what stops every write at this moment, and what the policy's budget has left."""
@@ -146,6 +177,32 @@ def _policy_freezes(policy: Policy) -> Iterator[Freeze]:
                 id=f"policy:{window.name}", starts_at=span[0], ends_at=span[1],
                 reason=window.reason, by=f"policy {policy.name}", source="policy",
             )  # fmt: skip
+
+
+def _sealed_switch(witness: Witness) -> KillSwitch:
+    """Return the kill switch as the newest sealed word about it says."""
+    if (link := witness.switch) is None:
+        return KillSwitch(engaged=False)
+    return KillSwitch(
+        engaged=link.facts["engaged"], by=link.actor, reason=link.facts["reason"], at=link.instant
+    )
+
+
+def _sealed_freezes(witness: Witness, now: datetime) -> list[Freeze]:
+    """Return the freezes that were sealed and aren't over, those first that hold longest."""
+    freezes = (Freeze.model_validate(one) for one in witness.freezes.values())
+    return sorted((one for one in freezes if one.ends_at > now), key=lambda one: one.ends_at, reverse=True)
+
+
+async def _stored_freezes(session: AsyncSession, now: datetime) -> list[Freeze]:
+    rows = await session.scalars(select(FreezeRow).where(FreezeRow.ends_at > now))
+    return [Freeze.model_validate(row) for row in rows]
+
+
+async def _set_switch(session: AsyncSession, *, engaged: bool, by: str, reason: str) -> None:
+    session.add(KillSwitchRow(engaged=engaged, by=by, reason=reason, at=datetime.now(UTC)))
+    await session.flush()
+    await audit.append(session, "kill_switch", actor=by, engaged=engaged, reason=reason)
 
 
 async def _latest_switch(session: AsyncSession) -> KillSwitch:

@@ -1,14 +1,14 @@
 """A proposal is everything a person approves; its digest binds what runs to what was seen.
 
-The digest leaves out the resourceVersion on purpose: the status of a failing workload moves it every few
-seconds. The executor compares the diff again at the claim, and the write carries the version it was made for.
+A proposal has no resourceVersion, on purpose: the status of a failing workload moves it every few seconds.
+The executor compares the diff again at the claim, and the write carries the version it was made for.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -56,6 +56,21 @@ class UndoPlan(_Frozen):
     call: PatchArguments | None
 
 
+class Terms(_Frozen):
+    """What a rule of the policy asks of a decision: `quorum` distinct approvers, and the two expiries.
+
+    `approvers` are names and `role:approver` or `role:admin`; none means whoever has one of these roles.
+    `own_approval` says whether the person who edited a proposal may be one of its approvers.
+    """
+
+    rule: str = ""
+    quorum: int = Field(default=1, ge=1)
+    approvers: tuple[str, ...] = ()
+    own_approval: bool = True
+    decide_within: timedelta = timedelta(hours=4)
+    execute_within: timedelta = timedelta(minutes=30)
+
+
 class Proposal(_Frozen):
     """One exact change with all a person needs to decide. `id` is the approval's id, allotted beforehand."""
 
@@ -78,6 +93,10 @@ class Proposal(_Frozen):
     verification_plan: VerificationPlan
     undo_plan: UndoPlan
     policy_version: str
+    terms: Terms = Terms()
+    """On whose decision, and by when. The ledger sets them when it stores the proposal."""
+    requested_by: str = ""
+    """Who edited it into what it is; empty for the agent's own proposal."""
 
     @property
     def summary(self) -> str:
@@ -87,10 +106,16 @@ class Proposal(_Frozen):
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, over the canonical JSON of everything that the approval binds."""
-        unbound = {"id", "incident_id", "grounding", "basis", "traces", "risk", "risk_reasons"}
-        bound = self.model_dump(mode="json", exclude=unbound, by_alias=True)
+        """SHA-256, in hex, over the canonical JSON of the whole proposal: what runs, and all that is shown.
+
+        Nothing is left out, so that a field that is added is bound with it. The headline is drawn from the diff.
+        """
+        bound = self.model_dump(mode="json", by_alias=True)
         return hashlib.sha256(canonical_json(bound).encode()).hexdigest()
+
+    def on(self, terms: Terms, requested_by: str = "") -> Self:
+        """Return the same proposal on these terms."""
+        return self.model_copy(update={"terms": terms, "requested_by": requested_by})
 
     def is_same_change(self, other: "Proposal") -> bool:
         """Whether both would do the same to the same object, but for the approval's id in the patch."""
@@ -105,21 +130,6 @@ class Proposal(_Frozen):
 
 def _unstamped(diff: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
     return tuple(change for change in diff if change.path != APPROVAL_PATH)
-
-
-class Terms(_Frozen):
-    """What a rule of the policy asks of a decision: `quorum` distinct approvers, and the two expiries.
-
-    `approvers` are names and `role:approver` or `role:admin`; none means whoever has one of these roles.
-    `own_approval` says whether the person who edited a proposal may be one of its approvers.
-    """
-
-    rule: str = ""
-    quorum: int = Field(default=1, ge=1)
-    approvers: tuple[str, ...] = ()
-    own_approval: bool = True
-    decide_within: timedelta = timedelta(hours=4)
-    execute_within: timedelta = timedelta(minutes=30)
 
 
 class Decision(_Frozen):

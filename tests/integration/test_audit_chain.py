@@ -351,19 +351,32 @@ async def test_files_that_cannot_be_trusted_are_refused(
             pass
 
 
-async def test_a_lost_memory_is_told_and_begun_anew(
-    ledger: Ledger, database_url: str, key: Path, caplog: pytest.LogCaptureFixture
+async def test_a_lost_memory_stops_all_writes_until_an_admin_accepts_the_chain(
+    ledger: Ledger, database_url: str, key: Path
 ) -> None:
     await tell_story(ledger)
     key.with_name("audit.key.head").unlink()
 
+    for _ in range(2):  # what is appended meanwhile isn't remembered: another start changes nothing
+        async with open_ledger(database_url, key) as restarted:
+            await restarted.stops.set_kill_switch(engaged=False, by="root", reason="drill")
+            assert "audit.key.head is gone" in str((await restarted.stops.standing()).stopped_by)
     async with open_ledger(database_url, key) as restarted:
-        found = await restarted.audit.verify()
-        await restarted.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+        assert (await restarted.audit.verify()).intact
+        await restarted.acceptance.accept(by="root", reason="the volume was lost")
+        assert (await restarted.stops.standing()).stopped_by is None
 
-        assert (found.intact, found.remembered) == (True, None)
-        assert "audit.key.head isn't there" in caplog.text
-        assert key.with_name("audit.key.head").exists()
+    async with open_ledger(database_url, key) as restarted:
+        assert (await restarted.stops.standing()).stopped_by is None
+
+
+async def test_an_audit_in_which_nothing_was_decided_needs_no_memory(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    key.with_name("audit.key.head").unlink()
+
+    async with open_ledger(database_url, key) as restarted:
+        assert (await restarted.stops.standing()).stopped_by is None
 
 
 async def test_a_head_that_cannot_be_written_never_fails_the_change(

@@ -16,6 +16,7 @@ from graph.alerts import AlertGroup
 from graph.identifiers import new_id
 from graph.policy import Change, Policy, find_terms, parse_policy
 from graph.proposal import Approval
+from tests.clocks import Clock
 from tests.databases import query
 from tests.unit.graph.proposals import make_proposal
 from tests.unit.graph.test_alerts_and_targets import real_body
@@ -103,19 +104,20 @@ async def test_a_claim_that_wrote_nothing_gives_its_place_back(database_url: str
 
 
 async def test_the_budget_is_whole_again_after_an_hour_and_a_dead_runs_claim_takes_no_second_place(
-    database_url: str,
+    clock: Clock, database_url: str
 ) -> None:
     async with opened(database_url, "writes_per_hour: 1") as ledger:
-        (first, epoch), (second, other) = await propose(ledger, 1), await propose(ledger, 2)
+        first, epoch = await propose(ledger, 1)
         await approve(ledger, first)
-        await approve(ledger, second)
         await claim(ledger, first, epoch)
+        clock.offset = timedelta(minutes=40)
         again = await ledger.incidents.begin_run(first.proposal.incident_id)
         assert isinstance(await claim(ledger, first, again), Grant)
+        second, other = await propose(ledger, 2)
+        await approve(ledger, second)
+        assert isinstance(await claim(ledger, second, other), ClaimRefused)
 
-        past = datetime.now(UTC) - timedelta(minutes=61)
-        older = update(ApprovalRow).where(ApprovalRow.id == first.id).values(claimed_at=past)
-        await query(database_url, older)
+        clock.offset = timedelta(minutes=61)
 
         assert isinstance(await claim(ledger, second, other), Grant)
 

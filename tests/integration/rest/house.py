@@ -66,17 +66,16 @@ class House:
         """Let a run of a new incident (or of the given one) propose to set the image."""
         incident_id = incident_id or await self.open_incident()
         epoch = await self.ledger.incidents.begin_run(incident_id)
-        proposal = make_proposal(incident_id, image)
-        await self.ledger.approvals.propose(proposal, epoch, Terms(**terms))
-        return proposal
+        proposed = make_proposal(incident_id, image)
+        return (await self.ledger.approvals.propose(proposed, epoch, Terms(**terms))).proposal
 
     async def edit(self, first: Proposal, *, by: str, image: str = "nginx:1.26", **terms: Any) -> Proposal:
         """Let a person edit a pending proposal, as the service does after its preview."""
         edited = make_proposal(first.incident_id, image)
-        await self.ledger.decisions.edit(
+        approval = await self.ledger.decisions.edit(
             first.id, edited, Terms(**terms), by=by, digest=first.digest, reason=""
         )
-        return edited
+        return approval.proposal
 
 
 def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:

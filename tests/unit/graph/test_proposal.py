@@ -1,10 +1,11 @@
-"""The digest: everything an approval binds, and nothing that moves by itself."""
+"""The digest: it binds the whole proposal, what runs and what is shown."""
 
 from typing import Any
 
 import pytest
 
-from graph.proposal import UndoPlan, VerificationPlan, canonical_json
+from graph.diagnosis import Trace
+from graph.proposal import Proposal, Terms, UndoPlan, VerificationPlan, canonical_json
 from graph.targets import Target
 from tests.unit.graph.proposals import WEB, make_proposal
 from tools.diffing import FieldChange
@@ -19,29 +20,46 @@ def test_the_digest_is_the_same_after_a_round_trip_through_json() -> None:
     assert again.digest == proposal.digest
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"arguments": make_proposal().arguments.guarded("u", "7")},
-        {"arguments": make_proposal().arguments.model_copy(update={"namespace": "shop"})},
-        {"server": ExecutingServer(name="other", version="1", schema_sha256="0" * 64)},
-        {"server": ExecutingServer(name="alertmend", version="1", schema_sha256="1" * 64)},
-        {"target": Target(kind="Deployment", namespace="default", name="db")},
-        {"target_uid": "uid-2"},
-        {"diff": (FieldChange(path="spec.replicas", before=1, after=2),)},
-        {"diff": (FieldChange(path="spec.replicas", before=1, after=2, added=True),)},
-        {
-            "verification_plan": VerificationPlan(
-                workload=WEB, predicates=("rollout_complete",), window_seconds=1, budget_seconds=600
-            )
-        },
-        {"undo_plan": UndoPlan(summary="none", call=None)},
-        {"policy_version": "builtin-2"},
-        {"purpose": "undo"},
-    ],
+_OTHER_PLAN = VerificationPlan(
+    workload=WEB, predicates=("rollout_complete",), window_seconds=1, budget_seconds=600
 )
-def test_whatever_an_approval_binds_changes_the_digest(change: dict[str, Any]) -> None:
-    assert make_proposal(**change).digest != make_proposal().digest
+CHANGES: dict[str, Any] = {
+    "id": "apr-2",
+    "incident_id": "inc-2",
+    "purpose": "undo",
+    "tool": "kubectl_apply",
+    "arguments": make_proposal().arguments.model_copy(update={"namespace": "shop"}),
+    "server": ExecutingServer(name="alertmend", version="1", schema_sha256="1" * 64),
+    "target": Target(kind="Deployment", namespace="default", name="db"),
+    "target_uid": "uid-2",
+    "diff": (FieldChange(path="spec.replicas", before=1, after=2),),
+    "summary": "Nothing to see here.",
+    "grounding": "guess",
+    "basis": "Somebody said so.",
+    "traces": (Trace(path="spec.replicas", value=2, origin="none"),),
+    "risk": "high",
+    "verification_plan": _OTHER_PLAN,
+    "undo_plan": UndoPlan(summary="none", call=None),
+    "policy_version": "builtin-2",
+    "terms": Terms(quorum=2),
+    "requested_by": "bob",
+}
+
+
+@pytest.mark.parametrize("name", Proposal.model_fields)
+def test_every_field_of_a_proposal_is_bound_by_its_digest(name: str) -> None:
+    changed = make_proposal().model_copy(update={name: CHANGES[name]})
+
+    assert changed.digest != make_proposal().digest
+
+
+def test_a_change_of_the_diffs_smallest_part_changes_the_digest() -> None:
+    one, other = (
+        make_proposal(diff=(FieldChange(path="spec.replicas", before=1, after=2, added=added),))
+        for added in (False, True)
+    )
+
+    assert one.digest != other.digest
 
 
 def test_canonical_json_has_one_spelling() -> None:

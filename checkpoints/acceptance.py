@@ -1,0 +1,70 @@
+"""Taking the audit as it is, after its chain or the stops didn't fit: what an admin says, on the record.
+
+Nothing that was approved before may be written after it: a revocation, or the outcome of a write, may be
+among the rows that are gone. So what waits is taken out of use, to be proposed afresh, and how the execution
+of what was claimed ended is for a person to find out. The stops are taken from the seals and from the tables
+both: what either of them stops stays stopped.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkpoints import audit, wakeups
+from checkpoints.audit_rows import consult
+from checkpoints.database import Transaction
+from checkpoints.locks import hold_incidents, hold_stops
+from checkpoints.stops import find_doubt, unite_stops
+from checkpoints.tables import ApprovalRow
+from tools.errors import AlertmendError
+
+_WAITING = ("pending", "approved")
+_LIVE = (*_WAITING, "executing")
+
+
+class NothingToAccept(AlertmendError):
+    """The audit and the stops are what was sealed: nothing about them needs to be accepted."""
+
+
+class Acceptance:
+    """Records that an admin has accepted the audit as it is."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def accept(self, *, by: str, reason: str) -> str:
+        """Take the audit and the stops as they are; return what was wrong.
+
+        Raises `NothingToAccept`.
+        """
+        async with self._transaction() as session:
+            await hold_incidents(session, await _incidents(session))
+            await hold_stops(session, "set")
+            doubt = await find_doubt(session)
+            if doubt is None:
+                raise NothingToAccept("the audit and the stops are as they were sealed: nothing to accept")
+            freezes = await unite_stops(session, by, reason)
+            await audit.append(session, "accepted", actor=by, reason=reason, doubt=doubt, freezes=freezes)
+            rows = (await session.scalars(select(ApprovalRow).where(ApprovalRow.status.in_(_LIVE)))).all()
+            for row in rows:
+                await _take_out_of_use(session, row, by)
+            await wakeups.wake(session, sorted({row.incident_id for row in rows}))
+        async with self._transaction() as session:
+            await consult(session)  # it is remembered from here on
+        return doubt
+
+
+async def _incidents(session: AsyncSession) -> Sequence[str]:
+    rows = await session.scalars(select(ApprovalRow.incident_id).where(ApprovalRow.status.in_(_LIVE)))
+    return sorted(set(rows))
+
+
+async def _take_out_of_use(session: AsyncSession, row: ApprovalRow, by: str) -> None:
+    why = f"{by} accepted the audit as it is: what was approved before is void"
+    if row.status in _WAITING:
+        row.status, row.superseded_by, row.outcome = "superseded", None, why
+        await audit.append_about(session, "superseded", row, reason=why)
+        return
+    row.status, row.outcome = "unknown", why
+    await audit.append_about(session, "outcome", row, outcome="unknown", detail=why)
