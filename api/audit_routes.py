@@ -7,14 +7,14 @@ dashboards have no use for, while those who decide must be able to look up what 
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query
 
-from api.auth import Approver
+from api.auth import Admin, Approver
 from api.door import DoorIn
-from api.examples import AUDIT, AUDIT_VERIFICATION
+from api.examples import ACCEPT_BODY, ACCEPTED, AUDIT, AUDIT_VERIFICATION
 from api.incident_routes import Continue, Limit
 from api.openapi import answers
-from api.schemas import AuditList
+from api.schemas import AcceptBody, Accepted, AuditList
 from checkpoints.audit import Action
 from checkpoints.chain import Verification
 
@@ -61,3 +61,16 @@ async def verify_audit(door: DoorIn, _caller: Approver) -> Verification:
     found = await door.ledger.audit.verify()
     door.metrics.note_audit(found.intact)
     return found
+
+
+@router.post("/acceptance", responses=answers(200, "Accepted.", ACCEPTED, refusals=(401, 403, 409, 422, 503)))
+async def accept_audit(
+    door: DoorIn,
+    caller: Admin,
+    body: Annotated[AcceptBody, Body(openapi_examples={"restored": {"value": ACCEPT_BODY}})],
+) -> Accepted:
+    """Take the audit and the stops as they are, so that writes are possible again.
+
+    What was proposed or approved before isn't executed any more: it is proposed afresh.
+    """
+    return Accepted(doubt=await door.ledger.acceptance.accept(by=caller.name, reason=body.reason))

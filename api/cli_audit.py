@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli_choices import AuditActionName
-from api.terminal import Format, Output, connect, show
+from api.terminal import Format, Output, connect, show, tell
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -56,6 +56,21 @@ def verify(output: Output = Format.TEXT) -> None:
             typer.echo("no newest row is remembered: that rows were cut off the end wouldn't show")
     if not found.intact:
         raise typer.Exit(1)
+
+
+@app.command()
+def accept(
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the audit.")], output: Output = Format.TEXT
+) -> None:
+    """Take the audit and the stops as they are, after they stopped all writes; needs an admin.
+
+    What was proposed or approved before isn't executed any more: it is proposed afresh.
+
+    Example: alertmend audit accept --reason "restored the backup of this morning"
+    """
+    with connect() as client:
+        found = client.accept_audit(reason)
+    tell(found, f"accepted: {found.doubt}\nwhat stood before is void, and is proposed afresh", output)
 
 
 def _render(found: "AuditList") -> "RenderableType":

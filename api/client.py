@@ -11,7 +11,7 @@ from tools.loopback import leads_to_loopback
 if TYPE_CHECKING:
     import httpx
 
-    from api.schemas import ApprovalList, ApprovalView, AuditList, IncidentList
+    from api.schemas import Accepted, ApprovalList, ApprovalView, AuditList, IncidentList
     from checkpoints.chain import Verification
     from checkpoints.stops import KillSwitch, WriteStanding
     from graph.incident import Entry, Incident
@@ -171,6 +171,13 @@ class Client:
 
         answer = self._send("GET", "/v1/audit/verify", timeout=None)
         return Verification.model_validate_json(answer.content)
+
+    def accept_audit(self, reason: str) -> "Accepted":
+        """Take the audit and the stops as they are."""
+        from api.schemas import Accepted
+
+        answer = self._send("POST", "/v1/audit/acceptance", json={"reason": reason})
+        return Accepted.model_validate_json(answer.content)
 
     def _say(self, approval_id: str, what: str, body: dict[str, Any]) -> "ApprovalView":
         return _approval(self._send("POST", f"/v1/approvals/{_name('apr', approval_id)}/{what}", json=body))

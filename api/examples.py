@@ -197,8 +197,8 @@ POLICY = {
 }
 FREEZES = {"items": [FREEZE], "continue": None}
 _SEEN = (
-    "status", "digest", "policy_version", "summary", "purpose", "risk", "risk_reasons", "target", "tool",
-    "server", "diff", "arguments", "quorum",
+    "status", "digest", "policy_version", "summary", "purpose", "risk", "risk_reasons", "grounding", "basis",
+    "target", "tool", "server", "diff", "arguments", "quorum", "execute_by",
 )  # fmt: skip
 _SEAL, _SEAL_BEFORE = "c4" * 32, "7b" * 32
 AUDIT: dict[str, Any] = {
@@ -211,7 +211,18 @@ AUDIT: dict[str, Any] = {
             "incident_id": _INCIDENT_ID,
             "approval_id": _APPROVAL_ID,
             "document": {name: APPROVED[name] for name in _SEEN}
-            | {"target_uid": "9e0c3f6e-1c3c-4c39-8df6-0e4a4d4fbb0a", "reason": APPROVE["reason"]},
+            | {
+                "target_uid": "9e0c3f6e-1c3c-4c39-8df6-0e4a4d4fbb0a",
+                "reason": APPROVE["reason"],
+                "terms": {
+                    "rule": "usual",
+                    "quorum": 1,
+                    "approvers": [],
+                    "own_approval": True,
+                    "decide_within": "PT4H",
+                    "execute_within": "PT30M",
+                },
+            },
             "previous": _SEAL_BEFORE,
             "mac": _SEAL,
         }
@@ -224,6 +235,11 @@ AUDIT_VERIFICATION = {
     "head": {"seq": 7, "mac": _SEAL},
     "remembered": {"seq": 9, "mac": "e1" * 32},
     "faults": [{"seq": 8, "kind": "cut", "detail": "rows 8 to 9 are gone from the end: row 9 is remembered"}],
+}
+ACCEPT_BODY = {"reason": "the database was restored from the backup of this morning"}
+ACCEPTED = {
+    "doubt": "row 9 of the audit is remembered and isn't there: rows were cut off, or an older backup of the "
+    "database was restored"
 }
 CALLER = {"name": "alice", "role": "approver"}
 HEALTH = {"status": "ok"}

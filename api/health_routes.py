@@ -17,30 +17,38 @@ from checkpoints.schema import SchemaMismatch
 
 router = APIRouter(tags=["service"])
 _PATIENCE_SECONDS = 5.0
+_IN_DOUBT = "all writes are stopped: the audit or a stop was altered; GET /v1/policy says more"
 
 
-@router.get("/healthz", responses=answers(200, "It lives.", HEALTH, refusals=()))
+@router.get(
+    "/healthz", response_model_exclude_none=True, responses=answers(200, "It lives.", HEALTH, refusals=())
+)
 async def check_health() -> Health:
     """Tell that the process answers. It goes on doing so while it stops, and without a database."""
     return Health()
 
 
-@router.get("/readyz", responses=answers(200, "Send requests.", HEALTH, refusals=(503,)))
+@router.get(
+    "/readyz",
+    response_model_exclude_none=True,
+    responses=answers(200, "Send requests.", HEALTH, refusals=(503,)),
+)
 async def check_readiness(door: DoorIn) -> Health:
     """Tell whether requests should be sent here: it isn't stopping, and the database and its tables are fit.
 
-    Needs no token; which check failed is all that it says.
+    Needs no token; which check failed is all that it says, and whether the audit stops all writes.
     """
     if door.closing.is_set():
         raise Stopping("the service is stopping; requests are answered until it has")
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await door.ledger.counts.require_ready()
+            in_doubt = await door.ledger.stops.are_in_doubt()
     except (DatabaseUnavailable, TimeoutError) as error:
         raise NotReady("database: it can't be used now; the service's log says more") from error
     except SchemaMismatch as error:
         raise NotReady("migrations: the tables aren't this version's; run `alertmend migrate`") from error
-    return Health()
+    return Health(note=_IN_DOUBT if in_doubt else None)
 
 
 @router.get(

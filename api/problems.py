@@ -19,6 +19,7 @@ from api.limits import Overloaded
 from api.schemas import ApprovalView
 from api.sites import ForeignPage, UnknownHost
 from api.tokens import TokenFileUnusable
+from checkpoints.acceptance import NothingToAccept
 from checkpoints.approvals import ApprovalNotFound
 from checkpoints.audit_files import AuditUnusable
 from checkpoints.database import DatabaseUnavailable
@@ -109,6 +110,7 @@ KINDS: dict[type[AlertmendError], Kind] = {
     IncidentNotFound: Kind(404, "incident-not-found", "No such incident"),
     ReportNotWritten: Kind(404, "report-not-written", "Not written yet"),
     NotRetryable: Kind(409, "not-retryable", "Only a failed incident can be retried"),
+    NothingToAccept: Kind(409, "nothing-to-accept", "Nothing to accept"),
     DigestMissing: Kind(428, "digest-missing", "The digest is missing"),
     DigestMismatch: Kind(412, "digest-mismatch", "Another proposal was seen"),
     AlreadyDecided: Kind(409, "already-decided", "Already decided"),

@@ -151,6 +151,7 @@ class Health(_Given):
     """The process answers; of `/readyz`: it may be sent requests."""
 
     status: Literal["ok"] = "ok"
+    note: Annotated[str | None, Field(description="What an admin must look at; absent usually.")] = None
 
 
 class ApproveBody(_Taken):
@@ -201,6 +202,18 @@ class KillSwitchBody(_Taken):
 
     engaged: Annotated[StrictBool, Field(description="True stops every write to the cluster.")]
     reason: Reason
+
+
+class AcceptBody(_Taken):
+    """An admin takes the audit, and the stops, as they are."""
+
+    reason: Reason
+
+
+class Accepted(_Given):
+    """What was wrong with the audit or the stops, and was accepted."""
+
+    doubt: str
 
 
 class FreezeBody(_Taken):

@@ -41,7 +41,8 @@ async def consult(session: AsyncSession) -> Witness:
     """Return the witness, who has seen all that was committed before this transaction appended anything."""
     keeper: Keeper = session.info[KEEPER]
     witness = keeper.witness
-    if lost := await _catch_up(session, witness, keeper.remembered):
+    # once it is contradicted, what is remembered isn't there until an admin has accepted the chain
+    if lost := await _catch_up(session, witness, None if witness.contradiction else keeper.remembered):
         last = await newest_row(session)
         witness.contradict(f"row {lost.seq} of the audit was there and is gone", last.seq if last else 0)
         witness.forget()
@@ -69,7 +70,7 @@ async def _catch_up(session: AsyncSession, witness: Witness, known: Head | None)
         witness.follow(links)
         known = None if known in heads or (seen and known and known.seq < seen.seq) else known
         if len(links) < PAGE:
-            return None if witness.contradiction else known
+            return known
 
 
 async def newest_row(session: AsyncSession) -> Head | None:

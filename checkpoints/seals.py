@@ -79,7 +79,7 @@ def require_allowed(row: ApprovalRow, policy: Policy) -> None:
 def find_refusal(proposal: Proposal, policy: Policy) -> str | None:
     """Return why the policy would refuse a proposal, by its call and its diff, or None."""
     return refuse_call(proposal.arguments, policy) or refuse_change(
-        proposal.target.kind, {}, proposal.diff, policy
+        proposal.target.kind, None, proposal.diff, policy
     )
 
 

@@ -129,6 +129,11 @@ class Stops:
         async with self._transaction() as session:
             return _sealed_switch(await consult(session))
 
+    async def are_in_doubt(self) -> bool:
+        """Whether all writes are stopped because the audit or the stops aren't what was sealed."""
+        async with self._transaction() as session:
+            return await find_doubt(session) is not None
+
     async def set_kill_switch(self, *, engaged: bool, by: str, reason: str) -> KillSwitch:
         """Turn the kill switch on or off; every setting is kept."""
         async with self._transaction() as session:

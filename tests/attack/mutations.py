@@ -18,6 +18,8 @@ _CLAIMS = ("tests/integration/test_claims.py",)
 _EXECUTOR = ("tests/integration/test_executor.py",)
 _PATCH = ("tests/unit/tools/test_patch.py", "tests/integration/test_executor.py")
 _ROWS = ("tests/attack/test_forged_rows.py",)
+_UNSEALED = ("tests/attack/test_unsealed_rows.py",)
+_ACCEPTANCE = ("tests/attack/test_acceptance.py",)
 
 
 _INTENT = (
@@ -37,13 +39,14 @@ class Mutation:
 
 
 _CLAIM, _APPROVALS = "checkpoints/claims.py", "checkpoints/approvals.py"
+_SEALS, _STOPS, _DECISIONS = "checkpoints/seals.py", "checkpoints/stops.py", "checkpoints/decisions.py"
+_WITNESS, _AUDIT_ROWS = "checkpoints/witness.py", "checkpoints/audit_rows.py"
 MUTATIONS = (
-    Mutation(
-        "claim: the status", ((_CLAIM, '(ApprovalRow.status == "approved")\n        & (', "("),), _CLAIMS
-    ),
+    Mutation("claim: the status", ((_CLAIM, '(ApprovalRow.status == "approved") & (', "("),), _CLAIMS),
     Mutation("claim: the digest", ((_CLAIM, "ApprovalRow.digest == digest, ", ""),), _CLAIMS),
-    Mutation("claim: the expiry", ((_CLAIM, "        & (ApprovalRow.execute_by > now)\n", ""),), _CLAIMS),
-    Mutation("claim: the stops", ((_CLAIM, "        & ~stop_in_force(now, policy)\n", ""),), _CLAIMS),
+    Mutation("claim: the expiry", ((_CLAIM, " & (ApprovalRow.execute_by > now)", ""),), _CLAIMS),
+    Mutation("claim: the stops", ((_CLAIM, "await find_stop(session, policy) or ", ""),), _CLAIMS),
+    Mutation("claim: the budget", ((_CLAIM, " or await find_spent_budget(session, policy)", ""),), _UNSEALED),
     Mutation(  # either of the two would do, since the incident is held
         "claim: the run's epoch",
         (
@@ -63,9 +66,148 @@ MUTATIONS = (
         _CLAIMS,
     ),
     Mutation(
-        "claim: the audit's word",
-        ((_CLAIM, "not await audit.holds_approval(session, row)", "not row"),),
-        _ROWS,
+        "claim: the sealed quorum", ((_CLAIM, "len(sealed.approvers) < row.quorum", "False"),), _UNSEALED
+    ),
+    Mutation(
+        "claim: the sealed time to execute",
+        ((_CLAIM, "row.execute_by is None or spell(row.execute_by) != sealed.execute_by", "False"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "claim: no sealed claim but a dead run's", ((_CLAIM, "if not in_order:", "if False:"),), _UNSEALED
+    ),
+    Mutation(
+        "claim: the floor",
+        ((_CLAIM, "        _require_allowed(row, policy)\n", "        pass\n"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "claim: the sealed intents",
+        ((_CLAIM, "sent_generation=sealed.sent_generation", "sent_generation=None"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "intent: the sealed claim",
+        ((_APPROVALS, "            await require_claimed(session, row, epoch)\n", ""),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "seals: an approval's rows are all there",
+        ((_AUDIT_ROWS, "tuple(link.mac for link in links) == known and all(", "bool(links) and all("),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "seals: each row bears its seal",
+        ((_AUDIT_ROWS, "link.is_sealed(keeper.key) for link", "bool(link.mac) for link"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "seals: the proposal",
+        ((_SEALS, "proposal.digest == row.digest == sealed.digest", "proposal.digest == row.digest"),),
+        _UNSEALED,
+    ),
+    Mutation("seals: the terms", ((_SEALS, "_terms(row) != _bound_terms(proposal) or ", ""),), _UNSEALED),
+    Mutation(
+        "seals: the time to decide",
+        ((_SEALS, " or spell(row.decide_by) != sealed.decide_by", ""),),
+        _UNSEALED,
+    ),
+    Mutation("seals: who approved", ((_SEALS, "if stored != sealed.approvers:", "if False:"),), _UNSEALED),
+    Mutation(
+        "decision: the seals",
+        (
+            (
+                _DECISIONS,
+                "        sealed = await require_sealed(session, row)\n",
+                "        sealed = approval\n",
+            ),
+            (
+                _DECISIONS,
+                "    return sealed.approvers\n",
+                "    return frozenset(one.by for one in sealed.decisions)\n",
+            ),
+        ),
+        _UNSEALED,
+    ),
+    Mutation("decision: the floor", ((_DECISIONS, "require_allowed(row, policy)", "pass"),), _UNSEALED),
+    Mutation(
+        "policy's own approval: the floor",
+        ((_APPROVALS, "if rule is None or find_refusal(proposal, self._policy):", "if rule is None:"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "digest: what is shown",
+        (
+            (
+                "graph/proposal.py",
+                'mode="json", by_alias=True)\n        return hashlib',
+                'mode="json", by_alias=True, exclude={"summary"})\n        return hashlib',
+            ),
+        ),
+        ("tests/unit/graph/test_proposal.py",),
+    ),
+    Mutation(
+        "stops: the sealed kill switch",
+        ((_STOPS, "        if switch.engaged:\n", "        if False:\n"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "stops: the kill switch's row",
+        (
+            (
+                _STOPS,
+                "    if (stored.engaged, name_of(stored.by)) != (sealed.engaged, sealed.by):\n        return",
+                "    if False:\n        return",
+            ),
+        ),
+        _UNSEALED,
+    ),
+    Mutation("stops: the freezes' rows", ((_STOPS, "if odd := sorted(", "if False and sorted("),), _UNSEALED),
+    Mutation(
+        "stops: the audit's doubt", ((_STOPS, "    if witness.doubt:\n", "    if False:\n"),), _ACCEPTANCE
+    ),
+    Mutation(
+        "witness: a row that is gone",
+        ((_AUDIT_ROWS, "        if seen and seen not in heads:\n            return seen\n", ""),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "witness: this process's newest row",
+        ((_AUDIT_ROWS, "            return known\n", "            return None\n"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "witness: an ended approval",
+        ((_WITNESS, "            self.approvals.pop(approval_id, None)\n", "            pass\n"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "witness: a fault in the chain",
+        ((_WITNESS, 'self.fault = f"the audit isn\'t intact: {self._inspection.latest}"', "pass"),),
+        _UNSEALED,
+    ),
+    Mutation(
+        "witness: its acceptance voids", ((_WITNESS, "        self.approvals.clear()\n", ""),), _ACCEPTANCE
+    ),
+    Mutation(
+        "start: the remembered row",
+        (("checkpoints/audit_files.py", "if not self.witness.has_remembered:", "if False:"),),
+        _ACCEPTANCE,
+    ),
+    Mutation(
+        "start: a lost head",
+        (("checkpoints/audit_files.py", 'return lost if self.witness.has_decided else ""', 'return ""'),),
+        ("tests/integration/test_audit_chain.py",),
+    ),
+    Mutation(
+        "start: a contradiction isn't remembered away",
+        (("checkpoints/audit.py", "if keeper.witness.contradiction:", "if False:"),),
+        ("tests/integration/test_audit_chain.py",),
+    ),
+    Mutation(
+        "acceptance: what waits is superseded",
+        (("checkpoints/acceptance.py", "await _take_out_of_use(session, row, by)", "pass"),),
+        _ACCEPTANCE,
     ),
     Mutation(
         "intent: the expiry",

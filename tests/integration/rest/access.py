@@ -16,6 +16,7 @@ ALLOWED = {
     ("POST", "/v1/approvals/apr-x/resolution"): {"alice", "admin"},
     ("GET", "/v1/audit"): {"alice", "admin"},
     ("GET", "/v1/audit/verify"): {"alice", "admin"},
+    ("POST", "/v1/audit/acceptance"): {"admin"},
     ("PUT", "/v1/controls/kill-switch"): {"admin"},
     ("POST", "/v1/freezes"): {"admin"},
     **{("GET", path): {"viewer", "alice", "admin"} for path in READS},

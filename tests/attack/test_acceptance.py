@@ -1,0 +1,169 @@
+"""Restored backups and audits that were cut: writes stop until an admin says otherwise, on the record."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from api.schemas import Accepted
+from checkpoints.acceptance import NothingToAccept
+from checkpoints.ledger import Ledger, open_ledger
+from graph.alerts import AlertGroup
+from graph.proposal import Approval
+from tests.integration.audits import tamper
+from tests.integration.rest.house import House, open_house
+from tests.unit.graph.proposals import make_proposal
+from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.executor import ClaimRefused, Grant, Outcome
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    return tmp_path / "audit.key"
+
+
+@pytest.fixture
+async def ledger(database_url: str, key: Path) -> AsyncIterator[Ledger]:
+    async with open_ledger(database_url, key) as opened:
+        yield opened
+
+
+async def approve_one(ledger: Ledger) -> tuple[Approval, int]:
+    receipt = await ledger.intake.accept(AlertGroup.model_validate(real_body()), b"{}")
+    epoch = await ledger.incidents.begin_run(receipt.incident_ids[0])
+    approval = await ledger.approvals.propose(make_proposal(incident_id=receipt.incident_ids[0]), epoch)
+    await ledger.decisions.decide(
+        approval.id, by="alice", verdict="approve", digest=approval.digest, reason=""
+    )
+    return approval, epoch
+
+
+def copy(key: Path, other: Path) -> None:
+    other.write_bytes(key.read_bytes())
+    other.chmod(0o600)
+
+
+async def stopped_by(ledger: Ledger) -> str:
+    return str((await ledger.stops.standing()).stopped_by)
+
+
+@pytest.mark.parametrize("since", ["revoked", "applied"])
+async def test_a_restored_backup_executes_nothing_that_was_revoked_or_applied_since(
+    tmp_path: Path, key: Path, since: str
+) -> None:
+    path, backup = tmp_path / "ledger.db", tmp_path / "backup.db"
+    url = f"sqlite+aiosqlite:///{path}"
+    async with open_ledger(url, key) as ledger:
+        approval, epoch = await approve_one(ledger)
+        with sqlite3.connect(path) as source, sqlite3.connect(backup) as target:
+            source.backup(target)
+        source.close()
+        target.close()
+        if since == "revoked":
+            await ledger.settlements.revoke(approval.id, by="bob", reason="not now")
+        else:
+            await ledger.approvals.claim(approval.id, approval.digest, epoch)
+            await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail="done"))
+    for leftover in path.parent.glob(f"{path.name}*"):
+        leftover.unlink()
+    backup.rename(path)
+
+    async with open_ledger(url, key) as restored:
+        with pytest.raises(ClaimRefused, match="an older backup of the database was restored"):
+            await restored.approvals.claim(approval.id, approval.digest, epoch)
+        await restored.acceptance.accept(by="root", reason="on purpose")
+
+        assert await stopped_by(restored) == "None"
+        again = await restored.approvals.claim(approval.id, approval.digest, epoch)
+        assert isinstance(again, Outcome)
+        assert again.kind == "superseded"
+        assert "root accepted the audit" in again.detail
+
+
+async def test_what_is_appended_to_a_cut_audit_does_not_hide_the_cut(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    await approve_one(ledger)
+    await tamper(database_url, "DELETE FROM audit WHERE seq > 1")
+    for _ in range(3):
+        async with open_ledger(database_url, key) as restarted:
+            await restarted.stops.set_kill_switch(engaged=False, by="root", reason="nothing to see")
+            assert "row 3 of the audit is remembered" in await stopped_by(restarted)
+
+
+async def test_an_accepted_audit_stays_accepted_and_a_fresh_proposal_is_executed(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    old, _ = await approve_one(ledger)
+    await tamper(database_url, "DELETE FROM audit WHERE seq = 3")
+    async with open_ledger(database_url, key) as restarted:
+        doubt = await restarted.acceptance.accept(by="root", reason="looked at it")
+        assert "row 3" in doubt
+    async with open_ledger(database_url, key) as later:
+        assert await stopped_by(later) == "None"
+        assert (await later.approvals.find(old.id)).status == "superseded"
+        incident_id = old.proposal.incident_id
+        epoch = await later.incidents.begin_run(incident_id)
+        fresh = await later.approvals.propose(make_proposal(id="apr-2", incident_id=incident_id), epoch)
+        await later.decisions.decide(fresh.id, by="bob", verdict="approve", digest=fresh.digest, reason="")
+
+        assert isinstance(await later.approvals.claim(fresh.id, fresh.digest, epoch), Grant)
+        with pytest.raises(NothingToAccept):
+            await later.acceptance.accept(by="root", reason="once more")
+
+
+async def test_another_replica_hears_of_the_acceptance(
+    ledger: Ledger, database_url: str, key: Path, tmp_path: Path
+) -> None:
+    await approve_one(ledger)
+    copy(key, tmp_path / "other.key")
+
+    async with open_ledger(database_url, tmp_path / "other.key") as other:
+        assert "other.key.head is gone" in await stopped_by(other)
+        await other.acceptance.accept(by="root", reason="a new replica")
+        assert await stopped_by(other) == "None"
+
+        assert await stopped_by(ledger) == "None"
+        assert (await ledger.audit.verify()).intact
+
+
+async def test_an_execution_that_had_begun_is_for_a_person_to_settle(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    approval, epoch = await approve_one(ledger)
+    await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await tamper(database_url, "DELETE FROM audit WHERE action = 'claimed'")
+    async with open_ledger(database_url, key) as restarted:
+        await restarted.acceptance.accept(by="root", reason="looked at it")
+
+        assert (await restarted.approvals.find(approval.id)).status == "unknown"
+
+
+async def test_an_admin_accepts_over_rest_and_until_then_everything_says_why(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    await approve_one(ledger)
+    await tamper(database_url, "DELETE FROM audit WHERE seq > 1")
+    async with open_house(tmp_path, database_url) as house:
+        proposal = await house.propose()
+        await _see_it_stopped(house, proposal.id, proposal.digest)
+        body = {"reason": "restored on purpose"}
+        refused = await house.client.post("/v1/audit/acceptance", json=body, headers=house.as_("alice"))
+        done = await house.client.post("/v1/audit/acceptance", json=body, headers=house.as_("admin"))
+        twice = await house.client.post("/v1/audit/acceptance", json=body, headers=house.as_("admin"))
+
+        assert (refused.status_code, done.status_code, twice.status_code) == (403, 200, 409)
+        assert "is remembered and isn't there" in Accepted.model_validate_json(done.content).doubt
+        assert (await house.client.get("/readyz")).json() == {"status": "ok"}
+
+
+async def _see_it_stopped(house: House, approval_id: str, digest: str) -> None:
+    standing = await house.client.get("/v1/policy", headers=house.as_("viewer"))
+    approved = await house.client.post(
+        f"/v1/approvals/{approval_id}/approve", json={"digest": digest}, headers=house.as_("alice")
+    )
+    ready = (await house.client.get("/readyz")).json()
+    assert "alertmend audit accept" in standing.json()["stopped_by"]
+    assert (approved.status_code, "alertmend audit accept" in approved.json()["detail"]) == (423, True)
+    assert "all writes are stopped" in ready["note"]
