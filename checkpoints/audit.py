@@ -38,7 +38,8 @@ SERVICE = "alertmend"
 # What a person looked at stands whole in these; the others name its digest.
 _SHOWING: frozenset[Action] = frozenset({"proposed", "approved", "rejected", "edited"})
 _SHOWN = (
-    "purpose", "risk", "risk_reasons", "grounding", "basis", "target", "target_uid", "tool", "server", "terms",
+    "purpose", "risk", "risk_reasons", "grounding", "basis", "target", "target_uid", "tool", "server",
+    "terms",
 )  # fmt: skip
 _APPEND = insert(table_of(AuditRow))
 _HEAD = "audit_head"

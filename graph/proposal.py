@@ -108,7 +108,7 @@ class Proposal(_Frozen):
     def digest(self) -> str:
         """SHA-256, in hex, over the canonical JSON of the whole proposal: what runs, and all that is shown.
 
-        Nothing is left out, so that a field that is added is bound with it. The headline is drawn from the diff.
+        Nothing is left out, so that a field that is added is bound with it. The diff gives the headline.
         """
         bound = self.model_dump(mode="json", by_alias=True)
         return hashlib.sha256(canonical_json(bound).encode()).hexdigest()

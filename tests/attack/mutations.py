@@ -141,7 +141,7 @@ MUTATIONS = (
             (
                 "graph/proposal.py",
                 'mode="json", by_alias=True)\n        return hashlib',
-                'mode="json", by_alias=True, exclude={"summary"})\n        return hashlib',
+                'mode="json", by_alias=True, exclude={"risk"})\n        return hashlib',
             ),
         ),
         ("tests/unit/graph/test_proposal.py",),

@@ -104,7 +104,7 @@ async def test_a_forged_row_of_decisions_is_no_vote(ledger: Ledger, database_url
 
 
 async def edit(ledger: Ledger, approval: Approval) -> None:
-    successor = approval.proposal.model_copy(update={"id": new_id("apr"), "summary": "edited"})
+    successor = approval.proposal.model_copy(update={"id": new_id("apr"), "basis": "edited"})
     await ledger.decisions.edit(approval.id, successor, TWO, by="carol", digest=approval.digest, reason="")
 
 
@@ -167,7 +167,7 @@ async def test_more_time_to_execute_than_was_given_lets_nothing_be_claimed(
 
 
 SHOWN: list[dict[str, Any]] = [
-    {"summary": "Nothing but a label."},
+    {"risk_reasons": ["none at all"]},
     {"risk": "low"},
     {"grounding": "same_object"},
     {"basis": "It always was so."},
