@@ -37,7 +37,7 @@ async def serve_reader(settings: Settings) -> None:
             certified(settings) as certificate,
             Cluster.from_kubeconfig(settings.kubeconfig) as cluster,
         ):
-            await _refuse_writer(cluster)
+            await refuse_writer(cluster)
             config = uvicorn.Config(
                 build_app(cluster, secret_file),
                 log_config=None,
@@ -49,7 +49,8 @@ async def serve_reader(settings: Settings) -> None:
             await uvicorn.Server(config).serve(sockets=[listener])
 
 
-async def _refuse_writer(cluster: "Cluster") -> None:
+async def refuse_writer(cluster: "Cluster") -> None:
+    """Raise `BadInput` for a credential that can write. One that can't be asked about is logged."""
     try:
         held = await find_excess(cluster, WRITES)
     except ClusterError as error:  # what can't be asked can't be written either, for now

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import yaml
 
 from api.health_routes import router
 from api.settings import Settings, environment_name
-from tests.manifests import DEPLOY, PARTS, Object, find, objects, render
+from tests.manifests import DEPLOY, PARTS, Object, find, objects, render, render_encrypted
 
 ROOT = DEPLOY.parent
 DOCKERFILE = DEPLOY / "Dockerfile"
@@ -70,10 +71,21 @@ def test_the_image_copies_what_is_there_and_everything_that_is_a_package() -> No
 def test_the_image_is_small_and_watched() -> None:
     bases = [rest.split()[0] for rest in named("FROM")]
 
-    assert set(bases) == {"python:3.11-slim"}
-    assert len(bases) == 2
+    assert bases == ["${PYTHON}", "${PYTHON}"]
     (check,) = named("HEALTHCHECK")
     assert "/healthz" in check
+
+
+def test_the_base_image_must_be_named_by_its_digest() -> None:
+    """No tag, which could be another image tomorrow, is in the file, and none is taken as the argument."""
+    (check,) = (rest for rest in named("RUN") if "sha256" in rest)
+
+    def builds_on(base: str) -> bool:
+        return subprocess.run(["sh", "-c", check], env={"PYTHON": base}, check=False).returncode == 0
+
+    assert named("ARG") == ["PYTHON", "PYTHON"]
+    assert builds_on(f"python:3.11-slim@sha256:{'0' * 64}")
+    assert not any(builds_on(base) for base in ("", "python:3.11-slim", "python:3.11.9-slim"))
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -97,23 +109,26 @@ def test_every_pod_is_restricted() -> None:
 
 
 @pytest.mark.parametrize("part", ["sqlite", "postgres"])
-def test_the_probes_ask_paths_that_exist_and_the_time_to_stop_is_enough(part: str) -> None:
-    pod = find(part, "Deployment")["spec"]["template"]["spec"]
+@pytest.mark.parametrize("name", ["alertmend", "alertmend-reader"])
+def test_the_probes_ask_paths_that_exist_and_the_time_to_stop_is_enough(part: str, name: str) -> None:
+    pod = find(part, "Deployment", name)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     paths = {
         kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("liveness", "readiness", "startup")
     }
 
-    assert paths == {"liveness": "/healthz", "readiness": "/readyz", "startup": "/healthz"}
+    ready = "/readyz" if name == "alertmend" else "/healthz"
+    assert paths == {"liveness": "/healthz", "readiness": ready, "startup": "/healthz"}
     assert set(paths.values()) <= {getattr(route, "path", "") for route in router.routes}
-    assert pod["terminationGracePeriodSeconds"] >= 20
+    assert pod.get("terminationGracePeriodSeconds", 30) >= 20
 
 
 @pytest.mark.parametrize("part", ["sqlite", "postgres", "migrate"])
 def test_every_variable_is_a_setting_and_secret_ones_come_from_secrets(part: str) -> None:
     known = {environment_name(name) for name in Settings.model_fields}
     secret = {"ALERTMEND_DATABASE_URL", "OPENAI_API_KEY", "ALERTMEND_ALERTMANAGER_SECRET"}
-    given = [one["data"] for one in objects(part) if one["metadata"]["name"] == "alertmend-settings"]
+    settings = ("alertmend-settings", "alertmend-reader-settings")
+    given = [one["data"] for one in objects(part) if one["metadata"]["name"] in settings]
     names = {name for data in given for name in data}
     for where, pod in pod_templates():
         for variable in (one for container in pod["containers"] for one in container.get("env", [])):
@@ -124,31 +139,72 @@ def test_every_variable_is_a_setting_and_secret_ones_come_from_secrets(part: str
     assert not {name for data in given for name in data} & secret
 
 
+def mounts_of(name: str) -> dict[str, str]:
+    (container,) = find("postgres", "Deployment", name)["spec"]["template"]["spec"]["containers"]
+    return {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+
+
 def test_every_mounted_path_that_a_setting_names_is_mounted() -> None:
     settings = find("postgres", "ConfigMap", "alertmend-settings")["data"]
-    kubeconfigs = find("postgres", "ConfigMap", "alertmend-kubeconfigs")["data"]
-    (container,) = find("postgres", "Deployment")["spec"]["template"]["spec"]["containers"]
-    mounts = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+    reader = find("postgres", "ConfigMap", "alertmend-reader-settings")["data"]
+    mounts = mounts_of("alertmend")
 
-    for role, variable in (("reader", "KUBECONFIG"), ("executor", "ALERTMEND_WRITE_KUBECONFIG")):
-        path = Path(settings[variable])
-        assert (mounts[str(path.parent)], path.name) == ("kubeconfigs", role)
-        config = yaml.safe_load(kubeconfigs[role])
-        token = Path(config["users"][0]["user"]["tokenFile"])
-        assert (mounts[str(token.parent)], token.name) == (role, "token")
-        assert Path(config["clusters"][0]["cluster"]["certificate-authority"]).parent == token.parent
     assert mounts[str(Path(settings["ALERTMEND_TOKENS"]).parent)] == "tokens"
     assert mounts[settings["ALERTMEND_AUDIT_KEY"]] == "audit"
+    assert mounts[str(Path(settings["ALERTMEND_READER_TOKEN_FILE"]).parent)] == "reader-access"
+    assert mounts_of("alertmend-reader")[str(Path(reader["ALERTMEND_READER_TOKEN_FILE"]).parent)] == "access"
 
 
-def test_the_two_credentials_are_two_accounts_and_no_kubeconfig_holds_a_token() -> None:
-    pod = find("sqlite", "Deployment")["spec"]["template"]["spec"]
-    token = find("sqlite", "Secret", "alertmend-reader-token")
+@pytest.mark.parametrize(
+    ("name", "role", "config", "settings"),
+    [
+        ("alertmend", "executor", "alertmend-kubeconfigs", "alertmend-settings"),
+        ("alertmend-reader", "reader", "alertmend-reader-kubeconfig", "alertmend-reader-settings"),
+    ],
+)
+def test_each_pod_has_its_own_account_with_a_token_that_expires_and_nothing_of_the_other(
+    name: str, role: str, config: str, settings: str
+) -> None:
+    pod = find("postgres", "Deployment", name)["spec"]["template"]["spec"]
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    path = Path(find("postgres", "ConfigMap", settings)["data"]["KUBECONFIG"])
+    kubeconfig = yaml.safe_load(find("postgres", "ConfigMap", config)["data"][path.name])
+    token = Path(kubeconfig["users"][0]["user"]["tokenFile"])
+    mounts = mounts_of(name)
+    projected = volumes[mounts[str(token.parent)]]["projected"]["sources"]
 
-    assert pod["serviceAccountName"] == "alertmend-executor"
-    assert token["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "alertmend-reader"}
-    for text in find("sqlite", "ConfigMap", "alertmend-kubeconfigs")["data"].values():
-        assert set(yaml.safe_load(text)["users"][0]["user"]) == {"tokenFile"}
+    assert pod["serviceAccountName"] == f"alertmend-{role}"
+    assert volumes[mounts[str(path.parent)]]["configMap"]["name"] == config
+    assert set(kubeconfig["users"][0]["user"]) == {"tokenFile"}
+    assert projected[0] == {"serviceAccountToken": {"path": token.name, "expirationSeconds": 3600}}
+    assert Path(kubeconfig["clusters"][0]["cluster"]["certificate-authority"]).parent == token.parent
+    other = {"executor": "reader", "reader": "executor"}[role]
+    assert f"/var/run/alertmend/{other}" not in mounts
+    assert sum("projected" in one for one in volumes.values()) == 1
+
+
+def test_no_token_is_kept_in_a_secret_and_the_reader_is_given_no_secret_but_the_one_it_shares() -> None:
+    pod = find("postgres", "Deployment", "alertmend-reader")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert [one for part in PARTS for one in objects(part) if one["kind"] == "Secret"] == []
+    assert container["envFrom"] == [{"configMapRef": {"name": "alertmend-reader-settings"}}]
+    assert "env" not in container
+    secrets = [one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one]
+    assert secrets == ["alertmend-reader-access"]
+
+
+def test_the_service_finds_the_reader_by_the_name_of_its_service() -> None:
+    url = find("sqlite", "ConfigMap", "alertmend-settings")["data"]["ALERTMEND_READER_URL"]
+    service = find("sqlite", "Service", "alertmend-reader")
+    pod = find("sqlite", "Deployment", "alertmend-reader")["spec"]["template"]
+
+    assert url == f"http://alertmend-reader.alertmend.svc:{service['spec']['ports'][0]['port']}/mcp"
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    others = find("sqlite", "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert not service["spec"]["selector"].items() <= others.items()
+    (container,) = pod["spec"]["containers"]
+    assert container["args"] == ["reader"]
 
 
 def test_the_roles_are_those_of_the_page_and_neither_reaches_a_secret() -> None:
@@ -191,16 +247,78 @@ def test_a_file_has_one_process_and_a_server_may_have_more() -> None:
     assert find("postgres", "Service")["spec"]["selector"] == postgres["selector"]["matchLabels"]
 
 
-def test_what_the_network_lets_through_is_said() -> None:
-    def ports(part: str) -> set[int]:
-        rules = find(part, "NetworkPolicy")["spec"]["egress"]
-        return {port["port"] for rule in rules for port in rule["ports"]}
+def policies(part: str) -> dict[str, Object]:
+    found = [one for one in objects(part) if one["kind"] == "NetworkPolicy"]
+    return {one["metadata"]["name"]: one["spec"] for one in found}
 
-    policy = find("sqlite", "NetworkPolicy")["spec"]
-    assert policy["policyTypes"] == ["Ingress", "Egress"]
-    assert policy["podSelector"] == {}
-    assert all(rule["from"] for rule in policy["ingress"])
-    assert (ports("sqlite"), ports("postgres")) == ({53, 443, 6443}, {53, 443, 6443, 5432})
+
+@pytest.mark.parametrize("part", ["sqlite", "postgres"])
+def test_nothing_comes_in_and_only_names_are_asked_for_unless_a_policy_opens_more(part: str) -> None:
+    found = policies(part)
+    (names,) = found["alertmend-default"]["egress"]
+
+    assert found["alertmend-default"]["podSelector"] == {}
+    assert found["alertmend-default"]["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in found["alertmend-default"]
+    assert {port["port"] for port in names["ports"]} == {53}
+    assert set(found) == {"alertmend-default", "alertmend", "alertmend-reader"}
+
+
+def test_only_the_service_reaches_the_reader_and_the_reader_does_not_reach_the_service() -> None:
+    found = policies("sqlite")
+
+    def names(peer: Object) -> tuple[str, list[str]]:
+        (term,) = peer["podSelector"]["matchExpressions"]
+        assert term["key"] == "app.kubernetes.io/name"
+        return term["operator"], term["values"]
+
+    (reader_in,) = found["alertmend-reader"]["ingress"]
+    (service_out,) = found["alertmend"]["egress"]
+    (service_in,) = found["alertmend"]["ingress"]
+    assert [names(peer) for peer in reader_in["from"]] == [("In", ["alertmend"])]
+    assert [names(peer) for peer in service_out["to"]] == [("In", ["alertmend-reader"])]
+    assert names(service_in["from"][0]) == ("NotIn", ["alertmend-reader"])
+    assert "egress" not in found["alertmend-reader"]
+
+
+def test_every_way_out_names_where_it_leads_and_addresses_are_the_operators_to_fill_in() -> None:
+    ways = [rule for part in PARTS for spec in policies(part).values() for rule in spec.get("egress", [])]
+    peers = policies("peers")
+
+    assert all(rule["to"] for rule in ways)
+    assert set(peers) == {"alertmend-api-server", "alertmend-postgres"}
+    blocks = [peer["ipBlock"]["cidr"] for spec in peers.values() for peer in spec["egress"][0]["to"]]
+    assert all(re.fullmatch(r"192\.0\.2\.\d/32", block) for block in blocks)  # nobody's addresses (RFC 5737)
+    page = PAGE.read_text()
+    assert all(block.removesuffix("/32") in page for block in blocks)
+    selected = {name: spec["podSelector"]["matchExpressions"][0]["values"] for name, spec in peers.items()}
+    assert selected["alertmend-api-server"] == ["alertmend", "alertmend-reader"]
+    labels = find("migrate", "Job", "alertmend-migrate")["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/name"] in selected["alertmend-postgres"]
+
+
+@pytest.mark.parametrize("part", ["sqlite", "postgres"])
+def test_with_the_component_both_speak_tls_and_are_asked_so(part: str) -> None:
+    found = {
+        (one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(render_encrypted(part))
+    }
+
+    for name in ("alertmend", "alertmend-reader"):
+        settings = found["ConfigMap", f"{name}-settings"]["data"]
+        pod = found["Deployment", name]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        mounts = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+        (volume,) = (one for one in pod["volumes"] if one["name"] == "tls")
+        assert volume["secret"]["secretName"] == f"{name}-tls"
+        for variable in ("ALERTMEND_TLS_CERT", "ALERTMEND_TLS_KEY"):
+            assert mounts[str(Path(settings[variable]).parent)] == "tls"
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            assert container[probe]["httpGet"]["scheme"] == "HTTPS"
+            assert container[probe]["httpGet"]["path"].startswith("/")
+        assert mounts_of(name).items() <= mounts.items() or part == "sqlite"
+    service = found["ConfigMap", "alertmend-settings"]["data"]
+    assert service["ALERTMEND_READER_URL"].startswith("https://alertmend-reader.alertmend.svc:")
+    assert Path(service["ALERTMEND_READER_CA"]).parent == Path(service["ALERTMEND_TLS_CERT"]).parent
 
 
 def test_the_operator_s_objects_have_its_shape() -> None:
