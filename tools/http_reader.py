@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -21,6 +21,8 @@ from tools.tool_session import ToolSession
 from tools.tool_transports import RemoteServer
 
 if TYPE_CHECKING:
+    import ssl
+
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -102,7 +104,8 @@ def reader_over_http(url: str, secret_file: Path, authority: Path | None) -> Too
     Calls are sent again after a loss: they only read. Raises BadInput for a file that can't be used.
     """
     read_secret(secret_file)
-    server = RemoteServer(url, label=url, auth=_SharedSecret(secret_file), verify=_trust(authority))
+    shared = _SharedSecret(secret_file)  # which no proxy is to see
+    server = RemoteServer(url, label=url, auth=shared, verify=_trust(authority), direct=True)
     return ToolSession("kubernetes-reader", server, repeatable=True, pauses_seconds=_PAUSES_SECONDS)
 
 
@@ -120,11 +123,9 @@ class _SharedSecret(httpx.Auth):
         yield request
 
 
-def _trust(authority: Path | None) -> Any:
+def _trust(authority: Path | None) -> "ssl.SSLContext":
     import ssl
 
-    if authority is None:
-        return True
     try:
         return ssl.create_default_context(cafile=authority)
     except (OSError, ssl.SSLError) as error:

@@ -53,7 +53,8 @@ class StdioServer:
 class RemoteServer:
     """Where a server that runs already is reached over HTTP; of its secrets, `label` shows none.
 
-    `auth` signs each request; `verify` is what its certificate is trusted by, True for the system's.
+    `auth` signs each request; `verify` is what its certificate is trusted by, True for certifi's list. A
+    `direct` one is never asked through a proxy, whatever the environment says.
     """
 
     url: str
@@ -62,6 +63,7 @@ class RemoteServer:
     label: str = "over HTTP"
     auth: "httpx.Auth | None" = field(default=None, repr=False)
     verify: "ssl.SSLContext | Literal[True]" = True
+    direct: bool = False
 
     def open(self) -> AbstractAsyncContextManager["ClientSession"]:
         """Return a session that isn't initialized yet."""
@@ -87,7 +89,13 @@ class RemoteServer:
     ) -> "httpx.AsyncClient":
         import httpx
 
-        return httpx.AsyncClient(headers=headers, timeout=timeout, auth=auth or self.auth, verify=self.verify)
+        return httpx.AsyncClient(
+            headers=headers,
+            timeout=timeout,
+            auth=auth or self.auth,
+            verify=self.verify,
+            trust_env=not self.direct,
+        )
 
 
 @asynccontextmanager

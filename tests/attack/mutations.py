@@ -289,6 +289,11 @@ MUTATIONS = (
         _ROWS,
     ),
     Mutation(
+        "children: links to what is hidden",
+        (("tools/landlock.py", "entry.is_symlink() or ", ""),),
+        ("tests/unit/tools/test_landlock.py",),
+    ),
+    Mutation(
         "rest: names and sites",
         (("api/app.py", "    app.add_middleware(SiteGuard, names=names, refuse=answer_error)\n", ""),),
         ("tests/attack/test_browsers.py",),

@@ -93,7 +93,7 @@ class Reader:
 
     async def _answers(self) -> bool | None:
         try:
-            async with httpx.AsyncClient(verify=trusting(self.certificate)) as client:
+            async with httpx.AsyncClient(verify=trusting(self.certificate), trust_env=False) as client:
                 return (await client.get(self.url.replace("/mcp", "/healthz"))).is_success or None
         except httpx.TransportError:
             return None
@@ -163,6 +163,16 @@ async def test_a_reader_that_was_started_again_is_found_by_the_next_call(reader:
             third = await session.call("kubectl_get", PODS)
 
     assert not any(answer.is_error for answer in (first, second, third))
+
+
+async def test_no_proxy_is_shown_the_secret(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    async with reader.running() as url, reader_over_http(url, reader.secret, None) as session:
+        answer = await session.call("kubectl_get", PODS)
+
+    assert not answer.is_error
 
 
 async def test_a_wrong_secret_is_an_error_that_names_the_server(reader: Reader, tmp_path: Path) -> None:
