@@ -12,7 +12,7 @@ from api.reading import kubeconfig_for_readers, open_own_reader
 from api.settings import Settings
 from tools.errors import BadInput
 from tools.patch import PatchArguments
-from tools.redaction import REDACTED, redact
+from tools.redaction import is_blanked, redact
 from tools.tool_session import ToolSession, kubernetes_tools
 
 if TYPE_CHECKING:
@@ -147,4 +147,4 @@ def _secrets(entry: "ServerEntry") -> Iterator[str]:
     yield from entry.hidden
     yield from entry.headers.values()
     hidden = redact({"data": entry.env})["data"]
-    yield from (value for name, value in entry.env.items() if hidden[name] == REDACTED)
+    yield from (value for name, value in entry.env.items() if is_blanked(hidden[name]))

@@ -12,11 +12,9 @@ from typing import Any
 import yaml
 
 from tools.presentation import LAST_APPLIED, LIMIT_CHARACTERS, cut, to_json, to_yaml
-from tools.redaction import REDACTED, SECRET_NAME, redact, redact_text
+from tools.redaction import redact, redact_text
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# secretName, tokenSecretRef: what refers to a secret is worth knowing
-_REFERENCE = re.compile(r"(name|namespace|ref|kind|path|file|type|source)$", re.IGNORECASE)
 _YAML_LINE = re.compile(r"^(- )?[\w./\"'-]+:( |$)", re.MULTILINE)
 
 
@@ -67,15 +65,7 @@ def _redact(document: Any) -> Any:
 
 
 def _strip(document: Any) -> Any:
-    """Hide texts by the names of their fields, and drop kubectl's copy of the manifest, a text itself."""
+    """Drop kubectl's copy of the manifest, a text itself."""
     if isinstance(document, dict):
-        return {
-            key: REDACTED if isinstance(value, str) and _is_secret(str(key)) else _strip(value)
-            for key, value in document.items()
-            if key != LAST_APPLIED
-        }
+        return {key: _strip(value) for key, value in document.items() if key != LAST_APPLIED}
     return [_strip(item) for item in document] if isinstance(document, list) else document
-
-
-def _is_secret(field: str) -> bool:
-    return bool(SECRET_NAME.search(field)) and not _REFERENCE.search(field)

@@ -1,101 +1,101 @@
-"""Keeps secrets out of what a model, a report or a person reads.
+"""Keeps secrets out of everything that leaves the reader, or is drawn from an object.
 
-It goes by names and shapes, so it is a second fence: the first is that the reader's credential can't read
-Secrets. Where it errs it hides too much.
+It goes by structure first: documents field by field, and documents within texts; then by the names of
+secrets, by the shapes of well-known tokens, and by what looks drawn at random. The fence before it is the
+reader's credential, which can't read Secrets. Where it errs it hides too much.
 """
 
+import json
 import re
 from typing import Any
 
-REDACTED = "<redacted>"
-_WORDS = r"(?:password|passwd|secret|token|api[_-]?key|credential|private[_-]?key)"
-# a ConfigMap's, an object's or an alert's maps from names to values
-_NAMED_VALUES = (
-    "data", "labels", "annotations", "groupLabels", "commonLabels", "commonAnnotations",
-)  # fmt: skip
-SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
-# In lower case: what each of the patterns below needs, but for the first.
-_SIGNS = (
-    "pass", "secret", "token", "apikey", "api_key", "api-key", "credential", "privatekey", "private_key",
-    "private-key", "bearer", "basic", "-----begin",
-)  # fmt: skip
-# Quantifiers are bounded and nothing stands before a word: a megabyte of hostile text must not take minutes.
-_IN_TEXT = (
-    # user:password@ in a URL
-    (re.compile(r"(?<=://)([^/\s:@\"']*):[^/\s@\"']+(?=@)"), rf"\1:{REDACTED}"),
-    # an Authorization header, wherever it is quoted
-    (re.compile(r"\b(Bearer|Basic)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1\2{REDACTED}"),
-    # --db-password=x, DB_PASSWORD=x
-    (re.compile(rf"({_WORDS}[\w.-]{{0,64}}=)[^\s&\"',;]+", re.IGNORECASE), rf"\1{REDACTED}"),
-    # a line of YAML or JSON: password: x
-    (
-        re.compile(
-            rf"^([ \t]{{0,99}}[\"']?[\w.-]{{0,64}}?{_WORDS}[\w.-]{{0,64}}[\"']?[ \t]*:[ \t]+)\S.*?(,?)$",
-            re.IGNORECASE | re.MULTILINE,
-        ),
-        rf"\1{REDACTED}\2",
-    ),
-    (
-        re.compile(rf"({_WORDS}[\w.-]{{0,64}}\"[ \t]*:[ \t]*)\"[^\"]*\"", re.IGNORECASE),
-        rf'\1"{REDACTED}"',
-    ),
-    # an environment variable of a manifest within a text: "name":"DB_PASSWORD","value":"x"
-    (
-        re.compile(
-            rf"(\bname[\"\\]{{0,9}}:[\s\"\\]{{0,99}}[\w.-]{{0,64}}?{_WORDS}[\w.-]{{0,64}}[\s\"\\,]{{0,99}}"
-            rf"value[\"\\]{{0,9}}:[\s\\]{{0,99}})(\"[^\"\\]*\\?\"|[^\s,}}]+)",
-            re.IGNORECASE,
-        ),
-        rf"\1{REDACTED}",
-    ),
-    (
-        re.compile(
-            r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)", re.DOTALL
-        ),
-        REDACTED,
-    ),
-)
+from tools.blanks import REDACTED, blank, is_blanked
+from tools.secret_blocks import hide_blocks
+from tools.secret_fields import RedactText, redact_fields
+from tools.secret_names import STEMS
+from tools.secret_phrases import SIGNS, hide_phrases
+from tools.secret_runs import has_run, hide_runs
+from tools.secret_shapes import has_sign, hide_shapes
+from tools.secret_texts import hide_named
+
+__all__ = ["REDACTED", "blank", "is_blanked", "is_harmless", "redact", "redact_text"]
+# what is escaped may be anything
+_SIGNS = tuple(dict.fromkeys((*STEMS, *SIGNS, "\\u")))
+_LOGIN = re.compile(r"[\w.-]:[^\s:@/\"'<>]{1,256}@")
+_MOST_NESTED = 4
+_MOST_MISSES = 50
+_DOCUMENT = re.compile(r"\{(?=\s{0,20}\")|\[(?=\s{0,20}[{\[\"])")
+_DECODER = json.JSONDecoder()
 
 
 def is_harmless(text: str) -> bool:
-    """Whether it is plain that no pattern fits, as for most texts; it costs a hundredth of trying them all.
+    """Whether it is plain that nothing would be blanked, as in most texts; it costs a fraction of trying.
 
     Beyond ASCII nothing is plain: where case is ignored, other letters stand for `i`, `k` and `s`, too.
     """
-    if not text.isascii() or ("@" in text and "://" in text):
+    if not text.isascii():
         return False
     lower = text.lower()
-    return not any(sign in lower for sign in _SIGNS)
+    if any(sign in lower for sign in _SIGNS):
+        return False
+    if "@" in text and ("://" in text or _LOGIN.search(text)):
+        return False
+    return not has_sign(text) and not has_run(text)
 
 
 def redact_text(text: str) -> str:
-    """Hide what looks like a credential in running text, such as a log."""
-    if is_harmless(text):
-        return text
-    for pattern, replacement in _IN_TEXT:
-        text = pattern.sub(replacement, text)
-    return text
+    """Blank the secrets in running text, such as a log, or in a text that is a document."""
+    return _redact_text(text, 0)
 
 
 def redact(document: Any) -> Any:
-    """Return a copy of a JSON document without credentials.
+    """Return a copy of a JSON document without secrets: what was blanked is named where the structure tells.
 
-    Hidden are values of environment variables, labels, annotations and ConfigMap entries whose names look
-    secret, and what `redact_text` finds in any string. Names of Secrets and references to them stay.
+    Names of Secrets and references to them stay. What holds no secret comes back as it was.
     """
-    if isinstance(document, str):
-        return redact_text(document)
-    if isinstance(document, list):
-        return [redact(item) for item in document]
-    if not isinstance(document, dict):
-        return document
-    for name in _NAMED_VALUES:
-        if isinstance(document.get(name), dict):
-            document = {**document, name: _hide_named(document[name])}
-    if isinstance(document.get("value"), str) and SECRET_NAME.search(str(document.get("name", ""))):
-        document = {**document, "value": REDACTED}
-    return {key: redact(value) for key, value in document.items()}
+    return redact_fields(document, redact_text)
 
 
-def _hide_named(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: REDACTED if SECRET_NAME.search(str(key)) else value for key, value in data.items()}
+def _redact_text(text: str, depth: int) -> str:
+    if is_harmless(text):
+        return text
+
+    def inner(part: str) -> str:
+        return _redact_text(part, depth + 1) if depth < _MOST_NESTED else part
+
+    if depth < _MOST_NESTED and text.lstrip()[:1] in {"{", "["}:
+        try:
+            return _redact_json(text, inner)
+        except (ValueError, RecursionError):
+            pass
+    if depth < _MOST_NESTED:
+        text = _redact_embedded(text, inner)
+    return hide_runs(hide_blocks(hide_named(hide_phrases(hide_shapes(text)))), inner)
+
+
+def _redact_embedded(text: str, inner: RedactText) -> str:
+    """Blank the secrets of JSON documents in the midst of a text, such as a line of a log."""
+    parts, done, misses = list[str](), 0, 0
+    while misses < _MOST_MISSES and (match := _DOCUMENT.search(text, done)):
+        start = match.start()
+        try:
+            document, end = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            misses, end = misses + 1, start + 1
+            parts.append(text[done:end])
+        else:
+            redacted = redact_fields(document, inner)
+            shown = text[start:end] if redacted == document else _to_json(redacted, text[start:end])
+            parts.append(text[done:start] + shown)
+        done = end
+    return "".join([*parts, text[done:]])
+
+
+def _redact_json(text: str, inner: RedactText) -> str:
+    document = json.loads(text)
+    redacted = redact_fields(document, inner)
+    return text if redacted == document else _to_json(redacted, text)
+
+
+def _to_json(document: Any, before: str) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1 if "\n" in before.strip() else None)

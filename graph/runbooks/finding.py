@@ -9,7 +9,7 @@ from graph.proposal import Risk
 from graph.runbooks.objects import Workload
 from graph.targets import Target
 from tools.patch import PatchArguments, merge
-from tools.redaction import REDACTED
+from tools.redaction import is_blanked
 
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
 _RISKS: tuple[Risk, ...] = ("low", "medium", "high")
@@ -155,7 +155,7 @@ def _hides(value: Any) -> bool:
         return any(_hides(each) for each in value.values())
     if isinstance(value, list | tuple):
         return any(_hides(each) for each in value)
-    return isinstance(value, str) and (REDACTED in value or "[truncated:" in value)
+    return isinstance(value, str) and (is_blanked(value) or "[truncated:" in value)
 
 
 def _caveats(workload: Workload) -> tuple[str, ...]:
