@@ -113,7 +113,7 @@ def _explain(
         with connect() as client:
             seen = client.approval(call)
         return explain_patch(
-            seen.arguments, policy, diff=seen.diff,
+            seen.arguments, policy, diff=seen.diff, traces=seen.traces,
             grounding=seen.grounding, risk=seen.risk, purpose=seen.purpose,
         )  # fmt: skip
     given = _parse(arguments)
@@ -187,4 +187,5 @@ def _facts(ruling: "Ruling") -> Sequence[tuple[str, str]]:
         ("must hold for", f"{ruling.window:g} s or longer"),
         ("approved by itself", f"by rule {ruling.auto_approved_by}" if ruling.auto_approved_by else "no"),
         ("stopped now by", ruling.stopped_by or f"nothing{unasked}"),
+        *(("provided that", one) for one in ruling.provided),
     ]

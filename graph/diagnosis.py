@@ -15,8 +15,10 @@ Confidence = Literal["high", "medium", "low"]
 Grounding = Literal["last_good_revision", "sibling", "same_object", "evidence", "person", "estimate", "guess"]
 Source = Literal["runbook", "model"]
 Origin = Literal["revision", "object", "event", "log", "text", "alert", "before", "server", "none"]
-"""Where a value was found. `before`: the object had it before a change that is taken back; `server`: the API
-server sets it by itself, nobody chose it; `none`: nowhere, so it is a guess."""
+"""Where a value was found. `revision` and `object`: in a field that somebody with rights to the cluster wrote
+and that our own reader has read. A status, an annotation, a line within a field, and what another server says
+is `text`. `before`: the object had it before a change that is taken back; `server`: the API server sets it by
+itself, nobody chose it; `none`: nowhere, so it is a guess."""
 
 
 class _Frozen(BaseModel):

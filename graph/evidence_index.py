@@ -15,7 +15,17 @@ from graph.alerts import AlertGroup
 from graph.diagnosis import Evidence, Origin
 from graph.new_values import NewValue, flatten
 from graph.revisions import Revision
-from graph.sightings import PLACE_CHARACTERS, Document, Sighting, documents_of, holds, is_reference, spell
+from graph.sightings import (
+    PLACE_CHARACTERS,
+    Document,
+    Sighting,
+    documents_of,
+    holds,
+    is_reference,
+    origin_of_text,
+    spell,
+)
+from tools.toolbox import OWN_SERVER
 
 ALERT = "alert"
 _MOST_CHARACTERS = 2_000_000
@@ -28,7 +38,6 @@ _LONGEST_LINE = 10_000
 _CHARACTERS_LOOKED_AT = 6_000_000
 _LEAST_SHARE = 20_000
 _COST_OF_A_LINE = 200
-_LOGS = frozenset({"kubectl_logs", "pods_log"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class _Field:
     def vouch(self, value: NewValue) -> Sighting | None:
         if not holds(self.leaf, value):
             return None
-        origin = self.document.origin
+        origin = self.document.origin_of(self.leaf.keys)
         if origin == "revision" and self.leaf.keys != value.keys:
             origin = "object"
         return Sighting(origin, f"{self.document.name}, {self.leaf.path}"[:PLACE_CHARACTERS])
@@ -111,7 +120,7 @@ class EvidenceIndex:
         """Yield the older revisions that do without a field."""
         for revision in self._revisions:
             if revision.lacks(value):
-                yield Found(revision.evidence, Sighting("revision", f"{revision.name} does without it"))
+                yield Found(revision.evidence, Sighting(revision.origin, f"{revision.name} does without it"))
 
     def _lines(self, spelled: str, value: NewValue) -> Iterator[Found]:
         """Yield the lines that vouch for a value, as long as its share lasts."""
@@ -136,11 +145,10 @@ class EvidenceIndex:
         if piece.arguments.get("output") == "name":
             self._add_list(piece)
         elif not documents:
-            origin: Origin = "log" if piece.tool in _LOGS else "text"
-            self._add_text(piece.text, _Block(piece.id, origin))
+            self._add_text(piece.text, _Block(piece.id, origin_of_text(piece)))
 
     def _add_document(self, piece: Evidence, document: Document) -> None:
-        if document.origin == "revision" and len(self._revisions) < _MOST_REVISIONS:
+        if document.is_revision and len(self._revisions) < _MOST_REVISIONS:
             self._revisions.append(Revision(piece.id, document))
         self._add_keys(piece, document)
         for leaf in islice(flatten((), document.content, names=True), self._room):
@@ -154,11 +162,11 @@ class EvidenceIndex:
             held = document.content.get(part)
             for key in islice(held if isinstance(held, dict) else (), _FIELDS_PER_VALUE):
                 place = f"{document.name}, {part}.{key}"[:PLACE_CHARACTERS]
-                self._keys[key].append(Found(piece.id, Sighting("object", place)))
+                self._keys[key].append(Found(piece.id, Sighting(document.origin, place)))
 
     def _add_field(self, field: _Field) -> None:
         """Add a field, unless a later one of the same name holds the same."""
-        leaf, origin = field.leaf, field.document.origin
+        leaf, origin = field.leaf, field.document.origin_of(field.leaf.keys)
         spelled = spell(leaf.value)
         mark = (isinstance(leaf.value, bool), spelled, leaf.keys, leaf.field, origin)
         if leaf.value is None or mark in self._seen:
@@ -167,13 +175,14 @@ class EvidenceIndex:
         self._fields[spelled].append(field)
         if isinstance(leaf.value, str) and (origin, spelled) not in self._seen:
             self._seen.add((origin, spelled))
-            told: Origin = "event" if origin == "event" else "object"
+            told: Origin = "event" if origin == "event" else "text"
             self._add_text(leaf.value, _Block(field.evidence, told, field))
 
     def _add_list(self, piece: Evidence) -> None:
         """Add the names of a list of `kind/name`."""
         for line in map(str.strip, piece.text.splitlines()):
-            found = Found(piece.id, Sighting("object", f"{line} exists"[:PLACE_CHARACTERS]))
+            origin: Origin = "object" if piece.server == OWN_SERVER else "text"
+            found = Found(piece.id, Sighting(origin, f"{line} exists"[:PLACE_CHARACTERS]))
             self._listed[line.partition("/")[2]].append(found)
 
     def _add_alerts(self, alert: AlertGroup | None) -> None:

@@ -16,6 +16,7 @@ class Revision:
     def __init__(self, evidence: str, document: Document) -> None:
         self.evidence = evidence
         self.name = document.name
+        self.origin = document.origin
         self._content = document.content
 
     def lacks(self, value: NewValue) -> bool:

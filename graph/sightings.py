@@ -7,10 +7,14 @@ from typing import Any
 
 from graph.diagnosis import Evidence, Origin
 from graph.new_values import NewValue
+from tools.toolbox import OWN_SERVER
 
 PLACE_CHARACTERS = 200
 _DISTINCT_CHARACTERS = 4
 _REVISIONS = frozenset({"ReplicaSet", "ControllerRevision"})
+_LOGS = frozenset({"kubectl_logs", "pods_log"})
+# what programs and controllers write, and people's remarks: no specification
+_REMARKS = (("status",), ("metadata", "annotations"))
 _PORTS = frozenset({"port", "containerPort", "targetPort", "number"})
 _PORT_WORDS = r"ports?|listen(s|ing)?|bind(s|ing)?|bound|addr(ess)?|https?|tcp|grpc|serv(er|ing|es)"
 _MISSING = re.compile(
@@ -41,9 +45,10 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Document:
-    """One object, as a tool answered it."""
+    """One object, as a tool answered it. `is_own`: our own reader did."""
 
     content: dict[str, Any]
+    is_own: bool = True
 
     @property
     def kind(self) -> str:
@@ -57,14 +62,33 @@ class Document:
         return f"{self.kind}/{metadata.get('name')}" if isinstance(metadata, dict) else self.kind
 
     @property
+    def is_revision(self) -> bool:
+        """Whether it is an older or the present template of a workload."""
+        return self.kind in _REVISIONS
+
+    @property
     def origin(self) -> Origin:
         """What a value in it is worth."""
-        return "event" if self.kind == "Event" else "revision" if self.kind in _REVISIONS else "object"
+        if self.kind == "Event":
+            return "event"
+        if not self.is_own:
+            return "text"
+        return "revision" if self.is_revision else "object"
+
+    def origin_of(self, keys: tuple[str, ...]) -> Origin:
+        """Return what a value of one of its fields is worth."""
+        is_remark = any(keys[: len(way)] == way for way in _REMARKS)
+        return "text" if is_remark and self.origin != "event" else self.origin
+
+
+def origin_of_text(piece: Evidence) -> Origin:
+    """Return what a piece is worth that is text."""
+    return "log" if piece.tool in _LOGS else "text"
 
 
 def documents_of(piece: Evidence) -> tuple[Document, ...]:
-    """Return the objects that a piece is, or none if it is text."""
-    if not piece.text.lstrip().startswith("{"):
+    """Return the objects that a piece is, or none if it is text, as a log is, whatever it looks like."""
+    if piece.tool in _LOGS or not piece.text.lstrip().startswith("{"):
         return ()
     try:
         answer = json.loads(piece.text)
@@ -72,7 +96,8 @@ def documents_of(piece: Evidence) -> tuple[Document, ...]:
         return ()
     items = answer.get("items")
     found = items if isinstance(items, list) else [answer]
-    return tuple(Document(item) for item in found if isinstance(item, dict))
+    is_own = piece.server == OWN_SERVER
+    return tuple(Document(item, is_own) for item in found if isinstance(item, dict))
 
 
 def is_distinct(value: NewValue) -> bool:

@@ -47,7 +47,10 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "resources_get": (*_POD, "apiVersion", "kind"),
     "resources_list": (*_SELECTORS, "apiVersion", "kind", "namespace"),
 }  # fmt: skip
-_NEVER_AUTOMATIC: frozenset[Grounding] = frozenset({"guess", "person"})
+AUTOMATIC: tuple[Grounding, ...] = ("last_good_revision", "sibling", "same_object")
+"""What may be approved without a person: values that the cluster's own specifications hold."""
+Action = Literal["patch"]
+"""What a rule may approve: it names its actions, so that another kind of action needs a new word."""
 _ROLES = ("role:approver", "role:admin")
 
 
@@ -129,17 +132,31 @@ class TermsRule(Section):
 
 
 class AutoApproval(Section):
-    """Approves, in the policy's name, changes that fit; `fields` must then name every changed field."""
+    """Approves, in the policy's name, changes that fit; `fields` must then name every changed field.
+
+    What it doesn't name it doesn't approve: its actions, kinds, fields and groundings are all written down.
+    """
 
     name: RuleName
+    actions: Annotated[tuple[Action, ...], Field(min_length=1)]
     when: When
     per_hour: Annotated[int, Field(ge=1, le=100)]
 
     @field_validator("when")
     @classmethod
     def _require_ground(cls, when: When) -> When:
-        if wrong := sorted(_NEVER_AUTOMATIC & set(when.groundings)):
-            raise ValueError(f"a change grounded in a {' or a '.join(wrong)} is never approved automatically")
+        if missing := [name for name in ("kinds", "fields", "groundings") if not getattr(when, name)]:
+            raise ValueError(
+                f"a rule that approves automatically names its {' and its '.join(missing)}; groundings are "
+                f"{', '.join(AUTOMATIC)}"
+            )
+        if wrong := sorted(set(when.groundings) - set(AUTOMATIC)):
+            raise ValueError(
+                f"a change grounded in {' or '.join(wrong)} is never approved automatically: only values of "
+                f"the cluster's own specifications are, {', '.join(AUTOMATIC)}"
+            )
+        if "high" in when.risks:
+            raise ValueError("a change of high risk is never approved automatically: name low or medium")
         return when
 
 
@@ -212,7 +229,11 @@ class Policy(Section):
     ] = ()
     auto_approve: Annotated[
         tuple[AutoApproval, ...],
-        Field(description="What the policy itself approves, as one approver of the quorum. Never a guess."),
+        Field(
+            description="What the policy itself approves, as one approver of the quorum: only values of the "
+            "cluster's own specifications, never at high risk. A rule names its actions, and in `when` its "
+            "kinds, fields and groundings."
+        ),
     ] = ()
 
     @field_validator("patch")

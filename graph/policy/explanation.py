@@ -6,15 +6,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from graph.diagnosis import Grounding
+from graph.diagnosis import Grounding, Trace
 from graph.policy.conditions import Change
 from graph.policy.document import Policy
+from graph.policy.effects import list_effects
 from graph.policy.floor import EXECUTABLE_TOOL
 from graph.policy.freezes import find_freeze
 from graph.policy.patching import refuse_call, refuse_change, workload_kind
 from graph.policy.reach import refuse_reach
 from graph.policy.reading import refuse_read
-from graph.policy.ruling import assess_risk, find_terms, match_auto_approval
+from graph.policy.ruling import are_specified, assess_risk, find_terms, match_auto_approval
+from graph.policy.secret_names import NO_SECRETS, named_anew
 from graph.proposal import Purpose, Risk
 from tools.diffing import FieldChange
 from tools.patch import APPROVAL_PATH, PatchArguments
@@ -41,6 +43,8 @@ class Ruling(BaseModel):
     stopped_by: str | None
     """What would stop it now: by the policy's freezes alone, or (`service_asked`) by the service's word."""
     service_asked: bool = False
+    provided: tuple[str, ...] = ()
+    """What must hold besides, which only the cluster and the evidence can show."""
 
 
 class Explanation(BaseModel):
@@ -84,23 +88,35 @@ def explain_patch(  # noqa: PLR0913 -- what rules look at, by name
     risk: Risk,
     purpose: Purpose = "fix",
     diff: Sequence[FieldChange] | None = None,
+    traces: Sequence[Trace] | None = None,
 ) -> Explanation:
-    """Return who decides about a patch. Without a dry-run's `diff`, its own text tells what it changes."""
+    """Return who decides about a patch. Without a dry-run's `diff`, its own text tells what it changes.
+
+    `traces` None: it isn't known where its values come from.
+    """
     kind = workload_kind(call.resource_type) or call.resource_type
     changes = tuple(_fields_of(call)) if diff is None else tuple(diff)
     paths = tuple(change.path for change in changes if change.path != APPROVAL_PATH)
     refusal = refuse_call(call, policy) or refuse_change(kind, None, changes, policy)
     if not refusal and not paths:
         refusal = "the patch would change nothing"
-    return _explain(Change(kind, call.namespace, paths, grounding, purpose, risk), refusal, policy)
-
-
-def _explain(change: Change, refusal: str | None, policy: Policy) -> Explanation:
     if refusal:
         return Explanation(policy=policy.version, tool=EXECUTABLE_TOOL, effect="refused", reason=refusal)
-    return Explanation(
-        policy=policy.version, tool=EXECUTABLE_TOOL, effect="changes", ruling=_rule(change, policy)
-    )
+    ruling = _rule(Change(kind, call.namespace, paths, grounding, purpose, risk), policy)
+    if traces is not None and not are_specified(traces):
+        ruling = ruling.model_copy(update={"auto_approved_by": None})
+    provided = tuple(_provisos(changes, ruling, traces))
+    ruling = ruling.model_copy(update={"provided": provided})
+    return Explanation(policy=policy.version, tool=EXECUTABLE_TOOL, effect="changes", ruling=ruling)
+
+
+def _provisos(
+    changes: Sequence[FieldChange], ruling: Ruling, traces: Sequence[Trace] | None
+) -> Iterator[str]:
+    for one in named_anew(list_effects(changes), NO_SECRETS):
+        yield f"the workload, or a revision of it that ran, names Secret {one.after}"
+    if ruling.auto_approved_by and traces is None:
+        yield f"for rule {ruling.auto_approved_by}: specifications in the cluster hold each new value"
 
 
 def _rule(found: Change, policy: Policy) -> Ruling:

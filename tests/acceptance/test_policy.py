@@ -101,7 +101,10 @@ async def broken(sandbox: SandboxCluster) -> SandboxCluster:
 
 
 async def test_a_rule_approves_a_fix_and_every_record_says_so(broken: SandboxCluster, tmp_path: Path) -> None:
-    rule = "auto_approve: [{name: last-good, when: {groundings: [last_good_revision]}, per_hour: 1}]\n"
+    rule = (
+        "auto_approve: [{name: last-good, actions: [patch], per_hour: 1, when: {kinds: [Deployment], "
+        "fields: ['spec.template.spec.containers[*].image'], groundings: [last_good_revision]}}]\n"
+    )
     service = ServiceProcess(tmp_path, *broken.write_kubeconfigs(tmp_path), policy=f"{QUICK}{rule}")
     await service.start()
     incident_id = await service.post_alert(real_body())

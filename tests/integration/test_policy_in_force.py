@@ -23,7 +23,10 @@ from tests.unit.graph.test_alerts_and_targets import real_body
 from tools.executor import ClaimRefused, Grant, Outcome
 
 ALWAYS = "freezes: [{name: forever, start: 2020-01-01, end: 2120-01-01}]"
-AUTO = "auto_approve: [{name: image, when: {namespaces: [default], risks: [low]}, per_hour: 1}]"
+AUTO = (
+    "auto_approve: [{name: image, actions: [patch], per_hour: 1, when: {kinds: [Deployment], risks: [low],"
+    " fields: ['spec.template.spec.containers[*].image'], groundings: [last_good_revision]}}]"
+)
 COUNT = 6
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from graph.diagnosis import Trace
 from graph.policy import BUILT_IN
 from graph.proposal import Proposal, UndoPlan, VerificationPlan
 from graph.targets import Target
@@ -37,6 +38,15 @@ def make_proposal(**changes: Any) -> Proposal:
         ),
         "grounding": "last_good_revision",
         "basis": "Revision 1 ran nginx:1.25.",
+        "traces": (
+            Trace(
+                path="spec.template.spec.containers[nginx].image",
+                value="nginx:1.25",
+                origin="revision",
+                evidence="E2",
+                place="ReplicaSet/web-5c98",
+            ),
+        ),
         "risk": "low",
         "verification_plan": VerificationPlan(
             workload=WEB, predicates=("rollout_complete",), window_seconds=60, budget_seconds=600

@@ -311,6 +311,31 @@ def test_a_description_is_short_whatever_the_values() -> None:
     assert len(describe_traces(found)) < 2_000
 
 
+REVISION = json.dumps({"kind": "ReplicaSet", **container(image=IMAGE)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "origin"),
+    [
+        ({"text": REVISION}, "revision"),
+        ({"text": REVISION.replace("ReplicaSet", "Deployment")}, "object"),
+        ({"text": REVISION, "tool": "kubectl_logs"}, "log"),
+        ({"text": REVISION, "server": "web"}, "text"),
+        ({"text": json.dumps({"kind": "Pod", "status": {"reason": IMAGE}})}, "text"),
+        ({"text": json.dumps({"kind": "Pod", "status": {"message": f"use {IMAGE} instead"}})}, "text"),
+        ({"text": json.dumps({"kind": "Pod", "metadata": {"annotations": {"note": IMAGE}}})}, "text"),
+        ({"text": json.dumps({"kind": "ConfigMap", "data": {"x": f"use {IMAGE} instead"}})}, "text"),
+        ({"text": json.dumps({"kind": "Event", "message": f"use {IMAGE} instead"})}, "event"),
+    ],
+)
+def test_only_a_field_that_our_own_reader_has_read_is_a_specification(
+    changes: dict[str, Any], origin: str
+) -> None:
+    (found,) = find_traces(proposed_values(container(image=IMAGE)), [piece(1, **changes)])
+
+    assert found.origin == origin
+
+
 @pytest.mark.parametrize(
     ("case", "origin"), [("image_pull", "revision"), ("probe_port", "object"), ("out_of_memory", "none")]
 )

@@ -15,6 +15,12 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "policy.md"
 CONTAINER = "spec.template.spec.containers[nginx]"
 
 
+IMAGES = (
+    "kinds: [Deployment], fields: ['spec.template.spec.containers[*].image'], "
+    "groundings: [last_good_revision]"
+)
+
+
 def faults(text: str) -> tuple[str, ...]:
     with pytest.raises(PolicyUnusable) as caught:
         parse_policy(text, "policy.yaml")
@@ -105,19 +111,40 @@ def test_all_mistakes_are_told_at_once_each_by_its_line() -> None:
             "name: x\nfreezes: [{name: a, weekdays: [mon], start: 18:00, end: 19:00, time_zone: Berlin}]",
             "no time zone",
         ),
+        (f"name: x\nauto_approve: [{{name: a, when: {{{IMAGES}}}}}]", "[0].per_hour: is missing"),
+        (f"name: x\nauto_approve: [{{name: a, when: {{{IMAGES}}}, per_hour: 1}}]", "[0].actions: is missing"),
         (
-            "name: x\nauto_approve: [{name: a, when: {groundings: [guess]}, per_hour: 1}]",
-            "never approved automatically",
-        ),
-        (
-            "name: x\nauto_approve: [{name: a, when: {namespaces: [b]}}]",
-            "[0].per_hour: is missing",
+            f"name: x\nauto_approve: [{{name: a, actions: [delete], when: {{{IMAGES}}}, per_hour: 1}}]",
+            "actions[0]: Input should be 'patch'",
         ),
         ("name: x\nauto_approve: [{name: a, per_hour: 1}]", "auto_approve[0].when: is missing"),
     ],
 )
 def test_a_file_that_is_no_policy_is_refused(text: str, told: str) -> None:
     assert told in "\n".join(faults(text))
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ("namespaces: [test]", "names its kinds and its fields and its groundings"),
+        (
+            IMAGES.partition(", groundings")[0],
+            "names its groundings; groundings are last_good_revision, sibling",
+        ),
+        ("kinds: [Deployment], groundings: [sibling]", "names its fields"),
+        (f"{IMAGES.replace('last_good_revision', 'evidence')}", "grounded in evidence is never approved"),
+        (f"{IMAGES.replace('last_good_revision', 'sibling, guess, person')}", "in guess or person is never"),
+        (f"{IMAGES}, risks: [low, high]", "high risk is never approved automatically"),
+    ],
+)
+def test_a_rule_that_approves_automatically_names_what_and_why_by_its_line(when: str, told: str) -> None:
+    (fault,) = faults(
+        f"name: x\nauto_approve:\n  - name: a\n    per_hour: 1\n    actions: [patch]\n    when: {{{when}}}"
+    )
+
+    assert fault.startswith("policy.yaml:6: auto_approve[0].when: ")
+    assert told in fault
 
 
 @pytest.mark.parametrize(

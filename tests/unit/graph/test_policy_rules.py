@@ -2,6 +2,7 @@
 
 import pytest
 
+from graph.diagnosis import Origin
 from graph.policy import BUILT_IN, Change, Policy, assess_risk, find_auto_approval, find_terms, parse_policy
 from graph.policy.explanation import explain_patch, explain_read
 from graph.proposal import Proposal, Risk
@@ -26,7 +27,13 @@ terms:
   - {name: usual, decide_within: 90s}
 auto_approve:
   - name: image
-    when: {namespaces: [default], risks: [low], fields: ["spec.template.spec.containers[*].image"]}
+    actions: [patch]
+    when:
+      kinds: [Deployment]
+      namespaces: [default]
+      risks: [low]
+      fields: ["spec.template.spec.containers[*].image"]
+      groundings: [last_good_revision]
     per_hour: 2
 """,
     "shop.yaml",
@@ -76,14 +83,61 @@ def test_a_rule_approves_what_it_names() -> None:
     assert rule.name == "image"
 
 
-@pytest.mark.parametrize("grounding", ["guess", "person"])
-def test_a_guess_and_an_edit_are_never_approved_automatically(grounding: str) -> None:
-    anything = parse_policy(
-        "name: x\nauto_approve: [{name: a, when: {namespaces: ['*']}, per_hour: 9}]", "policy.yaml"
-    )
+WIDEST = parse_policy(
+    """
+name: widest
+auto_approve:
+  - name: all
+    actions: [patch]
+    when:
+      kinds: [Deployment, StatefulSet, DaemonSet, Service]
+      fields: ["spec.template.spec.containers[*].image", spec.replicas]
+      groundings: [last_good_revision, sibling, same_object]
+    per_hour: 9
+""",
+    "policy.yaml",
+)
 
-    assert find_auto_approval(proposed(anything), anything)
-    assert find_auto_approval(proposed(anything, grounding=grounding), anything) is None
+
+@pytest.mark.parametrize("grounding", ["guess", "person", "evidence", "estimate"])
+def test_only_values_of_the_clusters_own_specifications_are_approved_automatically(grounding: str) -> None:
+    assert find_auto_approval(proposed(WIDEST), WIDEST)
+    assert find_auto_approval(proposed(WIDEST, grounding=grounding), WIDEST) is None
+
+
+@pytest.mark.parametrize("origin", ["event", "log", "text", "alert", "before", "server", "none"])
+def test_one_value_from_anywhere_else_leaves_the_decision_to_a_person(origin: Origin) -> None:
+    (good,) = make_proposal().traces
+    other = good.model_copy(update={"origin": origin})
+
+    assert find_auto_approval(proposed(WIDEST, traces=(good, good)), WIDEST)
+    assert find_auto_approval(proposed(WIDEST, traces=(good, other)), WIDEST) is None
+    assert find_auto_approval(proposed(WIDEST, traces=()), WIDEST) is None
+
+
+def test_a_high_risk_is_never_approved_automatically() -> None:
+    assert find_auto_approval(proposed(WIDEST, risk="medium"), WIDEST)
+    assert find_auto_approval(proposed(WIDEST, risk="high"), WIDEST) is None
+
+
+def test_an_explanation_says_what_an_automatic_approval_and_a_secret_depend_on() -> None:
+    secret = {"name": "nginx", "envFrom": [{"secretRef": {"name": "db"}}]}
+    naming = patch({"spec": {"template": {"spec": {"containers": [secret]}}}})
+    log = make_proposal().traces[0].model_copy(update={"origin": "log"})
+
+    image = explain_patch(patch(IMAGE_PATCH), WIDEST, grounding="last_good_revision", risk="low").ruling
+    told = explain_patch(
+        patch(IMAGE_PATCH), WIDEST, grounding="last_good_revision", risk="low", traces=(log,)
+    ).ruling
+    named = explain_patch(naming, WIDEST, grounding="evidence", risk="low").ruling
+
+    assert image is not None
+    assert image.auto_approved_by == "all"
+    assert "specifications in the cluster hold each new value" in image.provided[0]
+    assert told is not None
+    assert (told.auto_approved_by, told.provided) == (None, ())
+    assert named is not None
+    assert named.provided == ("the workload, or a revision of it that ran, names Secret db",)
 
 
 def test_one_field_too_many_keeps_a_rule_from_approving() -> None:
@@ -135,7 +189,8 @@ def test_a_patch_is_explained_by_the_rules_that_decide_it() -> None:
     ],
 )
 def test_every_form_of_a_patch_is_explained_alike(call: PatchArguments) -> None:
-    ruling = explain_patch(call.stamped("apr-1", {}), SHOP, grounding="evidence", risk="low").ruling
+    explained = explain_patch(call.stamped("apr-1", {}), SHOP, grounding="last_good_revision", risk="low")
+    ruling = explained.ruling
 
     assert ruling is not None
     assert ruling.auto_approved_by == "image"
