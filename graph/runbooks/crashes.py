@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graph.runbooks.answers import Sourced
+from graph.runbooks.log_levels import rank_lines
 from graph.runbooks.objects import Terminated
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container
@@ -53,7 +54,7 @@ def find_end(sighting: Sighting) -> Terminated | None:
 
 
 def hear(snapshot: Snapshot, sighting: Sighting) -> Iterator[Sourced[str]]:
-    """Yield what is said about a container, line by line: the kubelet first, then its own log's end."""
+    """Yield what is said about a container, line by line: the kubelet first, then its log's gravest lines."""
     waiting, end = sighting.status.state.waiting, find_end(sighting)
     for message in (waiting.message if waiting else "", end.message if end else ""):
         if message:
@@ -62,7 +63,7 @@ def hear(snapshot: Snapshot, sighting: Sighting) -> Iterator[Sourced[str]]:
         yield Sourced(event.evidence, event.value.message)
     for tail in snapshot.logs:
         if tail.value.container == sighting.status.name:
-            for line in reversed(tail.value.text.splitlines()):
+            for line, _ in rank_lines(tail.value.text):
                 yield Sourced(tail.evidence, line)
 
 

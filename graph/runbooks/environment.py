@@ -1,7 +1,7 @@
 """A program says which environment variable it misses, or which host it can't find."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from graph.runbooks.crashes import find_end, hear
 from graph.runbooks.examples import differ, list_examples, list_names
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
+from graph.runbooks.log_levels import ERROR, is_generic, read_level
 from graph.runbooks.names import find_nearest
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container, Variable
@@ -31,6 +32,10 @@ _WORDINGS = (
     ),
     re.compile(rf"\brequired key {_VARIABLE} missing value"),
     re.compile(rf"\b{_VARIABLE}: (?:unbound variable|parameter (?:not set|null or not set))"),
+)
+_HARMLESS = re.compile(
+    r"\b(?:default|disabl|optional|ignor|skip|fall(?:ing|s)? ?back|continu|deprecated|will use|using)",
+    re.IGNORECASE,
 )
 
 
@@ -83,9 +88,12 @@ def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
             continue
         made = sighting.pod.spec.find(container.name)
         have = {each.name for each in container.env}
-        for line in hear(snapshot, sighting):
+        said = tuple(hear(snapshot, sighting))
+        for line in said:
             name = _read(line.value)
-            if name and name not in have and made is not None and made.env == container.env:
+            if not name or not _is_cause(line.value, name, [each.value for each in said]):
+                continue
+            if name not in have and made is not None and made.env == container.env:
                 seen.add(container.name)
                 yield _Lack(container, name, line)
                 break
@@ -99,6 +107,18 @@ def _has_ended(snapshot: Snapshot, sighting: Sighting) -> bool:
 def _read(line: str) -> str:
     found = (wording.search(line[:1_000]) for wording in _WORDINGS)
     return next((match["name"] for match in found if match and match["name"].isupper()), "")
+
+
+def _is_cause(line: str, name: str, said: Sequence[str]) -> bool:
+    """Whether a program ended for what a line misses: not if it can do without, or had a graver fault.
+
+    Of a line without a level, any error that doesn't name the variable is graver.
+    """
+    level = read_level(line)
+    if (level is not None and level < ERROR) or _HARMLESS.search(line):
+        return False
+    graver = (each for each in said if name not in each and not is_generic(each))
+    return not any((found := read_level(each)) and found >= ERROR and found > (level or 0) for each in graver)
 
 
 def _remedies(snapshot: Snapshot, lack: _Lack) -> Iterator[Remedy]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from graph.diagnosis import ReadCall
 from graph.runbooks.answers import Answers, Sourced
+from graph.runbooks.bounds import LimitRange, Quota
 from graph.runbooks.calls import get_one, list_all, list_everywhere, list_names
 from graph.runbooks.front import list_front, read_front
 from graph.runbooks.objects import Items, Pod
@@ -30,6 +31,8 @@ def list_neighbours(snapshot: Snapshot) -> tuple[ReadCall, ...]:
         calls += [list_all("persistentvolumeclaims", namespace), list_everywhere("storageclasses")]
     if "serviceaccount" in said:
         calls.append(list_names("serviceaccounts", namespace))
+    if _ran_out_of_memory(snapshot):
+        calls += [list_all("limitranges", namespace), list_all("resourcequotas", namespace)]
     if _concerns_nodes(snapshot):
         calls.append(list_everywhere("nodes"))
     return tuple(calls)
@@ -41,6 +44,8 @@ def with_neighbours(snapshot: Snapshot, answers: Answers) -> Snapshot:
     nodes = answers.read(list_everywhere("nodes"), Items[Node])
     claims = answers.read(list_all("persistentvolumeclaims", namespace), Items[Claim])
     classes = answers.read(list_everywhere("storageclasses"), Items[Named])
+    ranges = answers.read(list_all("limitranges", namespace), Items[LimitRange])
+    quotas = answers.read(list_all("resourcequotas", namespace), Items[Quota])
     keyed = (answers.read(get_one("ConfigMap", name, namespace), ConfigMap) for name in _keyed(snapshot))
     return replace(
         snapshot,
@@ -53,6 +58,10 @@ def with_neighbours(snapshot: Snapshot, answers: Answers) -> Snapshot:
         claims=Sourced(claims.evidence, claims.value.items)
         if claims and not claims.value.truncated
         else None,
+        bounds=(
+            Sourced(ranges.evidence, ranges.value.items) if ranges else None,
+            Sourced(quotas.evidence, quotas.value.items) if quotas else None,
+        ),
         storage_classes=Sourced(classes.evidence, classes.value.items) if classes else None,
     )
 
@@ -73,6 +82,15 @@ def _complaints(snapshot: Snapshot) -> Iterator[str]:
 def _keyed(snapshot: Snapshot) -> tuple[str, ...]:
     found = (_KEYED.search(complaint) for complaint in _complaints(snapshot))
     return tuple(dict.fromkeys(match["name"].rstrip(".-") for match in found if match))[:_MOST_KEYED]
+
+
+def _ran_out_of_memory(snapshot: Snapshot) -> bool:
+    ends = (
+        end
+        for sighting in snapshot.sightings()
+        for end in (sighting.status.state.terminated, sighting.status.last_state.terminated)
+    )
+    return any(end is not None and end.reason == "OOMKilled" for end in ends)
 
 
 def _concerns_nodes(snapshot: Snapshot) -> bool:

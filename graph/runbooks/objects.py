@@ -4,7 +4,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AwareDatetime, Field, field_validator
 
-from graph.runbooks.templates import Name, Part, PodSpec, PodTemplate
+from graph.runbooks.templates import Container, Name, Part, PodSpec, PodTemplate
 from graph.targets import Target
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -67,6 +67,16 @@ class UpdateStrategy(Part):
     type: str = "RollingUpdate"
 
 
+class _Called(Part):
+    name: str = ""
+
+
+class ClaimTemplate(Part):
+    """A claim that a StatefulSet makes for each of its pods, mounted by its name."""
+
+    metadata: _Called = _Called()
+
+
 class WorkloadSpec(Part):
     """What a workload wants. `replicas` means nothing for a DaemonSet, `completions` is a Job's."""
 
@@ -80,6 +90,7 @@ class WorkloadSpec(Part):
     update_strategy: UpdateStrategy = UpdateStrategy()
     selector: Selector = Selector()
     template: PodTemplate = PodTemplate()
+    volume_claim_templates: tuple[ClaimTemplate, ...] = ()
 
 
 class Condition(Part):
@@ -139,6 +150,15 @@ class Workload(Part):
         """The revision that a Deployment gave its ReplicaSet; 0 if it gave none."""
         text = self.metadata.annotations.get(_REVISION, "")
         return int(text) if text.isascii() and text.isdecimal() and len(text) <= _REVISION_DIGITS else 0
+
+    def data_volume(self, container: Container) -> str | None:
+        """Return the name of a volume on which a container keeps data that outlives its pod, or None."""
+        kept = {each.metadata.name for each in self.spec.volume_claim_templates}
+        kept |= {
+            each.name for each in self.pod_spec.volumes if each.persistent_volume_claim or each.host_path
+        }
+        mounts = (each.name for each in container.volume_mounts if not each.read_only)
+        return next((name for name in mounts if name in kept), None)
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -221,6 +241,7 @@ class PodStatus(Part):
     phase: str = ""
     reason: str = ""
     message: str = ""
+    start_time: AwareDatetime | None = None
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
@@ -269,6 +290,7 @@ class Event(Part):
     reason: str = ""
     message: str = ""
     involved_object: _Involved = _Involved()
+    first_timestamp: AwareDatetime | None = None
     last_timestamp: AwareDatetime | None = None
     event_time: AwareDatetime | None = None
 
@@ -281,6 +303,11 @@ class Event(Part):
     def seen_at(self) -> AwareDatetime | None:
         """When it happened last; None where the answer doesn't say."""
         return self.last_timestamp or self.event_time
+
+    @property
+    def first_seen_at(self) -> AwareDatetime | None:
+        """When it happened first; None where the answer doesn't say."""
+        return self.first_timestamp or self.event_time
 
     def is_about(self, kind: str, metadata: Metadata) -> bool:
         """Whether it happened to that very object: the name alone may be another one's, long gone."""

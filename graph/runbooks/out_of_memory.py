@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from graph.quantities import GIBIBYTE, MEBIBYTE, parse_bytes, write_bytes
 from graph.runbooks.answers import quote
+from graph.runbooks.bounds import list_sources, refuse_memory
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container
@@ -46,9 +47,11 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
         fault=f"{workload}: {fault}",
         cause=" ".join(_explain(kill) for kill in kills),
         confidence="high",
-        evidence=unique((snapshot.workload.evidence, snapshot.pods.evidence, *logs)),
+        evidence=unique(
+            (snapshot.workload.evidence, snapshot.pods.evidence, *logs, *list_sources(snapshot.bounds))
+        ),
         options=combine(workload, (tuple(_remedies(snapshot, kill)) for kill in kills)),
-        advice=tuple(_advise(kill) for kill in kills),
+        advice=tuple(_advise(snapshot, kill) for kill in kills),
         prevention=(
             "Measure the container's working set under real load and set limit and request from it.",
             "Alert when the working set passes 90% of the limit, before the kernel acts.",
@@ -87,7 +90,8 @@ def _remedies(snapshot: Snapshot, kill: _Kill) -> Iterator[Remedy]:
         return
     seen: set[int] = set()
     for remedy, size in (*_older(snapshot, kill, limit), *_larger(snapshot, kill, limit)):
-        if size not in seen:
+        refused = refuse_memory(snapshot.bounds, snapshot.workload.value, kill.wanted, size)
+        if size not in seen and not refused:
             seen.add(size)
             yield remedy
 
@@ -177,8 +181,16 @@ def _explain(kill: _Kill) -> str:
     return f"Container {kill.container} was OOMKilled at its memory limit of {limit}; {restarts}."
 
 
-def _advise(kill: _Kill) -> str:
-    name = kill.container
+def _advise(snapshot: Snapshot, kill: _Kill) -> str:
+    name, limit = kill.container, kill.limit_bytes
+    workload = snapshot.workload.value
+    bound = refuse_memory(snapshot.bounds, workload, kill.wanted, 2 * limit) if kill.wanted and limit else ""
+    if bound:
+        return (
+            f"Container {name} can't be given twice its {quote(str(kill.limit))}: {bound}. Have that raised"
+            f" (kubectl describe limitrange,quota -n {workload.metadata.namespace}), or make the program need"
+            " less."
+        )
     if kill.limit is None:
         return (
             f"Container {name} has no memory limit, so its node ran out of memory: look at what else runs on"

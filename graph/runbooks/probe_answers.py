@@ -109,9 +109,17 @@ def _classify(
     if probe.http_get and _BAD_REQUEST.search(message) and _log_says(snapshot, container, _TLS):
         return "scheme"
     knock = probe.knock
-    if kills and _REFUSED.search(message) and knock and matches(knock[1], container):
-        return "early"
+    if kills and _REFUSED.search(message) and knock:
+        before = (past.revision.pod_spec.find(container.name) for past in list_past(snapshot) if past.proof)
+        same = any(each and knock in _knocks(each) for each in before)
+        return "early" if same or matches(knock[1], container) else None
     return "timeout" if kills and _SLOW.search(message) else None
+
+
+def _knocks(container: Container) -> Iterator[tuple[str, int | str]]:
+    for field, _ in _PROBES:
+        if (probe := probe_of(container, field)) and probe.knock:
+            yield probe.knock
 
 
 def _log_says(snapshot: Snapshot, container: Container, wording: re.Pattern[str]) -> bool:

@@ -21,15 +21,31 @@ _LISTENS = re.compile(
     r"[ =:\"']{0,4}(?:https?://|tcp://)?(?:0\.0\.0\.0|\[::\]|\*)?:?(?P<port>[1-9]\d{1,4})\b(?![.:\d])",
     re.IGNORECASE,
 )
+# what programs write once they serve: nginx, Redis, PostgreSQL, MySQL, Spring, Express, uvicorn, puma, …
+_UP = re.compile(
+    r"\blistening\b|\bready to accept\b|\bready for connections\b|start worker process"
+    r"|\bstarted \w+ in [\d.]+ ?(?:s|ms|seconds)\b|\bapplication startup complete\b"
+    r"|\b(?:server|http|grpc|service|application|app) (?:is |has )?(?:now )?(?:started|running|ready)\b"
+    r"|\bnow serving\b|\bstarted on port|\baccepting connections\b|\buvicorn running\b|\bready in [\d.]+",
+    re.IGNORECASE,
+)
+_NOT_YET = re.compile(
+    r"\b(?:not|waiting|will|until|before|initiali[sz](?:ed|ing)|failed|starting)\b|listening (?:for|to)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Misdirected:
-    """One probe of a container that knocks at `port`; `handler` is the field that says so, as `httpGet`."""
+    """One probe of a container that knocks at `port`; `handler` is the field that says so, as `httpGet`.
+
+    `unknown`: it names a port that the container doesn't have, so that it can never be answered.
+    """
 
     field: ProbeField
     handler: str
     port: int | str
+    unknown: bool = False
 
 
 def probe_of(container: Container, field: ProbeField) -> Probe | None:
@@ -52,17 +68,44 @@ def matches(port: int | str, container: Container) -> bool:
 def find_remedies(
     snapshot: Snapshot, container: Container, probes: tuple[Misdirected, ...]
 ) -> Iterator[Remedy]:
-    """Yield the ports to propose for all misdirected probes of one container, each once."""
+    """Yield the ports to propose for all misdirected probes of one container, each once.
+
+    Where connections are refused, only a port that is served: `containerPort` is documentation, and what
+    refuses now may listen in a moment.
+    """
     seen: set[int | str] = set()
+    declared = all(probe.unknown for probe in probes) or (
+        all(probe.field == "readinessProbe" for probe in probes) and is_up(snapshot, container)
+    )
     for remedy, port in (
         *_older(snapshot, container, probes),
         *_meant(snapshot, container, probes),
-        *_declared(snapshot, container, probes),
         *_told(snapshot, container, probes),
+        *(_declared(snapshot, container, probes) if declared else ()),
     ):
         if port not in seen:
             seen.add(port)
             yield remedy
+
+
+def hear_ports(snapshot: Snapshot, container: Container) -> list[Sourced[int]]:
+    """Return the ports on which the container's log says that its program listens."""
+    return [
+        Sourced(tail.evidence, int(match["port"]))
+        for tail in snapshot.logs
+        if tail.value.container == container.name
+        for match in _LISTENS.finditer(tail.value.text)
+    ]
+
+
+def is_up(snapshot: Snapshot, container: Container) -> bool:
+    """Whether the container's log says that its program has started: then nothing will listen later."""
+    return any(
+        _UP.search(line) and not _NOT_YET.search(line)
+        for tail in snapshot.logs
+        if tail.value.container == container.name
+        for line in tail.value.text.splitlines()
+    )
 
 
 def _older(
@@ -127,31 +170,16 @@ def _declared(
 def _told(
     snapshot: Snapshot, container: Container, probes: tuple[Misdirected, ...]
 ) -> Iterator[tuple[Remedy, int | str]]:
-    """Yield the one port that its log, or else its Service, tells of a container that declares none."""
-    if container.ports:
+    """Yield the one port on which the container's log says that it listens."""
+    heard = hear_ports(snapshot, container)
+    if len({each.value for each in heard}) != 1:
         return
-    heard = [
-        Sourced(tail.evidence, int(match["port"]))
-        for tail in snapshot.logs
-        if tail.value.container == container.name
-        for match in _LISTENS.finditer(tail.value.text)
-    ]
-    if len({each.value for each in heard}) == 1:
-        port, evidence, basis = heard[0].value, heard[0].evidence, "Its log says that it listens there."
-    else:
-        labels = snapshot.workload.value.spec.template.metadata.labels
-        alone = len(snapshot.template.containers) == 1 and not heard
-        ports = {
-            target.target_port
-            for service in (snapshot.services.value if snapshot.services and alone else ())
-            if service.spec.selector and service.spec.selector.items() <= labels.items()
-            for target in service.spec.ports
-        }
-        if len(ports) != 1 or not isinstance(only := ports.pop(), int) or snapshot.services is None:
-            return
-        port, evidence, basis = only, snapshot.services.evidence, "Its Service sends to this port alone."
+    port = heard[0].value
     if 0 < port <= _HIGHEST_PORT and all(port != probe.port for probe in probes):
-        yield _remedy(container, probes, port, ("evidence", f"{basis} ({port})", "medium"), (evidence,)), port
+        origin: tuple[Grounding, str, Confidence] = (
+            "evidence", f"Its log says that it listens there. ({port})", "medium",
+        )  # fmt: skip
+        yield _remedy(container, probes, port, origin, (heard[0].evidence,)), port
 
 
 def _service_at(snapshot: Snapshot, container: Container, port: int) -> str | None:

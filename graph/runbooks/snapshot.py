@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from graph.runbooks.answers import Sourced
+from graph.runbooks.bounds import Bounds
 from graph.runbooks.front import Front
 from graph.runbooks.objects import ContainerStatus, Event, Metadata, Pod, Workload
 from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node, Service
@@ -60,6 +61,8 @@ class Snapshot:
     nodes: Sourced[tuple[Node, ...]] | None = None
     claims: Sourced[tuple[Claim, ...]] | None = None
     storage_classes: Sourced[tuple[Named, ...]] | None = None
+    bounds: Bounds = (None, None)
+    """The namespace's limit ranges and quotas; they are read only where memory ran out."""
     service_accounts: Sourced[tuple[str, ...]] | None = None
     """The names of the namespace's ServiceAccounts."""
     logs: tuple[Sourced[LogTail], ...] = ()

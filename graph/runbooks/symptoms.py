@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from graph.runbooks.answers import quote
 from graph.runbooks.finding import unique
+from graph.runbooks.log_levels import rank_lines
 from graph.runbooks.objects import ContainerStatus, Pod
 from graph.runbooks.snapshot import Snapshot
 
@@ -19,9 +20,9 @@ def list_symptoms(snapshot: Snapshot) -> tuple[str, ...]:
 def advise_on(snapshot: Snapshot) -> tuple[str, ...]:
     """Return where a person should look first."""
     logs = [
-        f"Container {tail.value.container} last wrote: {quote(lines[-1])} [{tail.evidence}]"
+        f"Container {tail.value.container} wrote: {quote(line)} [{tail.evidence}]"
         for tail in snapshot.logs
-        if (lines := [line for line in tail.value.text.splitlines() if line.strip()])
+        if (line := next((line for line, _ in rank_lines(tail.value.text) if line.strip()), ""))
     ]
     workload = snapshot.workload.value
     return (*logs[:_MOST], f"Look at {workload}, its pods and their events, and correct its manifest.")

@@ -135,6 +135,7 @@ class Volume(Fragment):
     config_map: Reference | None = None
     secret: SecretVolume | None = None
     persistent_volume_claim: ClaimVolume | None = None
+    host_path: Fragment | None = None
 
 
 class Toleration(Fragment):
@@ -144,6 +145,13 @@ class Toleration(Fragment):
     operator: str = "Equal"
     value: str = ""
     effect: str = ""
+
+
+class VolumeMount(Part):
+    """Which of the pod's volumes a container sees."""
+
+    name: str = ""
+    read_only: bool = False
 
 
 class Container(Part):
@@ -158,6 +166,7 @@ class Container(Part):
     env_from: tuple[EnvFrom, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     resources: Resources = Resources()
+    volume_mounts: tuple[VolumeMount, ...] = ()
     readiness_probe: Probe | None = None
     liveness_probe: Probe | None = None
     startup_probe: Probe | None = None

@@ -272,7 +272,7 @@ async def test_the_programs_last_words_are_told_and_cited_and_not_that_the_kubel
     )
 
     assert isinstance(step, ProposePatch)
-    assert 'It was said last: "panic: out of range".' in step.diagnosis.cause
+    assert 'Its log says: "panic: out of range".' in step.diagnosis.cause
     assert len(step.diagnosis.evidence) > 2
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from graph.diagnosis import HandOver, ProposePatch, Step
 from graph.quantities import parse_bytes, write_bytes
-from graph.runbooks import RunbookMind
-from tests.unit.graph.runbook_cases import MadeUpCluster, decide, killed, load, running
+from tests.unit.graph.runbook_cases import MadeUpCluster, decide, killed, load, named, play, running
 
 
 def container(limit: str | None, name: str = "app") -> dict[str, Any]:
@@ -30,8 +29,9 @@ def limit_of(step: Step) -> str:
 
 
 async def test_the_recorded_fault_is_mended_by_doubling_the_limit() -> None:
-    step = (await RunbookMind().decide(load("out_of_memory"))).step
+    step, _, asked = await play(load("out_of_memory"), lambda _: ('{"items": []}', False))
 
+    assert [call.arguments["resourceType"] for call in asked[0].calls] == ["limitranges", "resourcequotas"]
     assert limit_of(step) == "256Mi"
     assert isinstance(step, ProposePatch)
     assert (step.candidate.grounding, step.candidate.risk) == ("estimate", "medium")
@@ -131,3 +131,70 @@ def test_quantities_are_read_as_kubernetes_reads_them(quantity: str | int, size:
 @pytest.mark.parametrize(("size", "text"), [(2**30, "1Gi"), (3 * 2**29, "1536Mi"), (129_000_000, "124Mi")])
 def test_sizes_are_written_in_whole_units(size: int, text: str) -> None:
     assert write_bytes(size) == text
+
+
+def bounded(most: dict[str, str], kind: str = "Container") -> list[dict[str, Any]]:
+    return [named("caps", spec={"limits": [{"type": kind, "max": most}]})]
+
+
+def _ratio(most: str) -> dict[str, Any]:
+    return {"type": "Container", "maxLimitRequestRatio": {"memory": most}}
+
+
+def used_up(hard: dict[str, str], used: dict[str, str]) -> list[dict[str, Any]]:
+    return [named("team", status={"hard": hard, "used": used})]
+
+
+@pytest.mark.parametrize(
+    ("lists", "names"),
+    [
+        ({"limitranges": bounded({"memory": "512Mi"})}, "LimitRange caps allows at most 512Mi"),
+        ({"limitranges": bounded({"memory": "1000M"})}, "LimitRange caps allows at most 1000M"),
+        ({"limitranges": bounded({"memory": "600Mi"}, "Pod")}, "per Pod"),
+        (
+            {"limitranges": [named("r", spec={"limits": [_ratio("16")]})]},
+            "a limit of at most 16 times the request",
+        ),
+        (
+            {"resourcequotas": used_up({"limits.memory": "2Gi"}, {"limits.memory": "1536Mi"})},
+            "ResourceQuota team has 1536Mi of 2Gi of limits.memory in use",
+        ),
+        (
+            {"resourcequotas": used_up({"limits.memory": "1Gi"}, {"limits.memory": "512Mi"})},
+            "ResourceQuota team",
+        ),
+    ],
+)
+async def test_a_limit_that_the_namespace_does_not_allow_is_not_proposed(
+    lists: dict[str, list[dict[str, Any]]], names: str
+) -> None:
+    step = await decide(hungry("512Mi", lists=lists))
+
+    assert isinstance(step, HandOver)
+    assert names in step.advice[0]
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"limitranges": bounded({"memory": "2Gi"})},
+        {"limitranges": bounded({"cpu": "1"})},
+        {"limitranges": bounded({"memory": "1Mi"}, "PersistentVolumeClaim")},
+        {"resourcequotas": used_up({"limits.memory": "8Gi"}, {"limits.memory": "1Gi"})},
+        {"resourcequotas": used_up({"pods": "1"}, {"pods": "1"})},
+        {"resourcequotas": used_up({"requests.memory": "1Gi"}, {"requests.memory": "1Gi"})},
+    ],
+)
+async def test_bounds_that_leave_room_or_are_about_something_else_are_no_hindrance(
+    lists: dict[str, list[dict[str, Any]]],
+) -> None:
+    assert limit_of(await decide(hungry("512Mi", lists=lists))) == "1Gi"
+
+
+async def test_a_container_without_a_request_asks_for_as_much_as_its_limit() -> None:
+    made = {"name": "app", "image": "shop/api:1.0", "resources": {"limits": {"memory": "512Mi"}}}
+    quotas = used_up({"requests.memory": "1Gi"}, {"requests.memory": "512Mi"})
+
+    step = await decide(hungry("512Mi", containers=[made], lists={"resourcequotas": quotas}))
+
+    assert isinstance(step, HandOver)

@@ -52,12 +52,13 @@ async def test_the_recorded_fault_is_mended_with_the_declared_port() -> None:
     assert all(part in step.diagnosis.summary for part in ("rbd-probe", "api", "8081", "80"))
 
 
-async def test_a_liveness_probe_at_the_wrong_port_restarts_the_container_and_is_mended_too() -> None:
+async def test_a_restart_by_a_liveness_probe_at_an_undeclared_port_is_handed_over() -> None:
     step = (await RunbookMind().decide(load("liveness_port"))).step
 
-    assert probes_of(step) == {"livenessProbe": {"httpGet": {"port": 80}}}
-    assert isinstance(step, ProposePatch)
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is not None
     assert "restarted again and again" in step.diagnosis.cause
+    assert "startupProbe" in step.advice[0]
 
 
 async def test_the_port_of_the_last_revision_comes_first() -> None:
@@ -105,6 +106,7 @@ async def test_all_misdirected_probes_of_a_container_are_mended_at_once() -> Non
             container(8081, [HTTP], **probes),
             statuses=[killed("app", "Error")],
             warnings=[refused("Readiness", 8081), refused("Liveness", 8081)],
+            log="listening on :8080",
         )
     )
 
@@ -175,7 +177,7 @@ async def test_an_image_fault_in_the_same_pod_is_mended_first() -> None:
         (
             "starting",
             [{**SERVICE, "spec": {"selector": {"app": "shop"}, "ports": [{"targetPort": 8080}]}}],
-            8080,
+            None,
         ),
         ("listening on :8080\nmetrics listening on :9090", [], None),
         ("starting", [SERVICE], None),
@@ -186,7 +188,7 @@ async def test_an_image_fault_in_the_same_pod_is_mended_first() -> None:
         ("ignore this and listen to me: 99999", [], None),
     ],
 )
-async def test_a_port_that_is_declared_nowhere_is_told_by_the_log_or_the_service(
+async def test_a_port_that_is_declared_nowhere_is_taken_from_the_log_alone(
     log: str, services: list[dict[str, Any]], port: int | None
 ) -> None:
     step = await decide(
@@ -197,3 +199,68 @@ async def test_a_port_that_is_declared_nowhere_is_told_by_the_log_or_the_service
         assert isinstance(step, HandOver)
     else:
         assert probes_of(step) == {"readinessProbe": {"httpGet": {"port": port}}}
+
+
+UP = "server listening on 0.0.0.0:8080"
+
+
+def killing(port: int, log: str, **changes: Any) -> MadeUpCluster:
+    liveness = {"livenessProbe": {"httpGet": {"path": "/live", "port": port}, "periodSeconds": 5}}
+    made = container(port, [HTTP], **liveness) | changes.pop("made", {})
+    return unready(
+        made, statuses=[killed("app", "Error")], warnings=[refused("Liveness", port)], log=log, **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "made"),
+    [
+        ("Starting InvoiceApplication v3.3.0\nBootstrapping Spring Data JPA repositories", {}),
+        ("Applying migration 0041_ledger... \n", {}),
+        ("", {}),
+        ("Tomcat initialized with port(s): 8080 (http)", {}),
+        ("Started Invoice in 24.1 seconds", {}),
+        (UP, {"env": [{"name": "MANAGEMENT_SERVER_PORT", "value": "8081"}]}),
+        (UP, {"args": ["serve", "--health-addr=:8081"]}),
+        (UP, {"env": [{"name": "JAVA_OPTS", "value": "-Xmx1g -Dmanagement.server.port=8081"}]}),
+        ("server listening on 0.0.0.0:8081", {}),
+        ("http listening on :8080\nmanagement listening on :8081", {}),
+        ("waiting for the database before listening on :8080x", {}),
+    ],
+)
+async def test_a_refusal_during_the_start_is_no_proof_of_another_port(log: str, made: dict[str, Any]) -> None:
+    step = await decide(killing(8081, log, made=made))
+
+    assert isinstance(step, HandOver)
+    assert "8081" in step.reason
+    assert "startupProbe" in " ".join(step.advice)
+
+
+async def test_a_port_that_the_log_says_is_served_takes_the_place_of_one_that_is_refused() -> None:
+    step = await decide(killing(8081, UP))
+
+    assert probes_of(step) == {"livenessProbe": {"httpGet": {"port": 8080}}}
+
+
+@pytest.mark.parametrize("port", [8081, 9000])
+async def test_an_older_revision_that_ran_with_the_same_probe_speaks_for_its_port(port: int) -> None:
+    patient = {"httpGet": {"path": "/live", "port": port}, "periodSeconds": 5, "failureThreshold": 30}
+    same = container(port, [HTTP], livenessProbe={**patient, "failureThreshold": 3})
+    cluster = killing(port, UP, older=[[same]], ready_older=1)
+
+    step = await decide(cluster)
+    restored = await decide(
+        killing(port, UP, older=[[container(port, [HTTP], livenessProbe=patient)]], ready_older=1)
+    )
+
+    assert isinstance(step, HandOver)
+    assert probes_of(restored)["livenessProbe"]["failureThreshold"] == 30
+
+
+async def test_a_program_that_runs_and_says_nothing_of_a_port_is_left_alone() -> None:
+    step = await decide(
+        unready(container(8081, [HTTP]), warnings=[refused("Readiness", 8081)], log="loading the model")
+    )
+
+    assert isinstance(step, HandOver)
+    assert "a port that it doesn't declare" in step.reason
