@@ -44,11 +44,6 @@ class Identity:
     tenants: Mapping[str, str]
     around: frozenset[str]
 
-    @property
-    def has_place(self) -> bool:
-        """Whether it is known in which environment or region the object is."""
-        return bool(self.environments or self.regions)
-
 
 def identify(
     title: str, own: Labelled, namespace: str, neighbours: Iterable[Labelled], names: Iterable[str] = ()

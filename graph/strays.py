@@ -68,13 +68,15 @@ def _judge(field: Field, value: NewValue, olds: Collection[str], own: Identity) 
     """Return half a sentence that says what is wrong with a value, or an empty text."""
     text = value.value[:_LONGEST_VALUE]
     said = [word for chunk in _chunks(field, value.field, text) for word in chunk]
+    if field == "image":
+        said = [word for word in said if not is_version(word)]
+    known = _words_of(olds)
     # a text or an image may be long, with words that were there before; a reference is to one thing
-    known = [] if field == "reference" and own.has_place else _words_of(olds)
-    new = [word for word in said if word not in known and not (field == "image" and is_version(word))]
+    strict = field == "reference"
     whys = (
-        *((_environment(new, known, own),) if value.field not in _MODES else ()),
-        _region(said, known, own),
-        _rival(field, new, own),
+        *((_environment(said, known, own, strict=strict),) if value.field not in _MODES else ()),
+        _region(said, known, own, strict=strict),
+        _rival(field, [word for word in said if word not in known], own),
         *(_replaced(field, old, text, own) for old in olds),
         *(_variant(old, text, own) for old in olds if field == "image"),
     )
@@ -96,20 +98,23 @@ def _chunks(field: Field, name: str, text: str) -> Iterator[tuple[str, ...]]:
             yield words
 
 
-def _environment(new: Sequence[str], known: Sequence[str], own: Identity) -> str:
-    now, then = dict(find_environments(new)), dict(find_environments(known))
+def _environment(said: Sequence[str], known: Sequence[str], own: Identity, *, strict: bool) -> str:
+    then = dict(find_environments(known))
     ours = own.environments or then
+    kept = {} if strict and own.environments else then
+    now = {name: word for name, word in find_environments(said) if name not in kept}
     if not now or not ours or now.keys() & ours.keys():
         return ""
     whose = f", and {own.title} is" if own.environments else " instead of"
     return f"names {next(iter(now.values()))}{whose} {next(iter(ours.values()))}"
 
 
-def _region(said: Sequence[str], known: Sequence[str], own: Identity) -> str:
+def _region(said: Sequence[str], known: Sequence[str], own: Identity, *, strict: bool) -> str:
     then = dict(find_regions(known))
     ours = own.regions or then
+    kept = {} if strict and own.regions else then
     for region, word in find_regions(said):
-        if ours and region not in then and not any(are_compatible(region, each) for each in ours):
+        if ours and region not in kept and not any(are_compatible(region, each) for each in ours):
             whose = f", and {own.title} is" if own.regions else " instead of"
             return f"names {word}{whose} {next(iter(ours.values()))}"
     return ""
