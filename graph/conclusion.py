@@ -76,4 +76,5 @@ class Conclusion:
             "evidence_from": len(evidence),
             "setbacks": (*state.setbacks, why),
             "undo": undo_candidate(proposal.undo_plan, state.undo),
+            "undo_first": bool(verification.refused),
         }

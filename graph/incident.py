@@ -62,6 +62,8 @@ class Verification(_Frozen):
     ended_at: datetime
     stable_seconds: float
     looks: int
+    refused: str = ""
+    """What the API server says of the changed template's pods, which it doesn't let in; empty if it does."""
 
 
 class Entry(_Frozen):

@@ -68,9 +68,8 @@ class Investigation:
         """Let the mind decide the next step from the evidence."""
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("analyze_root_cause")
-        if await self._is_over(state):
-            reason = f"every alert has resolved, and {state.target} is healthy"
-            return {"ending": Ending(status="withdrawn", reason=reason), "candidate": None}
+        if (settled := await self._settle(state)) is not None:
+            return settled
         thought = await self._decide(state)
         await journal.reasoned(thought)
         step = thought.step
@@ -114,6 +113,16 @@ class Investigation:
             answers.append(ToolAnswer.of(piece))
             runtime.stream_writer({"tool_answer": answers[-1].model_dump()})  # to who streams `custom`
         return {"pending_calls": (), "answers": tuple(answers)}
+
+    async def _settle(self, state: IncidentState) -> Update | None:
+        """Return what is to be done without a thought, or None: to take back what the cluster refuses."""
+        if await self._is_over(state):
+            reason = f"every alert has resolved, and {state.target} is healthy"
+            return {"ending": Ending(status="withdrawn", reason=reason), "candidate": None}
+        if state.undo and state.undo_first:
+            back: Update = {"candidate": state.undo, "undo": None, "undo_first": False}
+            return {**back, "pending_calls": (), "proposal_id": new_id("apr")}
+        return None
 
     async def _is_over(self, state: IncidentState) -> bool:
         """Whether what the alerts told of has gone by itself, before anything was changed or turned down."""

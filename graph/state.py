@@ -43,6 +43,8 @@ class IncidentState(BaseModel):
     """What was wrong with the workload when the proposal was made; empty if it looked healthy then, too."""
     undo: Candidate | None = None
     """How to take back the change that was applied but didn't help."""
+    undo_first: bool = False
+    """Whether it is taken back before anything else is thought of: the cluster refuses what it made."""
     rounds: int = 0
     """Proposals tried so far, refused ones included."""
     tried: tuple[PatchArguments, ...] = ()

@@ -23,6 +23,7 @@ from graph.health import (
 from graph.incident import Check, Verdict, Verification
 from graph.ports import Observer
 from graph.proposal import Proposal, VerificationPlan
+from graph.refusals import find_refusal
 from graph.workloads import Document, pods_of
 from tools.diffing import shows_change
 from tools.errors import ClusterError, ObjectNotFound
@@ -37,6 +38,8 @@ class Look:
 
     checks: tuple[Check, ...]
     restarts: Mapping[str, int]
+    refusal: str = ""
+    """Why the API server doesn't let the new pods in; empty if it does."""
 
     @property
     def steady(self) -> bool:
@@ -60,6 +63,8 @@ class Verifier:
 
     observer: Observer
     interval_seconds: float = 2.0
+    refused_seconds: float = 60.0
+    """After how long without a break a refusal of the new pods ends the wait: a quota may free up."""
 
     async def verify(self, proposal: Proposal, on_look: OnLook) -> Verification:
         """Return the verdict on an applied proposal; `on_look` is told whenever the picture changes."""
@@ -67,11 +72,12 @@ class Verifier:
         loop = asyncio.get_running_loop()
         started, began = datetime.now(UTC), loop.time()
         stable_since: float | None = None
+        refused_since: float | None = None
         history: deque[tuple[float, Mapping[str, int]]] = deque()
         shown: tuple[Check, ...] | None = None
         looks = 0
         while True:
-            look = await self.look(proposal, history[0][1] if history else {})
+            look = await self.look(proposal, history[0][1] if history else {}, started)
             looks, now = looks + 1, loop.time()
             if look.checks != shown:
                 await on_look(look.checks)
@@ -79,12 +85,17 @@ class Verifier:
             _remember(history, now, look.restarts, plan.window_seconds)
             stable_since = (stable_since if stable_since is not None else now) if look.steady else None
             stable = now - stable_since if stable_since is not None else 0.0
-            verdict = _judge(look, plan, stable=stable, elapsed=now - began)
+            refused_since = (refused_since if refused_since is not None else now) if look.refusal else None
+            refused = refused_since is not None and now - refused_since >= self.refused_seconds
+            verdict: Verdict | None = (
+                "not_verified" if refused else _judge(look, plan, stable=stable, elapsed=now - began)
+            )
             if verdict:
+                reason = _explain(verdict, look, plan, elapsed=now - began)
                 return Verification(
-                    verdict=verdict, reason=_explain(verdict, look, plan), checks=look.checks,
+                    verdict=verdict, reason=reason, checks=look.checks,
                     started_at=started, ended_at=datetime.now(UTC),
-                    stable_seconds=round(stable, 1), looks=looks,
+                    stable_seconds=round(stable, 1), looks=looks, refused=look.refusal,
                 )  # fmt: skip
             await asyncio.sleep(self.interval_seconds)
 
@@ -94,14 +105,21 @@ class Verifier:
         except ObjectNotFound:
             return None  # the Service is gone: that is no fault of the change
 
-    async def look(self, proposal: Proposal, restarts: Mapping[str, int]) -> Look:
-        """Look once. `restarts` are the counts per container at the beginning of the window."""
+    async def look(
+        self, proposal: Proposal, restarts: Mapping[str, int], since: datetime | None = None
+    ) -> Look:
+        """Look once. `restarts` are the counts per container at the beginning of the window.
+
+        `since` is when the verification began; None: refusals of the new pods aren't looked for.
+        """
         plan = proposal.verification_plan
         workload = plan.workload
         try:
             document = await self.observer.get(workload.kind, workload.name, workload.namespace)
             pods = [] if workload.kind == "Service" else await pods_of(self.observer, document)
             endpoints = [await self._endpoints(name, workload.namespace) for name in plan.services]
+            awaits_pods = "rollout_complete" in plan.predicates
+            refusal = await find_refusal(self.observer, document, since) if since and awaits_pods else ""
         except ObjectNotFound as error:
             return Look((Check(predicate="observed_generation", held=False, detail=str(error)),), {})
         except ClusterError as error:
@@ -126,6 +144,7 @@ class Verifier:
                 for name in plan.predicates
             ),
             counts,
+            refusal,
         )
 
 
@@ -146,7 +165,9 @@ def _judge(look: Look, plan: VerificationPlan, *, stable: float, elapsed: float)
     return "not_verified" if look.failed else "undetermined"
 
 
-def _explain(verdict: Verdict, look: Look, plan: VerificationPlan) -> str:
+def _explain(verdict: Verdict, look: Look, plan: VerificationPlan, *, elapsed: float) -> str:
+    if look.refusal:
+        return f"after {elapsed:.0f} s: the API server doesn't let the new pods in: {look.refusal}"
     if verdict == "verified":
         return f"every check held for {plan.window_seconds:g} s without a break"
     missed = "; ".join(f"{check.predicate}: {check.detail}" for check in look.checks if not check.held)

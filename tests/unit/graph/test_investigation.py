@@ -165,3 +165,18 @@ async def test_a_fix_that_mended_its_fault_stays_when_another_one_needs_a_person
     if keep:
         assert (update["ending"].status, update["ending"].advice) == ("unresolved", ("Make it.",))
         assert "Secret db is missing" in update["ending"].reason
+
+
+async def test_a_fix_whose_pods_the_cluster_refuses_is_taken_back_before_anything_else() -> None:
+    call = PatchArguments(resource_type="deployment", name="web", namespace="default", patch_data=[])
+    undo = Candidate(call=call, purpose="undo", grounding="same_object", basis="back")
+    state = IncidentState(
+        alert=AlertGroup.model_validate(real_body()), incident_id="inc-1", target=WEB,
+        undo=undo, undo_first=True, verdict="not_verified", setbacks=("the limit was raised",),
+    )  # fmt: skip
+
+    update = await investigate(READ).analyze_root_cause(state, RUNTIME)
+    state = state.model_copy(update=update)
+
+    assert (state.candidate, state.undo, state.undo_first) == (undo, None, False)
+    assert after_analysis(state) == "propose_fix"

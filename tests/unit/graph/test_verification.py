@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.incident import Check
+from graph.incident import Check, Verification
 from graph.proposal import Predicate, Proposal, VerificationPlan
 from graph.targets import Target
 from graph.verification import Verifier
@@ -41,9 +41,10 @@ class PlayedCluster:
             "updatedReplicas": picture["updated"],
             "readyReplicas": picture["ready"],
             "availableReplicas": picture.get("available", picture["ready"]),
+            "conditions": [refusal(picture["refused"])] if picture.get("refused") else [],
         }
         return {
-            "kind": "Deployment",
+            "kind": picture.get("kind", "Deployment"),
             "metadata": {
                 "name": name,
                 "namespace": "default",
@@ -63,6 +64,8 @@ class PlayedCluster:
     ) -> list[dict[str, Any]]:
         picture = self._pictures[0]
         assert isinstance(picture, dict)
+        if kind == "Event":
+            return list(picture.get("events", []))
         if kind == "ReplicaSet":
             return [{"metadata": {"name": "web-1", "uid": "rs-1", **_owned_by("uid-1")}}]
         self._advance()
@@ -85,6 +88,10 @@ class PlayedCluster:
     def _advance(self) -> None:
         if len(self._pictures) > 1:
             self._pictures.pop(0)
+
+
+def refusal(message: str) -> dict[str, Any]:
+    return {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
 
 
 def _owned_by(uid: str) -> dict[str, Any]:
@@ -222,3 +229,40 @@ async def test_a_service_that_is_gone_does_not_condemn_the_fix() -> None:
     verdict, _ = await judge(HEALTHY | {"no_service": True}, proposal=plan(services=("web",)))
 
     assert verdict == "undetermined"
+
+
+FORBIDDEN = 'pods "web-1-" is forbidden: maximum memory usage per Container is 512Mi, but limit is 1Gi'
+REFUSED = HEALTHY | {"updated": 0, "ready": 2, "refused": FORBIDDEN}
+
+
+async def judge_patiently(*pictures: Picture, refused_seconds: float) -> Verification:
+    cluster = PlayedCluster(*pictures)
+    verifier = Verifier(cluster, interval_seconds=0.005, refused_seconds=refused_seconds)
+    return await verifier.verify(plan(budget=600), ignore)
+
+
+async def test_pods_that_the_api_server_refuses_end_the_wait_before_the_budget_is_used_up() -> None:
+    verification = await judge_patiently(REFUSED, refused_seconds=0.02)
+
+    assert (verification.verdict, verification.refused) == ("not_verified", FORBIDDEN)
+    assert FORBIDDEN in verification.reason
+
+
+async def test_a_refusal_that_passes_is_waited_for() -> None:
+    verification = await judge_patiently(REFUSED, REFUSED, HEALTHY, refused_seconds=60)
+
+    assert (verification.verdict, verification.refused) == ("verified", "")
+
+
+@pytest.mark.parametrize("at", ["lastTimestamp", "eventTime"])
+async def test_a_statefulset_s_refusal_is_told_by_events_since_the_change(at: str) -> None:
+    about = {"reason": "FailedCreate", "message": FORBIDDEN, "involvedObject": {"uid": "uid-1"}}
+    later, earlier = about | {at: "2100-01-01T00:00:00Z"}, about | {at: "2000-01-01T00:00:00Z"}
+    picture = HEALTHY | {"kind": "StatefulSet", "updated": 0, "ready": 2}
+
+    refused = await judge_patiently(picture | {"events": [later]}, refused_seconds=0.02)
+    old = PlayedCluster(picture | {"events": [earlier, later | {"involvedObject": {"uid": "another"}}]})
+    waited = await Verifier(old, interval_seconds=0.005, refused_seconds=0.01).verify(plan(), ignore)
+
+    assert refused.refused == FORBIDDEN
+    assert waited.refused == ""
