@@ -5,12 +5,13 @@ The agent's own candidates and a person's edits go this way alike.
 
 from dataclasses import dataclass
 
+from graph.crossings import find_crossings
 from graph.dangers import find_dangers
 from graph.diagnosis import Candidate, Trace
 from graph.grounding import TooManyValues, find_traces, restored, weigh
 from graph.identifiers import new_id
 from graph.image_check import ImageAbsent, check_images
-from graph.new_values import changed_values, dropped_fields
+from graph.new_values import NewValue, changed_values, dropped_fields
 from graph.planning import plan_restoration, plan_undo, plan_verification
 from graph.policy import (
     BUILT_IN,
@@ -55,10 +56,13 @@ class Drafter:
         approval_id = approval_id or new_id("apr")
         preview = await self._preview(candidate, approval_id)
         known = await self.incidents.grounds(incident_id)
-        traces = await self._trace(candidate, preview, known)
+        values = await run_off_loop(changed_values, preview.diff, candidate.call.patch_data)
+        traces = await self._trace(candidate, values, known)
         grounding, risk = weigh(candidate.grounding, candidate.risk, traces)
         target = Target(kind=preview.kind, namespace=preview.arguments.namespace, name=preview.arguments.name)
         dangers = await run_off_loop(find_dangers, preview.diff, target, known.target)
+        if not _is_own_undo(candidate):
+            dangers = (*await find_crossings(self.observer, preview.before, values), *dangers)
         if candidate.purpose == "undo":
             plan = plan_restoration(target, self.policy.verification)
         else:
@@ -114,9 +118,10 @@ class Drafter:
         ):
             raise Refused(f"the policy refuses the patch: {refusal}")
 
-    async def _trace(self, candidate: Candidate, preview: Preview, known: Grounds) -> tuple[Trace, ...]:
+    async def _trace(
+        self, candidate: Candidate, values: tuple[NewValue, ...], known: Grounds
+    ) -> tuple[Trace, ...]:
         """Return where the new values come from. Raises `Refused` for too many, and an image that isn't."""
-        values = await run_off_loop(changed_values, preview.diff, candidate.call.patch_data)
         if _is_own_undo(candidate):
             return restored(values)
         try:

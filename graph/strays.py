@@ -17,6 +17,8 @@ from graph.tags import is_flavour, is_version, tag_words
 Field = Literal["image", "reference", "text"]
 _LONGEST_VALUE = 4_000
 _SHOWN = 80
+# of the words of a long command: what is compared with more of them would take too long
+_MOST_OLDS = 20
 _NAMES = frozenset({"secretName", "claimName", "serviceAccountName", "serviceAccount", "priorityClassName"})
 _REFERENCES = frozenset(
     {
@@ -38,16 +40,16 @@ _CHUNK = re.compile(r"[^\s,;=\"']+")
 
 def find_strays(values: Iterable[NewValue], before: Mapping[str, Any], own: Identity) -> tuple[str, ...]:
     """Return in words what each new value names that isn't the object's own; `before` is the whole object."""
-    olds: dict[str, list[str]] = {}
+    olds: dict[str, dict[str, None]] = {}
     for old in flatten((), before):
         if isinstance(old.value, str):
-            olds.setdefault(old.path, []).append(old.value)
+            olds.setdefault(old.path, {})[old.value] = None
     found: dict[str, None] = {}
     for value in values:
-        then = olds.get(value.path, [])
+        then = olds.get(value.path, {})
         field = _field_of(value)
         new = field and isinstance(value.value, str) and value.value not in then
-        if field and new and (why := _judge(field, value, then, own)):
+        if field and new and (why := _judge(field, value, list(then)[:_MOST_OLDS], own)):
             found[f"`{value.value[:_SHOWN]}` {why}"] = None
     return tuple(found)
 
