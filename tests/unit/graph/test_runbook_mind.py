@@ -105,7 +105,9 @@ async def test_a_container_that_crashed_a_moment_ago_is_not_healthy() -> None:
     soon = [each.model_copy(update={"text": changed.get(each.id, each.text)}) for each in case.evidence]
     late = [each.model_copy(update={"at": each.at + timedelta(minutes=30)}) for each in soon]
 
-    assert isinstance((await RunbookMind().decide(replace(case, evidence=tuple(soon)))).step, ProposePatch)
+    first = (await RunbookMind().decide(replace(case, evidence=tuple(soon)))).step
+    assert isinstance(first, HandOver)
+    assert first.diagnosis is not None
     last, _, _ = await play(replace(case, evidence=tuple(late)), nothing_there)
     assert isinstance(last, NothingWrong)
 
