@@ -148,6 +148,7 @@ APPROVAL: dict[str, Any] = {
     "execute_by": None,
     "superseded_by": None,
     "outcome": "",
+    "deviation": "",
 }
 APPROVALS = {"items": [APPROVAL], "continue": None}
 APPROVE = {"digest": _DIGEST, "reason": "1.25 is what ran last week"}

@@ -88,6 +88,10 @@ class ApprovalView(_Given):
     execute_by: Annotated[datetime | None, Field(description="Null until it is approved.")]
     superseded_by: str | None
     outcome: Annotated[str, Field(description="Why it ended as it did; empty while it stands.")]
+    deviation: Annotated[
+        str,
+        Field(description="How the object is otherwise than approved since the write; empty if it isn't."),
+    ] = ""
 
     @classmethod
     def of(cls, approval: Approval) -> Self:
@@ -95,7 +99,7 @@ class ApprovalView(_Given):
         proposal = approval.proposal
         facts: dict[str, Any] = {name: getattr(approval, name) for name in Approval.model_fields}
         facts |= {name: getattr(proposal, name) for name in type(proposal).model_fields}
-        facts["summary"] = proposal.summary
+        facts |= {"summary": proposal.summary, "deviation": approval.deviation}
         facts["command"] = proposal.arguments.as_command()
         return cls(**{name: facts[name] for name in cls.model_fields})
 

@@ -111,9 +111,12 @@ class Approvals:
             return await claim_approval(session, row, digest, epoch, self._policy)
 
     async def record_intent(
-        self, approval_id: str, epoch: int, *, resource_version: str, generation: int
+        self, approval_id: str, epoch: int, *, resource_version: str, generation: int, expected: str
     ) -> None:
-        """Write ahead that a patch made for this version is about to be sent, unless something stops it."""
+        """Write ahead that a patch made for this version is about to be sent, unless something stops it.
+
+        `expected`, the fingerprint of what the object should become, stands in the sealed audit.
+        """
         async with self._transaction() as session:
             row = await hold_approval(session, approval_id)
             await _require_epoch(session, row.incident_id, epoch)
@@ -144,7 +147,13 @@ class Approvals:
                 )
             )
             await audit.append_about(
-                session, "intent", row, epoch=epoch, resource_version=resource_version, generation=generation
+                session,
+                "intent",
+                row,
+                epoch=epoch,
+                resource_version=resource_version,
+                generation=generation,
+                expected=expected,
             )
 
     async def record_outcome(self, approval_id: str, epoch: int, outcome: Outcome) -> None:

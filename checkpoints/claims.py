@@ -50,6 +50,7 @@ async def claim_approval(
         diff=proposal.diff,
         server=proposal.server,
         sent_generation=sealed.sent_generation,
+        expected=sealed.expected,
     )
 
 

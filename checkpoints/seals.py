@@ -6,7 +6,7 @@ proposed, approvers are those whose word was sealed for this digest, and an exec
 claims and intents say it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,8 @@ class Sealed:
     """What the audit has sealed about an approval that hasn't ended.
 
     `claims` are the epochs of its claims, oldest first. `sent_generation` is the object's generation when an
-    attempt was last about to be sent, None if none was. `execute_by` is None until somebody has approved.
+    attempt was last about to be sent, None if none was, and `expected` the fingerprint of what it should become
+    (None: an older version sealed none). `execute_by` is None until somebody has approved.
     """
 
     digest: str
@@ -46,6 +47,7 @@ class Sealed:
     execute_by: str | None
     claims: tuple[int, ...]
     sent_generation: int | None
+    expected: str | None
 
 
 async def require_sealed(session: AsyncSession, row: ApprovalRow) -> Sealed:
@@ -97,6 +99,7 @@ def _read(links: Iterable[Link]) -> Sealed:
     first, *later = links
     proposed = first.facts
     said = [(link, link.facts) for link in later]
+    intents = [facts for link, facts in said if link.action == "intent"]
     approved = [(link, facts) for link, facts in said if link.action == "approved"]
     return Sealed(
         digest=proposed["digest"],
@@ -104,13 +107,9 @@ def _read(links: Iterable[Link]) -> Sealed:
         approvers=frozenset(link.actor for link, facts in approved if facts["digest"] == proposed["digest"]),
         execute_by=approved[-1][1].get("execute_by") if approved else None,
         claims=tuple(facts["epoch"] for link, facts in said if link.action == "claimed"),
-        sent_generation=_last_generation(facts for link, facts in said if link.action == "intent"),
+        sent_generation=intents[-1]["generation"] if intents else None,
+        expected=intents[-1].get("expected") if intents else None,
     )
-
-
-def _last_generation(intents: Iterable[Mapping[str, Any]]) -> int | None:
-    found = [intent["generation"] for intent in intents]
-    return found[-1] if found else None
 
 
 def _terms(row: ApprovalRow) -> tuple[Any, ...]:

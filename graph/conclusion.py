@@ -10,10 +10,10 @@ from graph.journal import Journal
 from graph.languages import Language
 from graph.planning import undo_candidate
 from graph.ports import ApprovalLedger, Contribution, IncidentLedger, ReportAuthor
-from graph.proposal import Proposal
+from graph.proposal import Approval
 from graph.report import render_report
 from graph.state import IncidentState, RunContext
-from graph.verification import Verifier
+from graph.verification import Verifier, doubt
 from tools.off_loop import run_off_loop
 
 Update = dict[str, Any]
@@ -34,9 +34,10 @@ class Conclusion:
         """Verify the applied change against the cluster."""
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("verify_fix", "verifying")
-        proposal = (await self.approvals.find(state.approval_id)).proposal
-        verification = await self.verifier.verify(proposal, journal.checked)
-        update = await self._weigh(state, proposal, verification)
+        approval = await self.approvals.find(state.approval_id)
+        proposal = approval.proposal
+        verification = doubt(await self.verifier.verify(proposal, journal.checked), approval.deviation)
+        update = await self._weigh(state, approval, verification)
         if proposal.purpose == "undo":  # the incident's verdict is about its fixes
             return update
         await self.incidents.set_verification(state.incident_id, journal.epoch, verification)
@@ -57,9 +58,11 @@ class Conclusion:
         await self.incidents.finish(state.incident_id, journal.epoch, ending, report)
         return {"report": report, "memory": added.memory}
 
-    async def _weigh(self, state: IncidentState, proposal: Proposal, verification: Verification) -> Update:
+    async def _weigh(self, state: IncidentState, approval: Approval, verification: Verification) -> Update:
         """Return what the verdict means for the run."""
-        reason = verification.reason
+        reason, proposal = verification.reason, approval.proposal
+        if approval.deviation:  # no further write to what somebody changes on the way
+            return {"ending": Ending(status="handed_over", reason=reason, advice=_unpick(approval))}
         if verification.verdict == "undetermined":
             advice = "Look at the workload yourself: alertmend couldn't tell whether the change helped."
             return {"ending": Ending(status="handed_over", reason=reason, advice=(advice,))}
@@ -78,3 +81,21 @@ class Conclusion:
             "undo": undo_candidate(proposal.undo_plan, state.undo),
             "undo_first": bool(verification.refused),
         }
+
+
+def _unpick(approval: Approval) -> tuple[str, ...]:
+    """Return what a person does about a write that isn't what was approved."""
+    proposal = approval.proposal
+    look = (
+        f"Compare {proposal.target} with the approved diff, and find out who changed it: a mutating "
+        "admission webhook or policy (kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies), "
+        "or another client (kubectl get --show-managed-fields)."
+    )
+    if proposal.undo_plan.call is None:
+        return (look, f"Then take back by hand what nobody approved; {approval.deviation}")
+    command = proposal.undo_plan.call.as_command()
+    return (
+        look,
+        f"To take back what was approved, and only that: {command}",
+        f"That leaves what nobody approved; take it back by hand: {approval.deviation}",
+    )

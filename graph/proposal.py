@@ -18,6 +18,7 @@ from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.executor import ExecutingServer
 from tools.patch import APPROVAL_PATH, PatchArguments
+from tools.readback import DEVIATES
 
 ApprovalStatus = Literal[
     "pending", "approved", "rejected", "expired", "superseded", "withdrawn", "revoked",
@@ -192,6 +193,11 @@ class Approval(_Frozen):
     def tally(self) -> str:
         """How many approvals it has of those it needs, in a sentence."""
         return count_approvals(self.decisions, self.quorum)
+
+    @property
+    def deviation(self) -> str:
+        """How the object is otherwise than approved since the write, in words; empty if it isn't."""
+        return self.outcome if self.status == "applied" and self.outcome.startswith(DEVIATES) else ""
 
     def may_be_approved_by(self, name: str, role: str) -> bool:
         """Whether its terms let a person approve, of this name and the role `approver` or `admin`."""

@@ -148,6 +148,21 @@ class Verifier:
         )
 
 
+def doubt(verification: Verification, deviation: str) -> Verification:
+    """Return a verification that takes into account what was written beyond the approval (empty: nothing).
+
+    A workload may be healthy with what nobody approved, so that this isn't `verified`.
+    """
+    if not deviation:
+        return verification
+    verdict: Verdict = "not_verified" if verification.verdict == "not_verified" else "undetermined"
+    check = Check(predicate="as_approved", held=False, detail=deviation)
+    reason = f"{deviation}. Apart from that: {verification.reason}"
+    return verification.model_copy(
+        update={"verdict": verdict, "reason": reason, "checks": (*verification.checks, check)}
+    )
+
+
 def _remember(
     history: deque[tuple[float, Mapping[str, int]]], now: float, counts: Mapping[str, int], window: float
 ) -> None:

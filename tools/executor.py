@@ -10,6 +10,9 @@ An attempt whose answer was lost, or that a crash cut off, may be repeated only 
 shows that no specification has been changed since: then the first one hasn't landed, and the API server lets
 at most one of the two in, since each carries the version it was made for. After an answer of success nothing
 is sent again, whatever somebody does to the object.
+
+The first object read back is held against the dry-run right before the write: admission may do to a write
+what it didn't do to a dry-run. What differs stands in the outcome, which isn't called `verified` then.
 """
 
 import asyncio
@@ -32,6 +35,7 @@ from tools.errors import (
 from tools.kubernetes import Cluster, Object
 from tools.off_loop import run_off_loop
 from tools.patch import APPROVAL_ANNOTATION, APPROVAL_PATH, PatchArguments
+from tools.readback import find_deviation, find_unlikeness, fingerprint
 from tools.tool_session import ToolSession
 
 PATCH_TOOL = "kubectl_patch"
@@ -72,7 +76,8 @@ class Preview(_Frozen):
 class Grant(_Frozen):
     """A claimed approval.
 
-    `sent_generation` is the object's generation when an attempt was last about to be sent, None if none was.
+    `sent_generation` is the object's generation when an attempt was last about to be sent, None if none was;
+    `expected` the fingerprint of what it should become (None: nobody stored one).
     """
 
     approval_id: str
@@ -81,6 +86,7 @@ class Grant(_Frozen):
     diff: tuple[FieldChange, ...]
     server: ExecutingServer
     sent_generation: int | None
+    expected: str | None = None
 
 
 class Outcome(_Frozen):
@@ -121,9 +127,12 @@ class Grants(Protocol):
         """
 
     async def record_intent(
-        self, approval_id: str, epoch: int, *, resource_version: str, generation: int
+        self, approval_id: str, epoch: int, *, resource_version: str, generation: int, expected: str
     ) -> None:
-        """Write ahead that a patch made for this version is about to be sent, or raise `ClaimRefused`."""
+        """Write ahead that a patch made for this version is about to be sent, or raise `ClaimRefused`.
+
+        `expected` is the fingerprint of what the object should become.
+        """
 
     async def record_outcome(self, approval_id: str, epoch: int, outcome: Outcome) -> None:
         """Write down how the execution ended."""
@@ -184,21 +193,23 @@ class Executor:
 
     async def _settle(self, grant: Grant, epoch: int) -> Outcome:
         sent, answered, trouble = grant.sent_generation, False, ""
+        expected: Object | None = None
         for attempt in range(self.attempts + 1):
             await asyncio.sleep(self.pause_seconds * min(attempt, 4))
             try:
                 live = await self._read(grant.arguments)
                 if sent is not None and _carries(live, grant):
-                    return Outcome(kind="applied", detail="the object carries this approval's annotation")
+                    return await run_off_loop(_applied, grant, expected, live, sent)
                 if answered or (sent is not None and _generation(live) != sent):
                     return Outcome(kind="unknown", detail="the object was changed after the patch was sent")
                 if attempt == self.attempts:
                     break
-                await self._compare(live, grant)
+                expected = await self._compare(live, grant)
                 version = live["metadata"]["resourceVersion"]
                 await self.grants.record_intent(
-                    grant.approval_id, epoch, resource_version=version, generation=_generation(live)
-                )
+                    grant.approval_id, epoch, resource_version=version, generation=_generation(live),
+                    expected=await run_off_loop(fingerprint, expected),
+                )  # fmt: skip
             except (ClusterUnreachable, ToolServerError, WriteConflict) as error:
                 trouble = f"no answer: {error}"
                 continue
@@ -241,8 +252,8 @@ class Executor:
             call.resource_type, call.name, call.namespace, call.patch_type, made_for.patch_data, dry_run=True
         )
 
-    async def _compare(self, live: Object, grant: Grant) -> None:
-        """Raise `Drifted` unless the patch would do now exactly what was approved, to the same object."""
+    async def _compare(self, live: Object, grant: Grant) -> Object:
+        """Return what the patch makes of the object; raise `Drifted` unless that is what was approved."""
         if live["metadata"]["uid"] != grant.uid:
             raise Drifted("the object was deleted and made anew since the approval")
         if await self._server() != grant.server:
@@ -252,6 +263,7 @@ class Executor:
         after = await self._dry_run(grant.arguments, live)
         if not same_changes(await run_off_loop(diff_objects, live, after), grant.diff):
             raise Drifted("the patch would no longer change what was approved: the object has changed since")
+        return after
 
     async def _server(self) -> ExecutingServer:
         identity = await self.session.identity()
@@ -259,6 +271,19 @@ class Executor:
         if schema is None:
             raise ToolServerError(f"MCP server {identity.name!r} offers no {PATCH_TOOL}: use another one")
         return ExecutingServer(name=identity.name, version=identity.version, schema_sha256=schema)
+
+
+def _applied(grant: Grant, expected: Object | None, live: Object, sent: int) -> Outcome:
+    """Return that the patch landed, and what else than approved the object is now (`readback.DEVIATES`).
+
+    `expected` None: another run sent it, and left a fingerprint.
+    """
+    if expected is None:
+        deviation = find_unlikeness(grant.expected, live)
+    else:
+        moved_on = _generation(live) > sent + 1
+        deviation = find_deviation(expected, live, grant.diff, moved_on=moved_on)
+    return Outcome(kind="applied", detail=deviation or "the object carries this approval's annotation")
 
 
 def _generation(live: Object) -> int:

@@ -90,6 +90,7 @@ WORDS: dict[str, str] = {
     "at_proposed": "提出方案：{summary}", "at_decided": "{by}：{decision}",
     "at_applying": "正在应用已批准的改动", "at_applied": "执行结果：{outcome}",
     "at_verdict": "验证结论：{verdict}", "at_ended": "结束：{status}", "at_error": "未成功：{reason}",
+    "as_approved": "写入结果与批准的内容一致",
     "in_place": "对象与批准的内容一致", "observed_generation": "控制器已看到改动",
     "rollout_complete": "发布已完成", "pods_ready": "所有 Pod 已就绪（Ready）",
     "restarts_stable": "没有容器重启", "symptom_gone": "没有容器处于异常等待状态",

@@ -94,6 +94,7 @@ WORDS: dict[str, str] = {
     "at_proposed": "Proposed: {summary}", "at_decided": "{decision} by {by}",
     "at_applying": "The approved patch is being applied", "at_applied": "Execution: {outcome}",
     "at_verdict": "Verdict: {verdict}", "at_ended": "Ended: {status}", "at_error": "Didn't work: {reason}",
+    "as_approved": "the write made of the object what was approved",
     "in_place": "the object is as approved", "observed_generation": "the controller has seen the change",
     "rollout_complete": "the rollout is complete", "pods_ready": "all pods are Ready",
     "restarts_stable": "no container restarts", "symptom_gone": "no container waits for a reason",

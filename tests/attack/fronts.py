@@ -44,13 +44,18 @@ class Write:
 
 @dataclass
 class Front:
-    """The API server as the service sees it. `alter` changes the bodies of patches, dry-runs included."""
+    """The API server as the service sees it.
+
+    `alter` changes the bodies of patches, dry-runs included; `admit` those of real writes alone, as admission
+    does: behind what is recorded here.
+    """
 
     cluster: ClusterUnderTest
     reader_kubeconfig: Path
     writer_kubeconfig: Path
     writes: list[Write] = field(default_factory=list)
     alter: Callable[[bytes], bytes] = bytes
+    admit: Callable[[bytes], bytes] = bytes
 
     @property
     def taken(self) -> list[Write]:
@@ -90,7 +95,8 @@ def _passing(front: Front, behind: httpx.AsyncClient) -> Callable[[Request], Any
             body = front.alter(body)
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         answer = await behind.request(
-            request.method, request.url.path, params=str(request.query_params), content=body,
+            request.method, request.url.path, params=str(request.query_params),
+            content=body if _is_dry(request) or request.method != "PATCH" else front.admit(body),
             headers=headers,
         )  # fmt: skip
         if request.method != "GET" and _ASKING not in request.url.path and not _is_dry(request):

@@ -3,7 +3,7 @@
 import base64
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -13,18 +13,24 @@ from typing import Any
 import httpx
 import pytest
 
+from api.console import render_incident, render_proposal
+from api.schemas import ApprovalView
 from checkpoints.decisions import AlreadyDecided
+from graph.ports import StaleRun
 from graph.proposal import Approval
 from tests.acceptance.workloads import read
 from tests.attack.stages import Stage
-from tests.integration.clusters import Object, RealUnderTest
+from tests.attack.test_hostile_webhook import as_terminal
+from tests.integration.clusters import Object, RealUnderTest, await_condition
 from tests.streams import serving_streams
+from tools.executor import Executor
 
 pytestmark = pytest.mark.parametrize(
     ("database_url", "cluster"),
     [("sqlite", "sandbox"), ("postgres", "sandbox"), ("sqlite", "real")],
     indirect=True,
 )
+SIDECAR = {"name": "miner", "image": "nginx:1.25"}
 _WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 
 
@@ -93,16 +99,86 @@ async def test_admission_that_began_to_change_the_patch_stops_it(stage: Stage, t
     assert "admitted" not in labels
 
 
+def add_sidecar(body: bytes) -> bytes:
+    """Change a patch as an admission does that leaves dry-runs alone."""
+    document = json.loads(body)
+    document["spec"]["template"]["spec"]["containers"].append(SIDECAR)
+    return json.dumps(document).encode()
+
+
+async def test_what_admission_adds_to_the_write_alone_is_named_and_nothing_is_verified(
+    stage: Stage, tmp_path: Path
+) -> None:
+    incident_id, approval, live = await approved(stage)
+
+    async with admitting(stage, live["metadata"]["name"], tmp_path, only_writes=True):
+        ended = await stage.wake(incident_id)
+
+    after = await read(stage.front.cluster, live["metadata"]["name"])
+    names = [one["name"] for one in after["spec"]["template"]["spec"]["containers"]]
+    written = await stage.ledger.approvals.find(approval.id)
+    report = await stage.ledger.incidents.report(incident_id) or ""
+    shown = as_terminal(render_proposal(ApprovalView.of(written)), render_incident(ended))
+    assert names == ["nginx", "miner"], "the attack took place"
+    assert (ended.status, ended.verdict, written.status) == ("handed_over", "undetermined", "applied")
+    for told in (ended.reason, written.deviation, ApprovalView.of(written).deviation, report, shown):
+        assert "container miner: absent" in " ".join(told.split())
+    assert "by the write itself" in written.deviation
+    assert any("take it back by hand" in advice and "miner" in advice for advice in ended.advice)
+    assert ended.verification is not None
+    assert [one.held for one in ended.verification.checks if one.predicate == "as_approved"] == [False]
+    assert len(stage.front.taken) == 1
+
+
+async def test_a_crash_between_write_and_reading_back_hides_nothing(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident_id, approval, live = await approved(stage)
+
+    async with admitting(stage, live["metadata"]["name"], tmp_path, only_writes=True):
+        monkeypatch.setattr("tools.executor.Executor._send", _send_and_die(Executor._send))
+        stage.runner.wake(incident_id)
+        await await_condition(lambda: _has_taken(stage), "the write")
+        await stage.settle(incident_id)
+        monkeypatch.undo()
+        ended = await stage.wake(incident_id)
+
+    written = await stage.ledger.approvals.find(approval.id)
+    assert (ended.status, ended.verdict, written.status) == ("handed_over", "undetermined", "applied")
+    assert "its specification is otherwise than the dry-run said" in written.deviation
+    assert len(stage.front.taken) == 1
+
+
+def _send_and_die(send: Any) -> Any:
+    async def once(*arguments: Any) -> Any:
+        await send(*arguments)
+        raise StaleRun("killed")  # what the runner takes for a run that another process goes on with
+
+    return once
+
+
+async def _has_taken(stage: Stage) -> bool | None:
+    return bool(stage.front.taken) or None
+
+
 @asynccontextmanager
-async def admitting(stage: Stage, name: str, folder: Path) -> AsyncIterator[None]:
-    """Have every patch of one Deployment changed: on the real API server by a webhook of ours."""
+async def admitting(
+    stage: Stage, name: str, folder: Path, *, only_writes: bool = False
+) -> AsyncIterator[None]:
+    """Have every patch of one Deployment changed: on the real API server by a webhook of ours.
+
+    `only_writes` leaves dry-runs alone, and adds a container instead of a label.
+    """
     cluster = stage.front.cluster
     if not isinstance(cluster, RealUnderTest):
-        stage.front.alter = add_label
+        if only_writes:
+            stage.front.admit = add_sidecar
+        else:
+            stage.front.alter = add_label
         yield
-        stage.front.alter = bytes
+        stage.front.alter = stage.front.admit = bytes
         return
-    async with serving_admission(folder) as (url, authority):
+    async with serving_admission(folder, add_to_writes if only_writes else add_to_all) as (url, authority):
         hook = {
             "name": "attack.alertmend.test", "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "failurePolicy": "Fail", "clientConfig": {"url": url, "caBundle": authority},
@@ -127,7 +203,6 @@ async def admitting(stage: Stage, name: str, folder: Path) -> AsyncIterator[None
 
 async def _until_admitting(cluster: RealUnderTest, name: str) -> None:
     """Wait until the API server has learned of the webhook: it does so from a watch."""
-    from tests.integration.clusters import await_condition
 
     async def probe() -> bool | None:
         answer = await cluster._admin.patch(
@@ -141,22 +216,41 @@ async def _until_admitting(cluster: RealUnderTest, name: str) -> None:
 
 
 @asynccontextmanager
-async def serving_admission(folder: Path) -> AsyncIterator[tuple[str, str]]:
+async def serving_admission(
+    folder: Path, mutate: Callable[[Object], list[Object]]
+) -> AsyncIterator[tuple[str, str]]:
     """Serve a mutating webhook over TLS on loopback; yield its URL and its authority, in base64."""
+
+    async def admit(reader: Any, writer: Any) -> None:
+        await _admit(reader, writer, mutate)
+
     certificate, key = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    async with serving_streams(_admit, context) as port:
+    async with serving_streams(admit, context) as port:
         yield f"https://127.0.0.1:{port}/", base64.b64encode(certificate.read_bytes()).decode()
 
 
-async def _admit(reader: Any, writer: Any) -> None:
-    """Answer one review: add a label to the pod template."""
+def add_to_all(review: Object) -> list[Object]:
+    """Add a label to the pod template."""
+    return [{"op": "add", "path": "/spec/template/metadata/labels/admitted", "value": "yes"}]
+
+
+def add_to_writes(review: Object) -> list[Object]:
+    """Add a container, unless it is a dry-run; what waits for the webhook is told that it is there."""
+    if review["request"].get("dryRun"):
+        if review["request"]["object"]["spec"].get("minReadySeconds") == 1:
+            return add_to_all(review)
+        return []
+    return [{"op": "add", "path": "/spec/template/spec/containers/-", "value": SIDECAR}]
+
+
+async def _admit(reader: Any, writer: Any, mutate: Callable[[Object], list[Object]]) -> None:
+    """Answer one review."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     length = int(head.partition("content-length:")[2].split()[0])
     review = json.loads(await reader.readexactly(length))
-    path = "/spec/template/metadata/labels/admitted"
-    patch = json.dumps([{"op": "add", "path": path, "value": "yes"}]).encode()
+    patch = json.dumps(mutate(review)).encode()
     response = {
         "uid": review["request"]["uid"], "allowed": True, "patchType": "JSONPatch",
         "patch": base64.b64encode(patch).decode(),

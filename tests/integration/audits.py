@@ -22,7 +22,9 @@ async def tell_story(ledger: Ledger) -> Approval:
         approval.id, by="alice", verdict="approve", digest=approval.digest, reason="it ran last week"
     )
     await ledger.approvals.claim(approval.id, approval.digest, epoch)
-    await ledger.approvals.record_intent(approval.id, epoch, resource_version="41", generation=7)
+    await ledger.approvals.record_intent(
+        approval.id, epoch, resource_version="41", generation=7, expected="e0"
+    )
     await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail="done"))
     return approval
 

@@ -65,12 +65,13 @@ class Execution:
         """Return the approval's status in the ledger."""
         return (await self.ledger.approvals.find(self.approval.id)).status
 
-    async def crash_after_intent(self, resource_version: str, generation: int) -> None:
+    async def crash_after_intent(self, resource_version: str, generation: int, expected: str = "") -> None:
         """Leave behind what a run leaves that dies after its intent; another run takes over."""
         await self.ledger.approvals.claim(self.approval.id, self.approval.digest, self.epoch)
         await self.ledger.approvals.record_intent(
-            self.approval.id, self.epoch, resource_version=resource_version, generation=generation
-        )
+            self.approval.id, self.epoch, resource_version=resource_version, generation=generation,
+            expected=expected,
+        )  # fmt: skip
         self.epoch = await self.ledger.incidents.begin_run(self.approval.proposal.incident_id)
 
 

@@ -115,7 +115,9 @@ async def test_a_stop_that_comes_after_the_claim_still_stops_the_write(ledger: L
     await ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
 
     with pytest.raises(ClaimRefused, match="kill switch"):
-        await ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=7)
+        await ledger.approvals.record_intent(
+            approval.id, epoch, resource_version="1", generation=7, expected="e0"
+        )
 
 
 async def test_an_approval_past_its_time_is_not_granted_even_before_the_sweep(ledger: Ledger) -> None:
@@ -154,7 +156,9 @@ async def test_after_a_crash_the_next_run_gets_the_grant_with_the_intent(ledger:
     approval, epoch = await propose(ledger)
     await approve(ledger, approval)
     await ledger.approvals.claim(approval.id, approval.digest, epoch)
-    await ledger.approvals.record_intent(approval.id, epoch, resource_version="41", generation=7)
+    await ledger.approvals.record_intent(
+        approval.id, epoch, resource_version="41", generation=7, expected="e0"
+    )
     next_epoch = await ledger.incidents.begin_run(approval.proposal.incident_id)
 
     grant = await ledger.approvals.claim(approval.id, approval.digest, next_epoch)
@@ -170,7 +174,9 @@ async def test_the_dead_run_that_wakes_again_can_write_nothing(ledger: Ledger) -
     await ledger.incidents.begin_run(approval.proposal.incident_id)
 
     with pytest.raises(StaleRun):
-        await ledger.approvals.record_intent(approval.id, epoch, resource_version="41", generation=7)
+        await ledger.approvals.record_intent(
+            approval.id, epoch, resource_version="41", generation=7, expected="e0"
+        )
     with pytest.raises(StaleRun):
         await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail=""))
     with pytest.raises(StaleRun):
@@ -217,7 +223,9 @@ async def test_a_claim_that_was_taken_in_time_still_may_not_write_too_late(
     clock.offset = timedelta(minutes=30)
 
     with pytest.raises(ClaimRefused, match="had to be executed by"):
-        await ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=7)
+        await ledger.approvals.record_intent(
+            approval.id, epoch, resource_version="1", generation=7, expected="e0"
+        )
 
 
 async def test_an_incident_that_has_ended_is_not_run_again(ledger: Ledger) -> None:

@@ -139,10 +139,10 @@ class Meddled:
         self._record_intent = grants.record_intent
 
     async def record_intent(
-        self, approval_id: str, epoch: int, *, resource_version: str, generation: int
+        self, approval_id: str, epoch: int, *, resource_version: str, generation: int, expected: str
     ) -> None:
         await self._record_intent(
-            approval_id, epoch, resource_version=resource_version, generation=generation
+            approval_id, epoch, resource_version=resource_version, generation=generation, expected=expected
         )
         if self._pending:
             await self._pending.pop()()

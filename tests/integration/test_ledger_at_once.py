@@ -212,7 +212,11 @@ async def test_no_intent_is_written_after_the_kill_switch_has_answered(ledger: L
 
         stopped, intended = await asyncio.gather(
             _ended_at(other.stops.set_kill_switch(engaged=True, by="root", reason="drill")),
-            _ended_at(ledger.approvals.record_intent(approval.id, epoch, resource_version="1", generation=1)),
+            _ended_at(
+                ledger.approvals.record_intent(
+                    approval.id, epoch, resource_version="1", generation=1, expected="e0"
+                )
+            ),
         )
 
         refused = isinstance(intended[1], ClaimRefused)

@@ -178,7 +178,9 @@ async def test_a_dead_claim_that_may_have_sent_is_followed_up_and_nothing_more_i
         approval, epoch = await propose(before)
         await approve(before, approval)
         await claim(before, approval, epoch)
-        await before.approvals.record_intent(approval.id, epoch, resource_version="7", generation=3)
+        await before.approvals.record_intent(
+            approval.id, epoch, resource_version="7", generation=3, expected="e0"
+        )
 
     async with opened(database_url, "writes_per_hour: 59") as after:
         again = await after.incidents.begin_run(approval.proposal.incident_id)
@@ -186,7 +188,9 @@ async def test_a_dead_claim_that_may_have_sent_is_followed_up_and_nothing_more_i
         assert isinstance(grant, Grant)
         assert grant.sent_generation == 3
         with pytest.raises(ClaimRefused, match="the policy has changed"):
-            await after.approvals.record_intent(approval.id, again, resource_version="8", generation=3)
+            await after.approvals.record_intent(
+                approval.id, again, resource_version="8", generation=3, expected="e0"
+            )
 
 
 async def test_a_freeze_of_the_policy_stops_approvals_and_claims_but_no_rejection(database_url: str) -> None:

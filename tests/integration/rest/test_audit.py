@@ -44,7 +44,9 @@ async def claim(house: House, proposal: Proposal) -> int:
 async def execute(house: House, proposal: Proposal, outcome: Any) -> None:
     """Let the run carry out what was approved, as the executor does."""
     epoch = await claim(house, proposal)
-    await house.ledger.approvals.record_intent(proposal.id, epoch, resource_version="41", generation=7)
+    await house.ledger.approvals.record_intent(
+        proposal.id, epoch, resource_version="41", generation=7, expected="e0"
+    )
     await house.ledger.approvals.record_outcome(proposal.id, epoch, Outcome(kind=outcome, detail="as told"))
 
 
