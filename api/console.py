@@ -16,7 +16,8 @@ from rich.text import Text
 
 from api.schemas import ApprovalView
 from api.telling import say_plan, tell
-from graph.incident import ACTIVE, Entry, Incident
+from graph.diagnosis import Diagnosis
+from graph.incident import ACTIVE, MODEL_SAYS, Entry, Incident
 from graph.proposal import count_approvals
 from graph.targets import Target
 from tools.diffing import FieldChange
@@ -103,7 +104,7 @@ def render_incident(incident: Incident) -> RenderableType:
         ("target", incident.target or "unknown"),
         (
             "diagnosis",
-            diagnosis.summary if diagnosis else "none yet" if incident.status in ACTIVE else "none",
+            _diagnosed(diagnosis) if diagnosis else "none yet" if incident.status in ACTIVE else "none",
         ),
         *(("approval", approval_id) for approval_id in incident.approval_ids),
         *([("verdict", incident.verdict)] if incident.verdict else []),
@@ -112,6 +113,11 @@ def render_incident(incident: Incident) -> RenderableType:
         ("since", f"{incident.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
     )
     return Trimmed(facts)
+
+
+def _diagnosed(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis in a line; a model's isn't stated as a fact."""
+    return f"{MODEL_SAYS}{diagnosis.summary}" if diagnosis.source == "model" else diagnosis.summary
 
 
 def render_incidents(incidents: Iterable[Incident], *, header: bool = True) -> RenderableType:

@@ -37,8 +37,8 @@ class Sealed:
     """What the audit has sealed about an approval that hasn't ended.
 
     `claims` are the epochs of its claims, oldest first. `sent_generation` is the object's generation when an
-    attempt was last about to be sent, None if none was, and `expected` the fingerprint of what it should become
-    (None: an older version sealed none). `execute_by` is None until somebody has approved.
+    attempt was last about to be sent, None if none was, and `expected` the fingerprint of what it should
+    become (None: an older version sealed none). `execute_by` is None until somebody has approved.
     """
 
     digest: str

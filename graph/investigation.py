@@ -97,7 +97,8 @@ class Investigation:
             return {**update, "candidate": state.undo, "undo": None, "proposal_id": new_id("apr")}
         ending = _end(state, step)
         if thought.source == "model":  # what it says is no fact
-            ending = ending.model_copy(update={"reason": f"{MODEL_SAYS}{ending.reason}"})
+            advice = tuple(f"{MODEL_SAYS}{one}" for one in ending.advice)
+            ending = ending.model_copy(update={"reason": f"{MODEL_SAYS}{ending.reason}", "advice": advice})
         return {**update, "ending": ending}
 
     async def run_tool(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:

@@ -32,7 +32,6 @@ class _Draft(BaseModel):
 
     problem: Lines = Field(default=(), description="what went wrong, one sentence each")
     root_cause: Lines = Field(default=(), description="why, one sentence each")
-    prevention: Lines = Field(default=(), description="how to keep it from happening again")
     summary: Lines = Field(default=(), description="what a reader must know, in two or three sentences")
 
 

@@ -9,6 +9,7 @@ from graph.grounding import ALERT, TooManyValues, describe_traces, find_traces, 
 from graph.model.answers import MOST_CALLS, Answer, AskedCall, validate
 from graph.model.documents import Unusable
 from graph.new_values import proposed_values
+from graph.overreach import restrain
 from graph.policy import Policy, refuse_call, refuse_reach, refuse_read
 from graph.ports import Case
 from graph.targets import Target
@@ -32,8 +33,10 @@ class Judge:
     def accept(self, answer: Answer) -> Step:
         """Return the step that an answer stands for. Raises `Unusable`.
 
-        Searching the evidence takes a while: it doesn't belong on the event loop.
+        Searching the evidence takes a while: it doesn't belong on the event loop. What the answer says loses
+        the sentences in which a model has no say.
         """
+        answer = _restrain(answer)
         if answer.decision == "call_tools":
             return self._accept_reads(answer)
         if answer.decision == "nothing_wrong":
@@ -152,6 +155,13 @@ def list_namespaces(case: Case) -> frozenset[str]:
     read = {piece.arguments.get("namespace") for piece in case.evidence if not piece.is_error}
     named = {case.target.name} if case.target.kind == "Namespace" else {case.target.namespace}
     return frozenset(one for one in of_alerts | read | named if isinstance(one, str) and _NAME.fullmatch(one))
+
+
+def _restrain(answer: Answer) -> Answer:
+    lines = {name: tuple(map(restrain, getattr(answer, name))) for name in ("prevention", "advice")}
+    return answer.model_copy(
+        update={name: restrain(getattr(answer, name)) for name in ("reason", "summary", "cause")} | lines
+    )
 
 
 def _cited(answer: Answer) -> list[str]:

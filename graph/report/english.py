@@ -68,9 +68,10 @@ WORDS: dict[str, str] = {
     "no_cause": "No root cause was established.",
     "found_by": "Found by a {source}, confidence {confidence}; objects: {objects}.",
     "model_words": "These are the model's words, not facts from the cluster.",
-    "model_silenced": "(The model's words are left out: they claim a success that isn't proved.)",
-    "model_adds": "The model adds, and what it names was found in the evidence it cites:",
-    "left_out": "Sentences of the model that were left out, since the evidence doesn't hold them: {count}.",
+    "model_silenced": "(Left out: more than a model may say.)",
+    "model_adds": "Written by the model from evidence that it cites; nobody has verified it:",
+    "model_suggests": "The model suggests, and nobody has verified it: “{advice}”",
+    "left_out": "Sentences of the model that were left out, since they do more than describe: {count}.",
     "measure": "{target} was patched: {changes}. {decisions}",
     "decided": "{by} {decision} it on {at}",
     "keep_source": "Make the same change in the source of the manifest: rolled out again as it is, it brings"

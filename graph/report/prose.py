@@ -1,8 +1,8 @@
 """What a model may add to a report: sentences that cite evidence, each held against what it cites.
 
-A sentence stays only if every name and number in it stands in the evidence that it cites, as a whole word. It
-may not claim a success that the verification didn't find, not even to deny it: whoever skims a report reads
-the word, not the sentence. Reasoning can't be compared with anything, so it is shown as the model's own.
+A sentence stays only if every name and number in it stands in the evidence that it cites, as a whole word,
+and if it does nothing but describe (`graph.report.describing`): outcomes, advice and people aren't its to
+speak of. Reasoning can't be compared with anything, so it is shown as the model's own.
 """
 
 import json
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from graph.diagnosis import Evidence
 from graph.incident import CaseFile
 from graph.report.commands import as_command
+from graph.report.describing import describes
 from graph.sightings import whole_word
 
 ALERT = "alert"
@@ -33,13 +34,6 @@ _WRITTEN_NUMBER = re.compile(
     r"|[两二三四五六七八九十百千]+\s*(个|次|台|条|秒|分钟|小时|天|副本|倍)",
     re.IGNORECASE,
 )
-_SUCCESS = re.compile(
-    r"\b(resolved|fixed|mended|solved|cured|repaired|recovered|restored|remediated|succeeded|successful)\b"
-    r"|\b(is|are|was|were|works?|runs?|running|now)( now)? (healthy|fine|normal(ly)?|again)\b"
-    r"|(已|已经|得到|成功|完全)(解决|修复|恢复|排除|消除|正常)|(解决|修复|恢复|排除)(了|成功|完成|完毕|正常)"
-    r"|正常运行|运行正常|恢复正常",
-    re.IGNORECASE,
-)
 
 
 class Prose(BaseModel):
@@ -49,35 +43,28 @@ class Prose(BaseModel):
 
     problem: tuple[str, ...] = ()
     root_cause: tuple[str, ...] = ()
-    prevention: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     left_out: int = 0
 
     @property
     def kept(self) -> int:
         """How many sentences stand."""
-        return len(self.problem) + len(self.root_cause) + len(self.prevention) + len(self.summary)
+        return len(self.problem) + len(self.root_cause) + len(self.summary)
 
 
 def check_prose(drafted: Mapping[str, Iterable[str]], case: CaseFile) -> Prose:
-    """Return the sentences that stand up, by section (`problem`, `root_cause`, `prevention`, `summary`)."""
+    """Return the sentences that stand up, by section (`problem`, `root_cause`, `summary`)."""
     sources = {name: _Ground(text) for name, text in _sources(case).items()}
-    may_claim = case.incident.verdict == "verified"
     kept: dict[str, tuple[str, ...]] = {}
     left_out = 0
     for section, sentences in drafted.items():
         given = [sentence.strip() for sentence in sentences]
-        kept[section] = tuple(one for one in given if not _fault(one, sources, may_claim=may_claim))
+        kept[section] = tuple(one for one in given if not _fault(one, sources))
         left_out += len(given) - len(kept[section])
     return Prose.model_validate({**kept, "left_out": left_out})
 
 
-def claims_success(text: str) -> bool:
-    """Whether a text has a word in it by which a reader would take the fault for mended."""
-    return _SUCCESS.search(text) is not None
-
-
-def _fault(sentence: str, sources: "Mapping[str, _Ground]", *, may_claim: bool) -> str:
+def _fault(sentence: str, sources: "Mapping[str, _Ground]") -> str:
     """Return why a sentence may not stand, or an empty text."""
     cited = _CITATION.findall(sentence)
     said = _CITATION.sub(" ", sentence)
@@ -85,8 +72,8 @@ def _fault(sentence: str, sources: "Mapping[str, _Ground]", *, may_claim: bool) 
         return "it is empty or too long"
     if not cited or not set(cited) <= sources.keys():
         return "it cites no evidence that there is"
-    if claims_success(said) and not may_claim:
-        return "it claims a success that isn't proved"
+    if not describes(said):
+        return "it does more than describe"
     if _WRITTEN_NUMBER.search(said):
         return "a number is written out"
     names = _names(said)

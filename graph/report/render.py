@@ -170,14 +170,14 @@ class _Report:
 
     def _prevention(self) -> str:
         words, diagnosis = self._words, self._incident.diagnosis
-        advice = [self._quote(item) for item in diagnosis.prevention] if diagnosis else []
+        advice = [self._suggest(item) for item in diagnosis.prevention] if diagnosis else []
         if any(one.status == "applied" and one.proposal.purpose == "fix" for one in self._case.approvals):
             advice.append(words("keep_source"))
         target = self._incident.target
         rolls_out = target is not None and target.kind == "Deployment"
         if rolls_out and not (diagnosis and diagnosis.prevention):
             advice.append(words("general"))
-        return "\n\n".join(filter(None, [bullets(advice), self._added(self._prose.prevention)]))
+        return bullets(advice)
 
     def _summary(self) -> str:
         words, ending = self._words, self._ending
@@ -196,7 +196,13 @@ class _Report:
         """Return a model's sentences, marked as such."""
         if not sentences:
             return ""
-        return f"{self._words('model_adds')}\n\n{bullets(text(each) for each in sentences)}"
+        return f"{self._words('model_adds')}\n\n{bullets(f'“{text(each)}”' for each in sentences)}"
+
+    def _suggest(self, advice: str) -> str:
+        """Return the diagnosis' advice; a model's is said to be one's."""
+        diagnosis = self._incident.diagnosis
+        by_model = diagnosis is not None and diagnosis.source == "model"
+        return self._words("model_suggests", advice=self._quote(advice)) if by_model else self._quote(advice)
 
     def _quote(self, said: str) -> str:
         by_model = True if said.startswith(MODEL_SAYS) else None

@@ -2,17 +2,21 @@
 
 from graph.incident import CaseFile
 from graph.markdown import text
-from graph.report.prose import claims_success
+from graph.overreach import LEFT_OUT, restrain
 from graph.report.words import Words
 
 
 def quote_mind(said: str, case: CaseFile, words: Words, *, by_model: bool | None = None) -> str:
-    """Return what a mind said, unless it is a model that claims a success which isn't proved.
+    """Return what a mind said; of a model what it has a say in.
 
     `by_model` None: whoever made the diagnosis.
     """
     if by_model is None:
         diagnosis = case.incident.diagnosis
         by_model = diagnosis is not None and diagnosis.source == "model"
-    unproved = case.incident.verdict != "verified"
-    return words("model_silenced") if by_model and unproved and claims_success(said) else text(said)
+    if not by_model:
+        return text(said)
+    kept = restrain(said).removesuffix(LEFT_OUT).strip()
+    return (
+        text(said) if kept == said.strip() else " ".join(filter(None, [text(kept), words("model_silenced")]))
+    )

@@ -8,8 +8,9 @@ import pytest
 from graph.diagnosis import Memory
 from graph.incident import Ending
 from graph.model import Author, Bounds, Language
+from graph.overreach import overreaches
 from graph.ports import Contribution
-from graph.report.prose import check_prose, claims_success
+from graph.report.prose import check_prose
 from tests.unit.graph import report_cases
 from tests.unit.graph.model_cases import ScriptedChat, calls, piece, says
 from tools.chat_model import ModelUnavailable, Reply
@@ -56,7 +57,7 @@ def test_a_sentence_stands_where_the_evidence_holds_what_it_names(sentence: str)
         "It waited for 17 minutes [E1].",
         "It waited for two minutes [E1].",
         "三个副本都没有就绪 [E1]。",
-        "The Redis cache is gone [E1].",
+        "Container Redis is absent [E1].",
         "Redis 不可用 [E1]。",
         "The error was `connection refused` [E1].",
         "「内存不足」导致重启 [E1]。",
@@ -82,8 +83,8 @@ def test_no_success_is_claimed_that_isnt_verified(claim: str) -> None:
     assert not stands(claim, UNPROVED)
 
 
-def test_a_verified_fix_may_be_called_one() -> None:
-    assert stands("The fault is resolved [E1].", VERIFIED)
+def test_even_a_verified_fix_is_the_reports_to_call_one() -> None:
+    assert not stands("The fault is resolved [E1].", VERIFIED)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_verified_fix_may_be_called_one() -> None:
     ],
 )
 def test_words_about_the_fault_are_no_claim_of_success(said: str) -> None:
-    assert not claims_success(said)
+    assert not overreaches(said)
 
 
 def author(*script: Reply | ModelUnavailable, language: Language = "en") -> tuple[Author, ScriptedChat]:
@@ -188,5 +189,5 @@ def test_a_name_beyond_what_is_searched_of_an_answer_isnt_found() -> None:
     near = report_cases.case_file(evidence=(piece(1, "x " * 140_000 + "Redis"),))
     far = report_cases.case_file(evidence=(piece(1, "x " * 160_000 + "Redis"),))
 
-    assert stands("The Redis cache is gone [E1].", near)
-    assert not stands("The Redis cache is gone [E1].", far)
+    assert stands("Container Redis is absent [E1].", near)
+    assert not stands("Container Redis is absent [E1].", far)

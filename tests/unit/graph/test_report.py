@@ -229,8 +229,9 @@ def test_what_a_model_adds_stands_beside_the_facts_and_says_how_much_was_left_ou
 
     report = render_report(report_cases.case_file(), RESOLVED, prose=prose)
 
-    assert "- The tag \\`nginx:1.25-\\` has a dash too many \\[E1\\]." in report
-    assert "left out, since the evidence doesn't hold them: 2." in report
+    assert "- “The tag \\`nginx:1.25-\\` has a dash too many \\[E1\\].”" in report
+    assert "nobody has verified it:" in report
+    assert "left out, since they do more than describe: 2." in report
 
 
 def test_a_password_in_a_line_that_stands_out_is_blanked() -> None:
