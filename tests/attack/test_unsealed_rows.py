@@ -319,7 +319,9 @@ async def apply(ledger: Ledger) -> tuple[Approval, int]:
     approval, epoch = await propose(ledger)
     await approve(ledger, approval)
     assert isinstance(await ledger.approvals.claim(approval.id, approval.digest, epoch), Grant)
-    await ledger.approvals.record_intent(approval.id, epoch, resource_version="41", generation=7)
+    await ledger.approvals.record_intent(
+        approval.id, epoch, resource_version="41", generation=7, expected="e0"
+    )
     await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail="done"))
     return approval, epoch
 
@@ -421,14 +423,18 @@ async def test_a_run_of_an_older_epoch_gets_no_claim_that_a_newer_one_has(
     with pytest.raises(ClaimRefused, match="other claims"):
         await ledger.approvals.claim(approval.id, approval.digest, old)
     with pytest.raises(ClaimRefused, match="doesn't know that run"):
-        await ledger.approvals.record_intent(approval.id, old, resource_version="41", generation=7)
+        await ledger.approvals.record_intent(
+            approval.id, old, resource_version="41", generation=7, expected="e0"
+        )
 
 
 async def test_an_attempt_is_known_though_its_intent_was_deleted(ledger: Ledger, database_url: str) -> None:
     approval, epoch = await propose(ledger)
     await approve(ledger, approval)
     await ledger.approvals.claim(approval.id, approval.digest, epoch)
-    await ledger.approvals.record_intent(approval.id, epoch, resource_version="41", generation=7)
+    await ledger.approvals.record_intent(
+        approval.id, epoch, resource_version="41", generation=7, expected="e0"
+    )
     await query(database_url, delete(IntentRow))
     again = await ledger.incidents.begin_run(approval.proposal.incident_id)
 
