@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from tools import chat_failures
+from tools.bounded_response import bound_response
 from tools.chat import Function, FunctionCall, Message, Mode, ModelUnavailable, Question, Reply
 from tools.chat_answers import misshapen_call, reply_of
 from tools.chat_dialect import Dialect
@@ -154,7 +155,11 @@ class ChatModel:
         from openai import DefaultAsyncHttpxClient
 
         # A client of our own: LangChain shares its clients between models, so they could never be closed.
-        http = DefaultAsyncHttpxClient(timeout=self._timeout_seconds)
+        http = DefaultAsyncHttpxClient(
+            timeout=self._timeout_seconds,
+            headers={"Accept-Encoding": "identity"},  # a few bytes can be unpacked into gigabytes
+            event_hooks={"response": [bound_response]},
+        )
         return ChatOpenAI(
             model=self._model,
             base_url=self._base_url,

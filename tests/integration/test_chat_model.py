@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -285,6 +286,21 @@ async def test_what_is_no_completion_is_unavailable(answer: Answer) -> None:
 
     assert "no chat completion" in why
     assert len(why) < 600
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (says("x" * 3_000_000), "more than 2000000 bytes"),
+        (replace(says("packed"), headers={"content-encoding": "gzip"}), "is compressed"),
+    ],
+)
+async def test_an_answer_that_would_fill_the_memory_is_not_read_to_its_end(
+    answer: Answer, words: str
+) -> None:
+    why, _ = await failed(answer, retries=0)
+
+    assert words in why
 
 
 async def test_retry_after_is_honoured() -> None:
