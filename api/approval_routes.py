@@ -37,11 +37,12 @@ from api.schemas import (
     ResolutionBody,
     RevokeBody,
 )
+from api.strict_json import StrictRoute
 from checkpoints.approvals import Verdict
 from graph.proposal import Approval, ApprovalStatus
 from tools.errors import BadInput
 
-router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1/approvals", tags=["approvals"])
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The digest of what you looked at.")]
 
 

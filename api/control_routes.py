@@ -9,9 +9,10 @@ from api.door import DoorIn
 from api.examples import CALLER, FREEZE, FREEZE_BODY, FREEZES, KILL_SWITCH, KILL_SWITCH_BODY, POLICY
 from api.openapi import answers
 from api.schemas import FreezeBody, FreezeList, KillSwitchBody
+from api.strict_json import StrictRoute
 from checkpoints.stops import Freeze, KillSwitch, WriteStanding
 
-router = APIRouter(tags=["controls"])
+router = APIRouter(route_class=StrictRoute, tags=["controls"])
 
 
 @router.get(

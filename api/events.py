@@ -51,8 +51,14 @@ class _Tail:
 class Streams:
     """The live timelines that this process serves, so many for each person and in all."""
 
+    most_of_one = 30
+    most = 500
+
     def __init__(
-        self, most_of_one: int = 30, most: int = 500, ask_every_seconds: float = _ASK_EVERY_SECONDS
+        self,
+        most_of_one: int = most_of_one,
+        most: int = most,
+        ask_every_seconds: float = _ASK_EVERY_SECONDS,
     ) -> None:
         self._most_of_one = most_of_one
         self._most = most

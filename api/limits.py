@@ -14,6 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.errors import AlertmendError
 
 BODY_BYTES = 10 * 1024 * 1024
+OTHER_BODY_BYTES = 1024 * 1024
+"""Of anything but a delivery: a patch of 50,000 characters is the most that anybody may send."""
+DELIVERIES_AT_ONCE = 16
+WEBHOOKS = frozenset({"/v1/webhooks/alertmanager", "/alert"})
+_TOO_SLOW = 408
 _TOO_LARGE = 413
 
 
@@ -24,7 +29,7 @@ class Overloaded(AlertmendError):
 class Places:
     """Places for deliveries, `at_once` of them. One that gets none within its patience is refused."""
 
-    def __init__(self, at_once: int = 16, patience_seconds: float = 5.0) -> None:
+    def __init__(self, at_once: int = DELIVERIES_AT_ONCE, patience_seconds: float = 5.0) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._patience_seconds = patience_seconds
 
@@ -43,24 +48,37 @@ class Places:
 
 
 class BodyLimit:
-    """ASGI middleware that stops reading a body at `BODY_BYTES` and answers 413."""
+    """ASGI middleware that stops reading a body that is too large, with 413, or takes too long, with 408."""
+
+    body_seconds = 90.0
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what it sends."""
-        received = 0
+        received, is_complete = 0, False
+        most = BODY_BYTES if scope.get("path") in WEBHOOKS else OTHER_BODY_BYTES
+        until = asyncio.get_running_loop().time() + self.body_seconds
 
         async def receive_counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_complete
+            if is_complete:  # what comes now is the end of the connection, which may be hours away
+                return await receive()
+            message = await _receive_until(until, receive)
+            is_complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
-            if received > BODY_BYTES:
-                raise HTTPException(
-                    _TOO_LARGE,
-                    f"the body is larger than {BODY_BYTES} bytes; nothing was stored",
-                )
+            if received > most:
+                raise HTTPException(_TOO_LARGE, f"the body is larger than {most} bytes; nothing was stored")
             return message
 
         await self._app(scope, receive_counted, send)
+
+
+async def _receive_until(moment: float, receive: Receive) -> Message:
+    """Return the next part of a body. Raises 408 where it doesn't come by this time of the loop."""
+    try:
+        async with asyncio.timeout_at(moment):
+            return await receive()
+    except TimeoutError as error:
+        raise HTTPException(_TOO_SLOW, "the body took too long to arrive; nothing was stored") from error

@@ -17,7 +17,7 @@ from api.auth import Forbidden, IssuerUnavailable, Unauthenticated
 from api.events import TooManyStreams
 from api.limits import Overloaded
 from api.schemas import ApprovalView
-from api.sites import ForeignPage, UnknownHost
+from api.sites import ForeignPage, TwoLengths, UnknownHost
 from api.tokens import TokenFileUnusable
 from checkpoints.acceptance import NothingToAccept
 from checkpoints.approvals import ApprovalNotFound
@@ -103,6 +103,7 @@ class Kind:
 # The first class that fits counts, so a subclass stands before its parent.
 KINDS: dict[type[AlertmendError], Kind] = {
     Unauthenticated: Kind(401, "unauthenticated", "No valid token"),
+    TwoLengths: Kind(400, "two-lengths", "Where the request ends is said twice"),
     UnknownHost: Kind(400, "unknown-host", "Not the name of this service"),
     ForeignPage: Kind(403, "foreign-page", "Not from another site"),
     Forbidden: Kind(403, "forbidden", "The role doesn't allow this"),
@@ -142,7 +143,7 @@ def find_kind(error: AlertmendError) -> Kind:
 
 def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
     """Return one entry per field that couldn't be used. Values are left out: they may be secret."""
-    found = [(tuple(one["loc"]), one["type"], one["msg"]) for one in error.errors()]
+    found = [_place(one) for one in error.errors()]
     # pydantic counts what it couldn't read as missing from its list, too
     within = {loc[:end] for loc, _, _ in found for end in range(len(loc))}
     return tuple(
@@ -189,6 +190,8 @@ def _headers(error: AlertmendError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         reason = ', error="invalid_token"' if error.token_given else ""
         return {"WWW-Authenticate": f'Bearer realm="alertmend"{reason}'}
+    if isinstance(error, TwoLengths):
+        return {"Connection": "close"}  # what follows may be meant as another request
     if isinstance(error, DecisionRefused):
         return {"ETag": f'"{error.approval.digest}"'}
     if find_kind(error).status in _TRY_AGAIN:
@@ -231,6 +234,13 @@ def _answer(problem: Problem, headers: dict[str, str] | None = None) -> JSONResp
     if problem.approval:
         content["approval"] = problem.approval.model_dump(mode="json")
     return JSONResponse(content, problem.status, headers, MEDIA_TYPE)
+
+
+def _place(found: Any) -> tuple[tuple[str | int, ...], str, str]:
+    """Return where something is wrong, of which type it is, and what is wrong."""
+    if found["type"] == "json_invalid":  # FastAPI's place for that is a number of characters
+        return ("body",), found["type"], f"not JSON: {found['ctx']['error']}"
+    return tuple(found["loc"]), found["type"], found["msg"]
 
 
 def _field_problem(loc: tuple[str | int, ...], message: str) -> FieldProblem:

@@ -122,8 +122,12 @@ async def _answering(server: "uvicorn.Server", listener: socket.socket) -> Async
 def _new_server(door: Door, names: Sequence[str], certificate: ssl.SSLContext | None) -> "uvicorn.Server":
     import uvicorn
 
+    from api.connections import GuardedProtocol
+
     config = uvicorn.Config(
         create_app(door, names),
+        http=GuardedProtocol,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,

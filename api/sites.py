@@ -29,6 +29,10 @@ class ForeignPage(AlertmendError):
     """A page of another site wants to change something here."""
 
 
+class TwoLengths(AlertmendError):
+    """The request says in two ways where it ends: a proxy and this service might not agree."""
+
+
 class SiteGuard:
     """ASGI middleware that turns away other names and other sites.
 
@@ -49,10 +53,11 @@ class SiteGuard:
             await self._app(scope, receive, send)
             return
         try:
+            _require_one_length(Headers(scope=scope))
             host = self._require_known_host(Headers(scope=scope).getlist("host"))
             if scope["method"] not in _READING:
                 _require_own_page(Headers(scope=scope), host)
-        except (UnknownHost, ForeignPage) as error:
+        except (TwoLengths, UnknownHost, ForeignPage) as error:
             await self._refuse(error)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -65,6 +70,12 @@ class SiteGuard:
                 f"this service isn't called {host[:80]!r}: add the name to ALERTMEND_ALLOWED_HOSTS if it is"
             )
         return host
+
+
+def _require_one_length(headers: Headers) -> None:
+    """Raise `TwoLengths` for what smuggles a second request past a proxy (RFC 9112, section 6.1)."""
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise TwoLengths("a request has a Content-Length or a Transfer-Encoding, not both: leave one out")
 
 
 def _require_own_page(headers: Headers, host: str) -> None:

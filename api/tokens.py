@@ -27,6 +27,7 @@ _INCLUDED: dict[Role, frozenset[Role]] = {
     "admin": frozenset({"admin", "approver", "viewer", "ingest"}),
 }
 _OTHERS_MAY_WRITE = 0o022
+_ROOT = 0  # who can become the service's user anyway; a Secret that is mounted into a pod is root's
 
 
 class TokenFileUnusable(AlertmendError):
@@ -64,7 +65,7 @@ class TokenStore:
             state = self.path.stat()
             seen = (state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
             if seen != self._seen:
-                self._records = self._read(state.st_mode)
+                self._records = self._read(state)
                 self._seen = seen
         except FileNotFoundError:
             self._seen, self._records = None, ()
@@ -108,8 +109,13 @@ class TokenStore:
                 raise BadInput(f"there is no token for {name}; `alertmend token list` shows them all")
             self._write(kept)
 
-    def _read(self, mode: int) -> tuple[TokenRecord, ...]:
-        if mode & _OTHERS_MAY_WRITE:
+    def _read(self, state: os.stat_result) -> tuple[TokenRecord, ...]:
+        if state.st_uid not in {os.geteuid(), _ROOT}:
+            raise TokenFileUnusable(
+                f"{self.path} belongs to another user (uid {state.st_uid}), who could let themselves in: "
+                f"chown it to the service's user (uid {os.geteuid()}) or to root"
+            )
+        if state.st_mode & _OTHERS_MAY_WRITE:
             raise TokenFileUnusable(
                 f"{self.path} may be changed by others, who could let themselves in: chmod 600 {self.path}"
             )

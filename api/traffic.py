@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.limits import WEBHOOKS
+
 if TYPE_CHECKING:
     from api.metrics import Metrics
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-_WEBHOOKS = frozenset({"/v1/webhooks/alertmanager", "/alert"})
 _OUTCOMES = {
     202: "taken", 400: "unknown_host", 401: "not_let_in", 403: "not_let_in", 413: "too_large",
     422: "invalid", 503: "unavailable",
@@ -42,5 +43,5 @@ class Traffic:
         # none: nothing of ours has this path, or the request was turned away before it was looked for
         route = str(getattr(scope.get("route"), "path", "none"))
         self._metrics.note_request(method, route, code, seconds)
-        if scope["path"] in _WEBHOOKS and method == "POST":
+        if scope["path"] in WEBHOOKS and method == "POST":
             self._metrics.note_body(_OUTCOMES.get(code, "failed"))

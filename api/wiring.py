@@ -160,6 +160,7 @@ async def open_nodes(
     from graph.drafting import Drafter
     from graph.investigation import Investigation
     from graph.nodes import Nodes
+    from graph.own_pod import OwnPod
     from graph.remediation import Remediation
     from graph.verification import Verifier
     from tools.kubernetes import Cluster
@@ -171,7 +172,10 @@ async def open_nodes(
     toolbox = await stack.enter_async_context(_toolbox(settings, observer, servers, confined.reader))
     executor = await _open_executor(stack, settings, ledger, servers, confined.writer)
     policy = ledger.policy
-    drafter = Drafter(observer, executor, ledger.incidents, policy, _registry(settings)) if executor else None
+    drafter = None
+    if executor:
+        own_pod = OwnPod.of(os.environ)
+        drafter = Drafter(observer, executor, ledger.incidents, policy, _registry(settings), own_pod)
     mind, author = await _open_minds(stack, settings, toolbox, policy)
     return Nodes(
         investigation=Investigation(ledger.incidents, toolbox, mind, observer, policy),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 
 from checkpoints.chunks import in_chunks
 from checkpoints.database import Transaction
@@ -19,12 +19,17 @@ class HeldAlerts:
         self._transaction = transaction
 
     async def latest(self, fingerprints: Collection[str]) -> Mapping[str, datetime]:
-        """Return when each of these alerts last began, by fingerprint; unknown ones are left out."""
+        """Return when each of these alerts last began, by fingerprint; unknown ones are left out.
+
+        One that is said to begin later than it came began when it came.
+        """
+        early = AlertRow.starts_at <= AlertRow.received_at
+        began_at = case((early, AlertRow.starts_at), else_=AlertRow.received_at)
         found: dict[str, datetime] = {}
         async with self._transaction() as session:
             for some in in_chunks(fingerprints):
                 rows = await session.execute(
-                    select(AlertRow.fingerprint, func.max(AlertRow.starts_at))
+                    select(AlertRow.fingerprint, func.max(began_at))
                     .where(AlertRow.fingerprint.in_(some))
                     .group_by(AlertRow.fingerprint)
                 )

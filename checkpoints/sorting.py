@@ -26,13 +26,20 @@ class AlertStanding:
     target_key: str
     incident_id: str | None
 
+    @property
+    def began_at(self) -> datetime:
+        """When it began, to compare with: what is said to begin later than it was heard began then."""
+        return min(self.starts_at, self.since)
+
     def hear(self, alert: Alert, key: str, incident_id: str | None) -> bool:
         """Take an alert's word for how it stands; say whether it counts.
 
-        An end before the last known start is that of an earlier time, and comes late.
+        An end before the last known start is that of an earlier time, and comes late. One before its own
+        alert's start says nothing about when it was.
         """
         if alert.status == "resolved":
-            if self.status == "firing" and alert.ended_at and alert.ended_at < self.starts_at:
+            ended = alert.ended_at if alert.ended_at and alert.ended_at >= alert.starts_at else None
+            if self.status == "firing" and ended and ended < self.began_at:
                 return False
         else:
             self.starts_at, self.since, self.target_key = alert.starts_at, datetime.now(UTC), key
@@ -125,7 +132,7 @@ class Sorter:
             return before or here, ""
         if here:
             return here, ""
-        if standing and before and alert.starts_at < standing.starts_at:
+        if standing and before and alert.starts_at < standing.began_at:
             return before, "it began before what was heard last"
         if home and (refusal := home.refuse_another(self._pace)):
             return home.incident_id, refusal

@@ -4,6 +4,7 @@ Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`. Fields th
 (`notification_reason`, `routeLabels`, …) are accepted and kept.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -14,21 +15,22 @@ _CONFIG = ConfigDict(
     frozen=True, extra="allow", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
 )
 Labels = dict[str, str]
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _HEARTBEATS = frozenset({"Watchdog", "DeadMansSwitch", "InfoInhibitor"})
 
 
-def _refuse_numbers(value: object) -> object:
-    if isinstance(value, int | float):
-        raise ValueError("must be an instant as text, such as 2026-11-23T07:25:54.169Z")  # noqa: TRY004 -- pydantic
-    return value
+def _require_rfc_3339(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
+        return value
+    raise ValueError("must be an instant as RFC 3339 writes it, such as 2026-11-23T07:25:54.169Z")
 
 
 def _cut_to_milliseconds(instant: datetime) -> datetime:
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-# As RFC 3339 writes it: pydantic would take a number for seconds, or for milliseconds where it is large.
-Instant = Annotated[AwareDatetime, BeforeValidator(_refuse_numbers)]
+# pydantic would take a number, as text too, for seconds, or for milliseconds where it is large.
+Instant = Annotated[AwareDatetime, BeforeValidator(_require_rfc_3339)]
 # Alertmanager's API shows milliseconds of what its webhook tells to the nanosecond; both must be one alert.
 _Beginning = Annotated[Instant, AfterValidator(_cut_to_milliseconds)]
 

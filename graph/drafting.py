@@ -12,6 +12,7 @@ from graph.grounding import TooManyValues, find_traces, restored, weigh
 from graph.identifiers import new_id
 from graph.image_check import ImageAbsent, check_images
 from graph.new_values import NewValue, changed_values, dropped_fields
+from graph.own_pod import OwnPod
 from graph.planning import plan_restoration, plan_undo, plan_verification
 from graph.policy import (
     BUILT_IN,
@@ -42,7 +43,7 @@ class Refused(AlertmendError):
 class Drafter:
     """Draws proposals up. It needs the executor's preview: a dry-run takes the right to patch.
 
-    `registry` None: nobody asks whether a proposed image exists.
+    `registry` None: nobody asks whether a proposed image exists. `own_pod` None: this runs outside a cluster.
     """
 
     observer: Observer
@@ -50,6 +51,7 @@ class Drafter:
     incidents: IncidentLedger
     policy: Policy = BUILT_IN
     registry: ImageRegistry | None = None
+    own_pod: OwnPod | None = None
 
     async def draft(self, candidate: Candidate, *, incident_id: str, approval_id: str = "") -> Proposal:
         """Return the proposal for a candidate. Raises `Refused`; `ClusterUnreachable` may be tried again."""
@@ -96,6 +98,8 @@ class Drafter:
             raise
         except ClusterError as error:
             raise Refused(f"the API server refuses the patch: {error}") from error
+        if self.own_pod and (refusal := await self.own_pod.refuse(preview.before, self.observer)):
+            raise Refused(f"this can't be proposed: {refusal}")
         secrets = await self._find_secrets(candidate, preview)
         await run_off_loop(self._check, candidate, preview, secrets)
         return preview

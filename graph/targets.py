@@ -34,6 +34,7 @@ _LABELLED_KINDS = {
 # rules about nodes, as kube-prometheus names them; their other labels are the exporter's
 _ABOUT_NODES = re.compile(r"^(KubeNode|Node[A-Z]|Kubelet)")
 _ABOUT_NAMESPACES = re.compile(r"Namespace(Is)?(Stuck|Terminating)")
+_LONGEST_NAME = 253
 _EXPORTER_LABELS = frozenset({"service", "node"})
 
 
@@ -54,7 +55,18 @@ def find_target(alert: Alert) -> Target | None:
     """Return the object an alert's labels point at, or None if they name none.
 
     A pod is mapped to the workload its name was made from; kind is `Pod` where no controller's pattern fits.
+    What no object can be called, such as a name with control characters, names none.
     """
+    target = _find(alert)
+    return target if target and _can_exist(target) else None
+
+
+def _can_exist(target: Target) -> bool:
+    names = (target.name, target.namespace or "")
+    return all(len(one) <= _LONGEST_NAME and one.isprintable() and " " not in one for one in names)
+
+
+def _find(alert: Alert) -> Target | None:
     if target := _find_of_cluster(alert):
         return target
     if alert.namespace is None:

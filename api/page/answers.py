@@ -37,9 +37,9 @@ STATIC = _FOLDER / "static"
 _ELSEWHERE = frozenset({"cross-site", "same-site"})
 
 
-def _make_harmless(value: object) -> object:
-    """Take out of every text that is shown what would act instead of being seen."""
-    return make_plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def _make_harmless(value: object) -> str:
+    """Take out of all that is shown, texts and objects alike, what would act instead of being seen."""
+    return value if isinstance(value, Markup) else make_plain(str(value))
 
 
 _environment = Environment(

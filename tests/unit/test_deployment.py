@@ -11,6 +11,7 @@ import yaml
 
 from api.health_routes import router
 from api.settings import Settings, environment_name
+from graph.own_pod import NAME, NAMESPACE
 from tests.manifests import DEPLOY, PARTS, Object, find, objects, render, render_encrypted
 
 ROOT = DEPLOY.parent
@@ -132,6 +133,9 @@ def test_every_variable_is_a_setting_and_secret_ones_come_from_secrets(part: str
     names = {name for data in given for name in data}
     for where, pod in pod_templates():
         for variable in (one for container in pod["containers"] for one in container.get("env", [])):
+            if variable["name"] in {NAME, NAMESPACE}:  # no settings: how the pod is called
+                assert "fieldRef" in variable["valueFrom"]
+                continue
             names.add(variable["name"])
             assert "secretKeyRef" in variable.get("valueFrom", {}), (where, variable)
 

@@ -8,6 +8,9 @@ from typer.core import TyperGroup as Group
 from typer.main import get_command
 
 from api.cli import app
+from api.connections import GuardedProtocol
+from api.events import Streams
+from api.limits import BODY_BYTES, DELIVERIES_AT_ONCE, OTHER_BODY_BYTES, BodyLimit
 from graph.runbooks.catalogue import CATALOGUE, FRONT
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +72,24 @@ def test_the_runbooks_page_lists_what_the_catalogue_has_in_its_order() -> None:
     page = (ROOT / "docs" / "runbooks.md").read_text()
 
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [*CATALOGUE, *FRONT]
+
+
+def test_the_documents_and_the_code_agree_on_their_limits() -> None:
+    alertmanager = (ROOT / "docs/alertmanager.md").read_text()
+    assert f"or {DELIVERIES_AT_ONCE} deliveries are being stored" in alertmanager
+    assert f"larger than {BODY_BYTES // 2**20} MiB" in alertmanager
+    api = (ROOT / "docs/api.md").read_text()
+    for limit in (
+        f"| {DELIVERIES_AT_ONCE} | deliveries",
+        f"| {Streams.most_of_one} | live timelines of one person",
+        f"| {Streams.most} | live timelines in all",
+        f"| {GuardedProtocol.most_connections} | connections",
+        f"| {GuardedProtocol.head_seconds:g} s | for the head",
+        f"| {BodyLimit.body_seconds:g} s | for the body",
+        f"| {BODY_BYTES // 2**20} MiB | of a delivery",
+        f"| {OTHER_BODY_BYTES // 2**20} MiB | of any other body",
+    ):
+        assert limit in api
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])

@@ -16,6 +16,7 @@ from api.app import create_app
 from api.page.answers import HEADERS
 from api.page.sessions import LASTS_SECONDS, Session, Sessions
 from graph.incident import Ending
+from graph.targets import Target
 from tests.integration.rest.access import ALLOWED
 from tests.integration.rest.gate import KEY, Gate
 from tests.integration.rest.house import House
@@ -648,3 +649,16 @@ async def test_somebody_of_the_issuer_signs_in_with_a_jwt(gate: Gate, issuer: Ma
     assert "too long for a browser" in refused.text
     assert "oidc:" in me.text
     assert "approver" in me.text
+
+
+async def test_a_target_acts_nowhere_on_the_page_whatever_its_name(house: House) -> None:
+    incident_id = await house.open_incident()
+    epoch = await house.ledger.incidents.begin_run(incident_id)
+    odd = Target(kind="Deployment", namespace="sh\u202eop", name="we\x1b[2Jb\x07")
+    await house.ledger.incidents.set_target(incident_id, epoch, odd)
+    await sign_in(house.client, house.tokens["viewer"])
+
+    pages = [(await house.client.get(path)).text for path in ("/", f"/incidents/{incident_id}")]
+
+    assert all("Deployment/we�[2Jb" in page for page in pages)
+    assert not any(re.search("[\x1b\x07\u202e]", page) for page in pages)

@@ -1,5 +1,6 @@
 """Bodies that fuzzing found to be answered otherwise than the description says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,82 @@ async def test_how_many_alerts_were_cut_off_is_a_whole_number(house: House, coun
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/truncatedAlerts"
+
+
+@pytest.mark.parametrize("name", ["startsAt", "endsAt"])
+@pytest.mark.parametrize(
+    "instant", ["1764500000", "1764500000000", "2026-11-23", "P1D", "2026-11-23T07:25:54"]
+)
+async def test_what_isnt_written_as_an_instant_is_none(house: House, name: str, instant: str) -> None:
+    body = seed()
+    body["alerts"][0][name] = instant
+
+    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"/alerts/0/{name}"
+
+
+@pytest.mark.parametrize("instant", ["1798329600", "2026-12-27", "tomorrow"])
+async def test_a_freeze_begins_and_ends_at_instants(house: House, instant: str) -> None:
+    answer = await house.client.post(
+        "/v1/freezes", json=FREEZE | {"ends_at": instant}, headers=house.as_("admin")
+    )
+
+    assert answer.status_code == 422
+    assert "as RFC 3339 writes it" in answer.json()["detail"]
+
+
+ODD = {
+    '{"a": NaN': "NaN is no number of JSON",
+    '{"a": -Infinity': "-Infinity is no number of JSON",
+    '{"a": 1e400': "the number 1e400 is too large",
+    '{"a": [-1E+999]': "the number -1E+999 is too large",
+    '{"a": 1, "b": {"c": 1, "c": 2}': "the key 'c' is there twice",
+    '{"version": "3"': "the key 'version' is there twice",
+    '{"engaged": false': "the key 'engaged' is there twice",
+}
+
+
+def with_odd(odd: str, body: dict[str, Any]) -> bytes:
+    """Return a body that is fine but for its beginning."""
+    return f"{odd}, {json.dumps(body)[1:]}".encode()
+
+
+@pytest.mark.parametrize("odd", [one for one in ODD if "engaged" not in one])
+async def test_a_delivery_that_two_readers_would_read_differently_is_refused(house: House, odd: str) -> None:
+    answer = await house.client.post("/alert", content=with_odd(odd, seed()), headers=house.as_("ingest"))
+
+    assert answer.status_code == 422
+    assert ODD[odd] in answer.json()["detail"]
+    assert (await house.client.get("/v1/incidents", headers=house.as_("viewer"))).json()["items"] == []
+
+
+@pytest.mark.parametrize("odd", [one for one in ODD if "version" not in one])
+async def test_a_body_that_two_readers_would_read_differently_is_refused(house: House, odd: str) -> None:
+    headers = house.as_("admin") | {"Content-Type": "application/json"}
+
+    answer = await house.client.put(
+        "/v1/controls/kill-switch", content=with_odd(odd, SWITCH), headers=headers
+    )
+
+    assert answer.status_code == 422
+    assert ODD[odd] in answer.json()["detail"]
+    assert answer.json()["type"] == "urn:alertmend:problem:invalid-input"
+
+
+async def test_a_delivery_of_nothing_but_brackets_is_refused_before_it_is_read(house: House) -> None:
+    body = json.dumps(seed() | {"routeLabels": "ODD"}).replace('"ODD"', f"[{'[],' * 600_000}0]")
+
+    answer = await house.client.post("/alert", content=body.encode(), headers=house.as_("ingest"))
+
+    assert answer.status_code == 422
+    assert "more than 500000 values" in answer.json()["detail"]
+
+
+async def test_no_body_but_a_delivery_may_have_megabytes(house: House) -> None:
+    body = SWITCH | {"reason": "x" * 1_100_000}
+
+    answer = await house.client.put("/v1/controls/kill-switch", json=body, headers=house.as_("admin"))
+
+    assert answer.status_code == 413

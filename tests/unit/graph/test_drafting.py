@@ -1,19 +1,21 @@
 """Drawing up proposals: what the dry-run shows decides, and each new value is traced or called a guess."""
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 
 from graph.diagnosis import Candidate, Evidence
 from graph.drafting import Drafter, Refused
+from graph.own_pod import OwnPod
 from graph.ports import Actuator, Grounds, IncidentLedger, Observer
 from graph.proposal import Proposal
 from graph.targets import Target
 from tests.unit.graph.model_cases import piece
 from tests.unit.graph.test_report import case
 from tools.diffing import diff_objects
+from tools.errors import ClusterError
 from tools.executor import ExecutingServer, Preview
 from tools.patch import PatchArguments, merge
 from tools.registry import Lookup
@@ -99,7 +101,11 @@ def candidate(**container: Any) -> Candidate:
 
 
 async def draft(
-    change: Candidate, *texts: str, registry: Registry | None = None, cluster: Cluster | None = None
+    change: Candidate,
+    *texts: str,
+    registry: Registry | None = None,
+    cluster: Cluster | None = None,
+    own_pod: OwnPod | None = None,
 ) -> Proposal:
     cluster = cluster or Cluster()
     ledger = Ledger(tuple(piece(number, text) for number, text in enumerate(texts, 1)))
@@ -108,6 +114,7 @@ async def draft(
         cast("Actuator", cluster),
         cast("IncidentLedger", ledger),
         registry=registry,
+        own_pod=own_pod,
     )
     return await drafter.draft(change, incident_id="inc-1")
 
@@ -199,3 +206,51 @@ async def test_a_registry_that_isnt_listed_changes_nothing_and_other_fields_ask_
 
     assert proposal.grounding == "last_good_revision"
     assert idle.asked == []
+
+
+OWN = OwnPod(name="web-5c989f4f99-x2x8z", namespace="default")
+
+
+async def test_its_own_deployment_is_left_to_a_person() -> None:
+    with pytest.raises(Refused, match="Deployment/web is alertmend itself"):
+        await draft(candidate(image="nginx:1.25"), "image: nginx:1.25", own_pod=OWN)
+
+
+@pytest.mark.parametrize(
+    "other", [replace(OWN, namespace="shop"), replace(OWN, name="webshop-5c989f4f99-x2x8z"), None]
+)
+async def test_anothers_deployment_is_not_its_own(other: OwnPod | None) -> None:
+    proposal = await draft(candidate(image="nginx:1.25"), "image: nginx:1.25", own_pod=other)
+
+    assert proposal.target.name == "web"
+
+
+@dataclass
+class Pods:
+    """A cluster that holds one pod, or refuses to show it."""
+
+    labels: Object | None
+
+    async def get(self, kind: str, name: str, namespace: str | None) -> Object:
+        if self.labels is None:
+            raise ClusterError("forbidden")
+        return {"metadata": {"name": name, "labels": self.labels}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "refused"),
+    [({"app": "web", "x": "y"}, True), ({"app": "shop"}, False), ({}, False), (None, True)],
+)
+async def test_a_service_before_it_is_left_to_a_person(labels: Object | None, refused: bool) -> None:
+    metadata = {"name": "front", "namespace": "default"}
+    service = {"kind": "Service", "metadata": metadata, "spec": {"selector": {"app": "web"}}}
+
+    refusal = await OWN.refuse(service, cast("Observer", Pods(labels)))
+
+    assert (refusal is not None) is refused
+
+
+def test_it_knows_itself_by_the_downward_api_alone() -> None:
+    assert OwnPod.of({"POD_NAME": "a-0", "POD_NAMESPACE": "b"}) == OwnPod(name="a-0", namespace="b")
+    assert OwnPod.of({"POD_NAME": "a-0"}) is None
+    assert OwnPod.of({}) is None
