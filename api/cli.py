@@ -73,7 +73,11 @@ def main() -> None:
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    stopped: Annotated[
+        bool, typer.Option("--stopped", help="Turn the kill switch on before anything runs.")
+    ] = False,
+) -> None:
     """Run the service (settings: docs/settings.md); it stops on Ctrl-C.
 
     Example: KUBECONFIG=reader.kubeconfig alertmend serve
@@ -86,7 +90,7 @@ def serve() -> None:
 
     settings = load_settings()
     configure_logging(style=settings.log_format)
-    asyncio.run(serve(settings))
+    asyncio.run(serve(settings.model_copy(update={"start_stopped": stopped or settings.start_stopped})))
 
 
 @app.command()

@@ -14,11 +14,25 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to whoever
 
 
 @app.command()
-def on(reason: Reason, output: Output = Format.TEXT) -> None:
-    """Stop every write.
+def on(
+    reason: Reason,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="In the database itself, with the settings of the service.")
+    ] = False,
+    output: Output = Format.TEXT,
+) -> None:
+    """Stop every write; --offline where no service answers.
 
     Example: alertmend kill-switch on --reason "the cluster is being upgraded"
     """
+    if offline:
+        import asyncio
+
+        from api.offline import stop_offline
+        from api.settings import load_settings
+
+        _tell(asyncio.run(stop_offline(load_settings(), reason)), output)
+        return
     with connect() as client:
         _tell(client.set_kill_switch(engaged=True, reason=reason), output)
 

@@ -24,10 +24,13 @@ def migrate(output: Output = Format.TEXT) -> None:
     import asyncio
 
     from api.settings import load_settings
+    from checkpoints.file_lock import hold_database
     from checkpoints.schema import migrate_database
 
     steps: list[str] = []
     told = steps.append if output is Format.JSON else typer.echo
-    asyncio.run(migrate_database(load_settings().database_url, told))
+    url = load_settings().database_url
+    with hold_database(url, "alertmend migrate"):
+        asyncio.run(migrate_database(url, told))
     if output is Format.JSON:
         typer.echo(Migrated(steps=tuple(steps)).model_dump_json(indent=2))

@@ -155,6 +155,13 @@ class Settings(SignInSettings, WatchSettings, NotifySettings, ToolSettings):
             "lie in the database: whoever can write there could then rewrite who approved what."
         ),
     ] = Path("alertmend-audit.key")
+    start_stopped: Annotated[
+        bool,
+        Field(
+            description="Whether the kill switch is turned on at the start, before anything runs. As "
+            "`alertmend serve --stopped`."
+        ),
+    ] = False
     host: Annotated[
         str, Field(description="The address to listen on. Loopback, so that nothing is exposed unasked.")
     ] = "127.0.0.1"

@@ -23,6 +23,7 @@ from api.studio_desk import StudioDesk
 from api.studio_visitors import LOOPBACK_ONLY
 from api.wiring import editor_for, open_nodes
 from checkpoints.approvals import ApprovalNotFound
+from checkpoints.file_lock import hold_database
 from checkpoints.ledger import open_ledger
 from tools.errors import BadInput
 
@@ -74,7 +75,9 @@ async def open_studio(stack: AsyncExitStack, settings: Settings) -> "Nodes":
     """Return the graph's nodes on the scratch ledger. Raises `BadInput` where dev mode may not start."""
     SCRATCH.parent.mkdir(exist_ok=True)
     policy = load_policy(settings.policy)
-    ledger = await stack.enter_async_context(open_ledger(f"sqlite+aiosqlite:///{SCRATCH}", policy=policy))
+    url = f"sqlite+aiosqlite:///{SCRATCH}"
+    stack.enter_context(hold_database(url, "langgraph dev"))
+    ledger = await stack.enter_async_context(open_ledger(url, policy=policy))
     desk = StudioDesk(ledger) if settings.dev_mode else None
     nodes = await open_nodes(stack, settings, ledger, desk)
     if desk:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from api.metrics import Metrics
 from api.settings import Settings
 from checkpoints.database import is_postgres, parse_url
+from checkpoints.file_lock import hold_database
 from checkpoints.homes import Pace
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
@@ -66,8 +67,9 @@ class Service:
 async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> AsyncIterator[Service]:
     """Open the service. It doesn't work yet. `pulse` is that of replicas on Postgres (None: usual).
 
-    Raises `AuditUnusable` where the audit's key isn't the one that belongs to the database, and
-    `PolicyUnusable` or another `BadInput` for a file that can't be used.
+    Raises `DatabaseHeld` where another process has its SQLite file, `AuditUnusable` where the audit's key
+    isn't the one that belongs to the database, and `PolicyUnusable` or another `BadInput` for a file that
+    can't be used.
     """
     from api.audit_watch import watching
     from api.channels import open_channels
@@ -83,6 +85,7 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
     from graph.builder import build_graph
 
     async with AsyncExitStack() as stack:
+        stack.enter_context(hold_database(settings.database_url, "alertmend serve"))
         pace = Pace(settings.cool_down, settings.runs_per_hour)
         policy = load_policy(settings.policy)
         metrics = Metrics()
@@ -93,6 +96,8 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
             tell=metrics.note, subscribers=[channel.subscriber for channel in channels],
         )  # fmt: skip
         ledger = await stack.enter_async_context(opening)
+        if settings.start_stopped:
+            await ledger.stops.start_stopped()
         saver = await stack.enter_async_context(open_saver(settings.database_url))
         await stack.enter_async_context(watching(ledger.audit, metrics.note_audit))
         nodes = await open_nodes(stack, settings, ledger)

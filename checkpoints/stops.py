@@ -129,6 +129,12 @@ class Stops:
         async with self._transaction() as session:
             return _sealed_switch(await consult(session))
 
+    async def start_stopped(self) -> None:
+        """Turn the kill switch on in the service's own name, unless somebody has done so already."""
+        if not (await self.kill_switch()).engaged:
+            reason = "the service was told to start stopped (ALERTMEND_START_STOPPED, or --stopped)"
+            await self.set_kill_switch(engaged=True, by=audit.SERVICE, reason=reason)
+
     async def are_in_doubt(self) -> bool:
         """Whether all writes are stopped because the audit or the stops aren't what was sealed."""
         async with self._transaction() as session:

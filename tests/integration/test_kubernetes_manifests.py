@@ -128,7 +128,8 @@ async def test_the_server_would_take_every_object_it_knows(installation: Install
     assert len(said.splitlines()) == len(known)
     left = {one["kind"] for one in objects} - {one["kind"] for one in known}
     assert left <= {"PodDisruptionBudget"}  # policy/v1 came with Kubernetes 1.21
-    assert "Deployment" in {one["kind"] for one in known} or part in {"migrate", "peers", "mended-namespace"}
+    workloads = {"Deployment", "StatefulSet"} & {one["kind"] for one in known}
+    assert workloads or part in {"migrate", "peers", "mended-namespace"}
 
 
 def _namespace(part: str, installation: Installation) -> list[str]:

@@ -18,7 +18,12 @@ ROOT = DEPLOY.parent
 DOCKERFILE = DEPLOY / "Dockerfile"
 CREDENTIALS = ROOT / "docs" / "credentials.md"
 PAGE = ROOT / "docs" / "production.md"
+WORKLOADS = {"sqlite": "Deployment", "postgres": "StatefulSet"}
 WRITES = {"create", "update", "patch", "delete", "deletecollection", "impersonate", "escalate", "bind", "*"}
+
+
+def workload(part: str, name: str) -> str:
+    return WORKLOADS[part] if name == "alertmend" else "Deployment"
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -112,7 +117,7 @@ def test_every_pod_is_restricted() -> None:
 @pytest.mark.parametrize("part", ["sqlite", "postgres"])
 @pytest.mark.parametrize("name", ["alertmend", "alertmend-reader"])
 def test_the_probes_ask_paths_that_exist_and_the_time_to_stop_is_enough(part: str, name: str) -> None:
-    pod = find(part, "Deployment", name)["spec"]["template"]["spec"]
+    pod = find(part, workload(part, name), name)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     paths = {
         kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("liveness", "readiness", "startup")
@@ -144,7 +149,9 @@ def test_every_variable_is_a_setting_and_secret_ones_come_from_secrets(part: str
 
 
 def mounts_of(name: str) -> dict[str, str]:
-    (container,) = find("postgres", "Deployment", name)["spec"]["template"]["spec"]["containers"]
+    (container,) = find("postgres", workload("postgres", name), name)["spec"]["template"]["spec"][
+        "containers"
+    ]
     return {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
 
 
@@ -154,7 +161,8 @@ def test_every_mounted_path_that_a_setting_names_is_mounted() -> None:
     mounts = mounts_of("alertmend")
 
     assert mounts[str(Path(settings["ALERTMEND_TOKENS"]).parent)] == "tokens"
-    assert mounts[settings["ALERTMEND_AUDIT_KEY"]] == "audit"
+    key = Path(settings["ALERTMEND_AUDIT_KEY"])
+    assert (mounts[str(key)], mounts[str(key.parent)]) == ("key", "audit")
     assert mounts[str(Path(settings["ALERTMEND_READER_TOKEN_FILE"]).parent)] == "reader-access"
     assert mounts_of("alertmend-reader")[str(Path(reader["ALERTMEND_READER_TOKEN_FILE"]).parent)] == "access"
 
@@ -169,7 +177,7 @@ def test_every_mounted_path_that_a_setting_names_is_mounted() -> None:
 def test_each_pod_has_its_own_account_with_a_token_that_expires_and_nothing_of_the_other(
     name: str, role: str, config: str, settings: str
 ) -> None:
-    pod = find("postgres", "Deployment", name)["spec"]["template"]["spec"]
+    pod = find("postgres", workload("postgres", name), name)["spec"]["template"]["spec"]
     volumes = {one["name"]: one for one in pod["volumes"]}
     path = Path(find("postgres", "ConfigMap", settings)["data"]["KUBECONFIG"])
     kubeconfig = yaml.safe_load(find("postgres", "ConfigMap", config)["data"][path.name])
@@ -241,7 +249,7 @@ def test_the_patch_role_is_bound_in_namespaces_alone() -> None:
 
 
 def test_a_file_has_one_process_and_a_server_may_have_more() -> None:
-    sqlite, postgres = (find(part, "Deployment")["spec"] for part in ("sqlite", "postgres"))
+    sqlite, postgres = (find(part, WORKLOADS[part])["spec"] for part in ("sqlite", "postgres"))
 
     assert (sqlite["replicas"], sqlite["strategy"]) == (1, {"type": "Recreate"})
     assert postgres["replicas"] == 2
@@ -309,7 +317,7 @@ def test_with_the_component_both_speak_tls_and_are_asked_so(part: str) -> None:
 
     for name in ("alertmend", "alertmend-reader"):
         settings = found["ConfigMap", f"{name}-settings"]["data"]
-        pod = found["Deployment", name]["spec"]["template"]["spec"]
+        pod = found[workload(part, name), name]["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         mounts = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
         (volume,) = (one for one in pod["volumes"] if one["name"] == "tls")
@@ -366,3 +374,13 @@ def test_every_version_is_the_project_s() -> None:
 
     assert version is not None
     assert images == {f"alertmend:{version[1]}"}
+
+
+def test_the_audits_key_and_newest_row_outlive_the_pod_and_are_not_on_the_databases_volume() -> None:
+    pod = find("sqlite", "Deployment", "alertmend")["spec"]["template"]["spec"]
+    claims = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in pod["volumes"]}
+    (template,) = find("postgres", "StatefulSet")["spec"]["volumeClaimTemplates"]
+
+    assert (claims["audit"], claims["data"]) == ("alertmend-audit", "alertmend-data")
+    assert find("sqlite", "PersistentVolumeClaim", "alertmend-audit")
+    assert template["metadata"]["name"] == "audit"
