@@ -116,7 +116,8 @@ def _judge_offer(course: Course) -> Iterator[str]:
     if not course.approvals:
         yield f"nothing was proposed: {course.incident.status}, {course.incident.reason}"
         return
-    offered = {one.path: one.after for one in course.approvals[-1].proposal.diff if one.path != APPROVAL_PATH}
+    ours = (one for one in course.approvals[-1].proposal.diff if one.path not in {APPROVAL_PATH, *_COUNTED})
+    offered = {one.path: one.after for one in ours}
     allowed = course.scenario.expect.values
     for path, value in offered.items():
         key = _find_field(path, allowed)
