@@ -26,7 +26,7 @@ from graph.ports import Grounds, StaleRun
 from graph.state import RunContext
 from graph.targets import Target
 from tools.errors import AlertmendError
-from tools.redaction import redact
+from tools.redaction import redact, redact_text
 from tools.tool_session import ToolResult
 
 # Made once: these are read at every step.
@@ -100,7 +100,7 @@ class Incidents:
         if status:
             values |= {"status": status, "reason": ""}
         if diagnosis:
-            values["diagnosis"] = diagnosis.model_dump(mode="json")
+            values["diagnosis"] = redact(diagnosis.model_dump(mode="json"))
         async with self._transaction() as session:
             await hold_run(session, incident_id, epoch, **values)
             await timeline.append(session, incident_id, kind, data)
@@ -158,7 +158,8 @@ class Incidents:
             row = EvidenceRow(
                 incident_id=incident_id, number=(last or 0) + 1,
                 server=cut(call.server, 128), tool=cut(call.tool, 128),
-                arguments=call.arguments, text=result.text, is_error=result.is_error, at=datetime.now(UTC),
+                arguments=redact(call.arguments), text=result.text, is_error=result.is_error,
+                at=datetime.now(UTC),
             )  # fmt: skip
             session.add(row)
             evidence = _evidence(row)
@@ -186,6 +187,7 @@ class Incidents:
 
     async def fail(self, incident_id: str, epoch: int, reason: str) -> None:
         """Mark a run as failed; it can be retried. Its checkpoint and approvals stay as they are."""
+        reason = redact_text(reason)
         async with self._transaction() as session:
             await hold_run(session, incident_id, epoch, status="failed", reason=reason)
             await timeline.append(session, incident_id, "error", {"reason": reason})

@@ -13,6 +13,7 @@ from checkpoints.inserting import insert_all
 from checkpoints.tables import EntryRow, table_of
 from graph.incident import Entry, EntryKind
 from graph.notices import find_event
+from tools.redaction import redact
 
 _TIMELINE = table_of(EntryRow)
 _NEXT = (
@@ -35,7 +36,11 @@ _APPEND = (
 
 
 async def append(session: AsyncSession, incident_id: str, kind: EntryKind, data: dict[str, Any]) -> None:
-    """Append one line, in the caller's transaction; channels that want to hear of such are told."""
+    """Append one line, in the caller's transaction; channels that want to hear of such are told.
+
+    Secrets don't get into it, whatever it is made from: the live streams and the report are made from lines.
+    """
+    data = redact(data)
     facts = {"incident_id": incident_id, "at": datetime.now(UTC), "kind": kind, "data": data}
     await session.flush()  # what was changed before stands before
     seq = await session.scalar(_APPEND, facts)

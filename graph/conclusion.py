@@ -15,6 +15,7 @@ from graph.report import render_report
 from graph.state import IncidentState, RunContext
 from graph.verification import Verifier, doubt
 from tools.off_loop import run_off_loop
+from tools.redaction import redact, redact_text
 
 Update = dict[str, Any]
 
@@ -49,12 +50,14 @@ class Conclusion:
         await journal.enter("generate_report")
         ending = state.ending
         assert ending is not None, "routing leads here with an ending only"
+        ending = Ending.model_validate(redact(ending.model_dump()))  # a model's words, or the API server's
         case = await self.incidents.case_file(state.incident_id)
         added = Contribution(state.memory)
         if self.author:
             added = await self.author.contribute(case, ending, state.memory)
             await journal.contributed(added)
-        report = await run_off_loop(render_report, case, ending, self.language, added.prose)
+        written = await run_off_loop(render_report, case, ending, self.language, added.prose)
+        report = await run_off_loop(redact_text, written)  # people's words are in it, too
         await self.incidents.finish(state.incident_id, journal.epoch, ending, report)
         return {"report": report, "memory": added.memory}
 

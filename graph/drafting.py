@@ -5,6 +5,12 @@ The agent's own candidates and a person's edits go this way alike.
 
 from dataclasses import dataclass
 
+from graph.confidential import (
+    describe_rollback,
+    keep_secrets_out,
+    refuse_secret_changes,
+    refuse_secrets_in,
+)
 from graph.crossings import find_crossings
 from graph.dangers import find_dangers
 from graph.diagnosis import Candidate, Trace
@@ -33,10 +39,19 @@ from graph.targets import Target
 from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
 from tools.executor import Preview
 from tools.off_loop import run_off_loop
+from tools.redaction import redact_text
 
 
 class Refused(AlertmendError):
     """The candidate is no proposal: the policy or the API server wouldn't have it."""
+
+
+class HoldsSecret(Refused):
+    """The change would show a secret: it is a person's. `rollback` is how they take it back, or empty."""
+
+    def __init__(self, why: str, rollback: str = "") -> None:
+        super().__init__(why)
+        self.rollback = rollback
 
 
 @dataclass(frozen=True)
@@ -79,12 +94,12 @@ class Drafter:
             target_uid=preview.uid,
             diff=preview.diff,
             grounding=grounding,
-            basis=candidate.basis,
+            basis=redact_text(candidate.basis),
             traces=traces,
             risk=raise_risk(risk, dangers),
             risk_reasons=tuple(danger.words for danger in dangers),
             verification_plan=plan,
-            undo_plan=await run_off_loop(plan_undo, preview),
+            undo_plan=await run_off_loop(lambda: keep_secrets_out(plan_undo(preview), preview)),
             policy_version=self.policy.version,
         )
         return proposal.model_copy(update={"risk": assess_risk(Change.of(proposal), self.policy)})
@@ -92,12 +107,14 @@ class Drafter:
     async def _preview(self, candidate: Candidate, approval_id: str) -> Preview:
         if refusal := refuse_call(candidate.call, self.policy):
             raise Refused(f"the policy refuses the patch: {refusal}")
+        if secret := await run_off_loop(refuse_secrets_in, candidate.call):
+            raise HoldsSecret(secret)
         try:
             preview = await self.actuator.preview(candidate.call, approval_id)
         except ClusterUnreachable:
             raise
         except ClusterError as error:
-            raise Refused(f"the API server refuses the patch: {error}") from error
+            raise Refused(f"the API server refuses the patch: {redact_text(str(error))}") from error
         if self.own_pod and (refusal := await self.own_pod.refuse(preview.before, self.observer)):
             raise Refused(f"this can't be proposed: {refusal}")
         secrets = await self._find_secrets(candidate, preview)
@@ -121,6 +138,8 @@ class Drafter:
             preview.arguments, preview.diff, self.policy, before=preview.before, secrets=secrets
         ):
             raise Refused(f"the policy refuses the patch: {refusal}")
+        if secret := refuse_secret_changes(preview):
+            raise HoldsSecret(secret, describe_rollback(preview))
 
     async def _trace(
         self, candidate: Candidate, values: tuple[NewValue, ...], known: Grounds

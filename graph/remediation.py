@@ -9,7 +9,7 @@ from langgraph.types import interrupt
 
 from graph.answers import PauseAnswer
 from graph.diagnosis import Candidate
-from graph.drafting import Drafter, Refused
+from graph.drafting import Drafter, HoldsSecret, Refused
 from graph.health import find_fault
 from graph.incident import Ending
 from graph.interrupts import describe_pause
@@ -21,6 +21,7 @@ from graph.state import IncidentState, RunContext
 from tools.errors import AlertmendError
 from tools.executor import Outcome
 from tools.patch import APPROVAL_ANNOTATION
+from tools.redaction import redact, redact_text
 
 Update = dict[str, Any]
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -63,6 +64,8 @@ class Remediation:
             proposal = await self.drafter.draft(
                 candidate, incident_id=state.incident_id, approval_id=state.proposal_id
             )
+        except HoldsSecret as secret:
+            return {**tried, "ending": _leave_to_person(secret, candidate)}
         except Refused as refusal:
             await journal.failed(str(refusal))
             return {**tried, "setbacks": (*state.setbacks, str(refusal))}
@@ -172,8 +175,20 @@ def _heed(state: IncidentState, approval: Approval) -> Update:
 
 
 def _handed_over(why: str, candidate: Candidate) -> Ending:
-    advice = f"{candidate.basis} To apply it yourself: {candidate.call.as_command()}"
+    call = candidate.call.model_copy(update={"patch_data": redact(candidate.call.patch_data)})
+    advice = f"{redact_text(candidate.basis)} To apply it yourself: {call.as_command()}"
     return Ending(status="handed_over", reason=why, advice=(advice,))
+
+
+def _leave_to_person(secret: HoldsSecret, candidate: Candidate) -> Ending:
+    """Return how a run ends whose change would show a secret."""
+    ending = _handed_over(str(secret), candidate)
+    if secret.rollback:
+        ending = ending.model_copy(update={"advice": (*ending.advice, f"To take it back: {secret.rollback}")})
+    if candidate.purpose == "undo":
+        reason = f"a change that didn't help is in place, and its undo can't be proposed: {secret}"
+        ending = ending.model_copy(update={"status": "unresolved", "reason": reason})
+    return ending
 
 
 def _unknown(state: IncidentState, outcome: Outcome) -> Ending:

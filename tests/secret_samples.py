@@ -131,6 +131,8 @@ SHOWN = (
     Shown('Data Source=db;User ID=sa;Password="gannet74";', "gannet74"),
     Shown('val: {:user=>"shop", :password=>"gannet75"}', "gannet75"),
     Shown("ENV DB_PASSWORD gannet76", "gannet76"),
+    Shown("MIIEgannet78\nAbCdEfGhgannet78\n-----END RSA PRIVATE KEY-----\nready", "gannet78"),
+    Shown("run ['serve', '--password', 'gannet77', '-v']", "gannet77"),
 )  # fmt: skip
 SECRETS = tuple(one.secret for one in (*NAMED, *SHOWN))
 

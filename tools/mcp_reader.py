@@ -11,6 +11,7 @@ from tools.listings import list_names, list_wide
 from tools.mcp_offer import ObjectArguments, OfferedTool
 from tools.pod_logs import parse_since, read_logs
 from tools.presentation import clean, cut, show_list, show_object
+from tools.redaction import redact_text
 from tools.related import last_seen
 from tools.rollouts import show_history, show_status
 
@@ -104,7 +105,7 @@ async def logs(cluster: Cluster, call: LogsArguments) -> str:
 async def rollout(cluster: Cluster, call: RolloutArguments) -> str:
     """Return how far a rollout is, or which revisions there are; it doesn't wait."""
     show = show_status if call.sub_command == "status" else show_history
-    return cut(await show(cluster, call.kind, call.name, call.in_namespace))
+    return cut(redact_text(await show(cluster, call.kind, call.name, call.in_namespace)))
 
 
 READER_TOOLS = (

@@ -21,6 +21,7 @@ from tools.kubernetes import Cluster
 from tools.mcp_offer import OfferedTool
 from tools.mcp_reader import READER_TOOLS
 from tools.mcp_writer import WRITER_TOOLS
+from tools.redaction import redact_text
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -88,7 +89,8 @@ def _explain(error: AlertmendError) -> str:
 
 
 def _error_json(code: int | None, reason: str, message: str) -> str:
-    return json.dumps({"error": {"code": code, "reason": reason, "message": message}}, ensure_ascii=False)
+    error = {"code": code, "reason": reason, "message": redact_text(message)}
+    return json.dumps({"error": error}, ensure_ascii=False)
 
 
 async def serve(cluster: Cluster, role: Role) -> None:

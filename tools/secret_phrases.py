@@ -223,6 +223,12 @@ _PHRASES = (
         ),
         _hide_value,
     ),
+    # an option and its value in a list: ['--password', 'x']
+    _Phrase(
+        ("--",),
+        re.compile(rf"[\"'](?P<name>--?[A-Za-z][\w./-]{{0,100}})[\"'],[ \t]{{0,8}}(?P<value>{_QUOTED})"),
+        _hide_pair,
+    ),
     # a call with the name and its value: define('DB_PASSWORD', 'x')
     _Phrase(
         ("(",),
@@ -249,6 +255,6 @@ _PHRASES = (
     _Phrase(("pass:",), re.compile(r"(?<![\w-])pass:(?P<value>[^\s\"',]{1,256})"), _hide_value),
 )
 # What a secret's name or an address has to be there for says no more than that.
-_ELSEWHERE = frozenset({"://", "@", "value", "</", "("})
+_ELSEWHERE = frozenset({"://", "@", "value", "</", "(", "--"})
 SIGNS = tuple(sign for phrase in _PHRASES for sign in phrase.signs if sign not in _ELSEWHERE)
 """What a text has, in lower case, that may hold one of the phrases, but for addresses and names."""

@@ -28,6 +28,8 @@ _EDGE = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt]))"
 _PEM_END = r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
 SHAPES = (
     _shape("private key", "-----BEGIN", rf"(?s)-----BEGIN [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----.*?{_PEM_END}"),
+    # its beginning was cut off, as where a log's last lines were read
+    _shape("private key", "-----END", r"(?m)(?:^(?:\S{1,40}[ \t]){0,4}[A-Za-z0-9+/=]{8,80}[ \t]*\n){1,100}(?:\S{1,40}[ \t]){0,4}-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"),
     _shape("PuTTY key", "PuTTY-User-Key-File", r"(?s)PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]{1,128}|\Z)"),
     _shape("age key", "AGE-SECRET-KEY", r"AGE-SECRET-KEY-1[A-Z0-9]{20,80}"),
     _shape("AWS access key", "AKIA ASIA ABIA ACCA", rf"{_EDGE}(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{12,20}}(?![A-Za-z0-9])"),

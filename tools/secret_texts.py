@@ -19,7 +19,7 @@ _STEM = re.compile(
     rf"(?P<close>{_QUOTES})?\]?(?P<gap>[ \t]{{0,32}})(?P<sep>{_SEPARATOR})?(?P<space>[ \t]{{0,64}})",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"[\w.\-/]{0,100}$")
+_NAME = re.compile(r"[\w.\-/]{0,100}\Z")
 _BARE = r"[^\s\"'`,;&|)\]}<>\\]"
 # what is left of a value that is longer than the pattern below looks
 _MORE = re.compile(rf"{_BARE}*")
