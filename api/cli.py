@@ -15,6 +15,7 @@ from api import (
     cli_database,
     cli_decisions,
     cli_doctor,
+    cli_freezes,
     cli_notify,
     cli_policy,
     cli_tokens,
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_controls.app, name="kill-switch")
+app.add_typer(cli_freezes.app, name="freeze")
 app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_policy.app, name="policy")

@@ -18,7 +18,7 @@ IncidentStatusName = Literal[
 AuditActionName = Literal[
     "begun", "proposed", "approved", "rejected", "edited", "revoked", "expired", "superseded", "withdrawn",
     "claimed", "intent", "outcome", "resolved", "verdict", "retry",
-    "kill_switch", "freeze_added", "accepted",
+    "kill_switch", "freeze_added", "freeze_changed", "freeze_ended", "accepted",
 ]  # fmt: skip
 ApprovalStatusName = Literal[
     "pending", "approved", "rejected", "expired", "superseded", "withdrawn", "revoked",

@@ -48,7 +48,7 @@ def approve(
 
 def _require_no_stop(client: Client, seen: "ApprovalView") -> None:
     """Refuse before the question what the service would refuse after it."""
-    if stop := client.policy().approving_stopped_by:
+    if stop := client.policy(seen.target.namespace).approving_stopped_by:
         raise Refused(
             f"nothing was asked or decided: {stop}. Approving works again once that has ended; rejecting is "
             f"still possible: alertmend reject {seen.id} --reason …",

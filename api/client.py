@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 from tools.errors import AlertmendError, BadInput
 from tools.loopback import leads_to_loopback
@@ -11,8 +12,9 @@ from tools.loopback import leads_to_loopback
 if TYPE_CHECKING:
     import httpx
 
-    from api.schemas import Accepted, ApprovalList, ApprovalView, AuditList, IncidentList
+    from api.schemas import Accepted, ApprovalList, ApprovalView, AuditList, FreezeList, IncidentList
     from checkpoints.chain import Verification
+    from checkpoints.freezes import Freeze
     from checkpoints.stops import KillSwitch, WriteStanding
     from graph.incident import Entry, Incident
 
@@ -20,6 +22,7 @@ _ID = re.compile(r"[a-z]+-[0-9a-z]+")
 _KINDS = {
     "inc": "an incident, such as inc-0f3a9c1b2d4e5f60: `alertmend incidents` lists them",
     "apr": "an approval, such as apr-7c21d90be4a35f18: `alertmend approvals` lists them",
+    "frz": "a freeze, such as frz-91b2c3d4e5f60718: `alertmend freeze list` lists them",
 }
 ANSWER_SECONDS = 30.0
 
@@ -152,11 +155,31 @@ class Client:
         body = {"engaged": engaged, "reason": reason}
         return _kill_switch(self._send("PUT", "/v1/controls/kill-switch", json=body))
 
-    def policy(self) -> "WriteStanding":
-        """Return which policy is in force, and whether anything could be written now."""
+    def freezes(self) -> "FreezeList":
+        """Return the freezes that hold now or later."""
+        from api.schemas import FreezeList
+
+        return FreezeList.model_validate_json(self._send("GET", "/v1/freezes").content)
+
+    def add_freeze(self, window: dict[str, Any]) -> "Freeze":
+        """Add a freeze."""
+        return _freeze(self._send("POST", "/v1/freezes", json=window))
+
+    def change_freeze(self, freeze_id: str, window: dict[str, Any]) -> "Freeze":
+        """Give a freeze another window."""
+        return _freeze(self._send("PUT", f"/v1/freezes/{_name_freeze(freeze_id)}", json=window))
+
+    def end_freeze(self, freeze_id: str, *, reason: str) -> "Freeze":
+        """End a freeze at once, or call it off."""
+        path = f"/v1/freezes/{_name_freeze(freeze_id)}/end"
+        return _freeze(self._send("POST", path, json={"reason": reason}))
+
+    def policy(self, namespace: str | None = None) -> "WriteStanding":
+        """Return which policy is in force, and whether anything could be written now, in a namespace."""
         from checkpoints.stops import WriteStanding
 
-        return WriteStanding.model_validate_json(self._send("GET", "/v1/policy").content)
+        answer = self._send("GET", "/v1/policy", params=_given(namespace=namespace))
+        return WriteStanding.model_validate_json(answer.content)
 
     def audit(self, *, limit: int, **filters: str | None) -> "AuditList":
         """Return the newest rows of the audit."""
@@ -223,10 +246,22 @@ def _name(kind: str, identifier: str) -> str:
     return identifier
 
 
+def _name_freeze(identifier: str) -> str:
+    """Do so for a freeze; the service itself says why one of the policy can't be changed."""
+    is_policys = identifier.startswith("policy:")
+    return quote(identifier, safe=":") if is_policys else _name("frz", identifier)
+
+
 def _approval(answer: "httpx.Response") -> "ApprovalView":
     from api.schemas import ApprovalView
 
     return ApprovalView.model_validate_json(answer.content)
+
+
+def _freeze(answer: "httpx.Response") -> "Freeze":
+    from checkpoints.freezes import Freeze
+
+    return Freeze.model_validate_json(answer.content)
 
 
 def _kill_switch(answer: "httpx.Response") -> "KillSwitch":

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from api.schemas import ApprovalView
 from api.telling import say_plan, tell
+from checkpoints.freezes import Freeze
 from graph.diagnosis import Diagnosis
 from graph.incident import ACTIVE, MODEL_SAYS, Entry, Incident
 from graph.proposal import count_approvals
@@ -24,7 +25,7 @@ from tools.diffing import FieldChange
 from tools.plain_text import make_plain
 
 _KIND_COLUMNS = 14
-_CUT_COLUMNS = frozenset({"alert", "target", "change"})
+_CUT_COLUMNS = frozenset({"alert", "target", "change", "reason"})
 _STYLES = {
     "proposed": "bold yellow", "reminded": "bold yellow", "decided": "bold", "verdict": "bold",
     "error": "bold red", "undelivered": "bold red", "node_entered": "cyan",
@@ -143,6 +144,24 @@ def render_approvals(approvals: Iterable[ApprovalView]) -> RenderableType:
     return render_table(
         ("id", "status", "risk", "target", "change"),
         ((one.id, one.status, one.risk, _place(one.target), one.summary) for one in approvals),
+    )
+
+
+def render_freezes(freezes: Iterable[Freeze]) -> RenderableType:
+    """Return a list of freezes, one line each; times in UTC."""
+    return render_table(
+        ("id", "from (UTC)", "to (UTC)", "namespaces", "by", "reason"),
+        (
+            (
+                freeze.id,
+                f"{freeze.starts_at:%Y-%m-%d %H:%M}",
+                f"{freeze.ends_at:%Y-%m-%d %H:%M}",
+                " ".join(freeze.namespaces) or "every one",
+                freeze.by,
+                freeze.reason,
+            )
+            for freeze in freezes
+        ),
     )
 
 

@@ -2,17 +2,28 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Query
 
 from api.auth import Admin, Anyone, Caller, Viewer
 from api.door import DoorIn
-from api.examples import CALLER, FREEZE, FREEZE_BODY, FREEZES, KILL_SWITCH, KILL_SWITCH_BODY, POLICY
+from api.examples import (
+    CALLER,
+    END_FREEZE_BODY,
+    FREEZE,
+    FREEZE_BODY,
+    FREEZES,
+    KILL_SWITCH,
+    KILL_SWITCH_BODY,
+    POLICY,
+)
 from api.openapi import answers
-from api.schemas import FreezeBody, FreezeList, KillSwitchBody
+from api.schemas import EndFreezeBody, FreezeBody, FreezeList, KillSwitchBody
 from api.strict_json import StrictRoute
-from checkpoints.stops import Freeze, KillSwitch, WriteStanding
+from checkpoints.freezes import Freeze
+from checkpoints.stops import KillSwitch, WriteStanding
 
 router = APIRouter(route_class=StrictRoute, tags=["controls"])
+WindowBody = Annotated[FreezeBody, Body(openapi_examples={"holidays": {"value": FREEZE_BODY}})]
 
 
 @router.get(
@@ -38,7 +49,7 @@ async def set_kill_switch(
 @router.get("/v1/freezes", responses=answers(200, "Soonest first.", FREEZES, refusals=(401, 403, 503)))
 async def list_freezes(door: DoorIn, _caller: Viewer) -> FreezeList:
     """List the change freezes that hold now or later."""
-    return FreezeList(items=tuple(await door.ledger.stops.freezes()))
+    return FreezeList(items=tuple(await door.ledger.freezes.list()))
 
 
 @router.post(
@@ -47,18 +58,43 @@ async def list_freezes(door: DoorIn, _caller: Viewer) -> FreezeList:
 async def add_freeze(
     door: DoorIn,
     caller: Admin,
-    body: Annotated[FreezeBody, Body(openapi_examples={"holidays": {"value": FREEZE_BODY}})],
+    body: WindowBody,
 ) -> Freeze:
     """Add a window in which nothing is written. Proposals can still be rejected in it."""
-    return await door.ledger.stops.add_freeze(
-        starts_at=body.starts_at, ends_at=body.ends_at, reason=body.reason, by=caller.name
-    )
+    return await door.ledger.freezes.add(body.window, by=caller.name)
 
 
-@router.get("/v1/policy", responses=answers(200, "In force.", POLICY, refusals=(401, 403, 503)))
-async def read_policy(door: DoorIn, _caller: Viewer) -> WriteStanding:
+@router.put(
+    "/v1/freezes/{freeze_id}",
+    responses=answers(200, "Changed.", FREEZE, refusals=(401, 403, 404, 409, 422, 503)),
+)
+async def change_freeze(freeze_id: str, door: DoorIn, caller: Admin, body: WindowBody) -> Freeze:
+    """Give a freeze another window, other namespaces or another reason, until it has ended."""
+    return await door.ledger.freezes.change(freeze_id, body.window, by=caller.name)
+
+
+@router.post(
+    "/v1/freezes/{freeze_id}/end",
+    responses=answers(200, "Ended.", FREEZE, refusals=(401, 403, 404, 409, 422, 503)),
+)
+async def end_freeze(
+    freeze_id: str,
+    door: DoorIn,
+    caller: Admin,
+    body: Annotated[EndFreezeBody, Body(openapi_examples={"early": {"value": END_FREEZE_BODY}})],
+) -> Freeze:
+    """End a freeze at once, or call one off that hasn't begun. The audit keeps who did it, and why."""
+    return await door.ledger.freezes.end(freeze_id, by=caller.name, reason=body.reason)
+
+
+@router.get("/v1/policy", responses=answers(200, "In force.", POLICY, refusals=(401, 403, 422, 503)))
+async def read_policy(
+    door: DoorIn,
+    _caller: Viewer,
+    namespace: Annotated[str | None, Query(description="Freezes of this namespace count, too.")] = None,
+) -> WriteStanding:
     """Read which policy is in force, and whether anything could be written now."""
-    return await door.ledger.stops.standing()
+    return await door.ledger.stops.standing(namespace)
 
 
 @router.get("/v1/me", tags=["service"], responses=answers(200, "You.", CALLER, refusals=(401, 503)))

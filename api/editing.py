@@ -5,6 +5,7 @@ nothing: the new approval waits for its approvers.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -38,7 +39,7 @@ class Editor:
         can't be used, that change nothing, or that the policy or the API server refuses.
         """
         approval = await self.ledger.approvals.find(approval_id)
-        require_pending(approval, digest)
+        require_pending(approval, digest, datetime.now(UTC))
         call = await answer_off_loop(_parse, arguments)
         candidate = _candidate(approval.proposal, call, by, reason)
         try:

@@ -188,7 +188,13 @@ FREEZE_BODY = {
     "ends_at": "2026-12-27T00:00:00Z",
     "reason": "nobody is in the office",
 }
-FREEZE = FREEZE_BODY | {"id": "frz-91b2c3d4e5f60718", "by": "alice", "source": "ledger"}
+FREEZE = FREEZE_BODY | {
+    "namespaces": ["shop-*"],
+    "id": "frz-91b2c3d4e5f60718",
+    "by": "alice",
+    "source": "ledger",
+}
+END_FREEZE_BODY = {"reason": "the release is out"}
 POLICY = {
     "policy_version": "built-in@913f5c01f3c8",
     "stopped_by": None,

@@ -34,6 +34,7 @@ from checkpoints.decisions import (
     OwnProposal,
     WritesStopped,
 )
+from checkpoints.freezes import FreezeNotFound, FreezeUnchangeable
 from checkpoints.incidents import IncidentNotFound, NotRetryable
 from tools.errors import AlertmendError, BadInput, ClusterUnreachable, ToolServerError
 
@@ -110,6 +111,8 @@ KINDS: dict[type[AlertmendError], Kind] = {
     ApprovalNotFound: Kind(404, "approval-not-found", "No such approval"),
     IncidentNotFound: Kind(404, "incident-not-found", "No such incident"),
     ReportNotWritten: Kind(404, "report-not-written", "Not written yet"),
+    FreezeNotFound: Kind(404, "freeze-not-found", "No such freeze"),
+    FreezeUnchangeable: Kind(409, "freeze-unchangeable", "This freeze can't be changed"),
     NotRetryable: Kind(409, "not-retryable", "Only a failed incident can be retried"),
     NothingToAccept: Kind(409, "nothing-to-accept", "Nothing to accept"),
     DigestMissing: Kind(428, "digest-missing", "The digest is missing"),

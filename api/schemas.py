@@ -14,11 +14,12 @@ from pydantic import (
 )
 
 from checkpoints.audit import AuditEntry
+from checkpoints.freezes import Freeze, FreezeWindow
 from checkpoints.settlements import Finding
-from checkpoints.stops import Freeze
 from graph.alerts import Instant
 from graph.diagnosis import Evidence, Grounding, Trace
 from graph.incident import Incident
+from graph.policy import NamespacePattern
 from graph.proposal import (
     Approval,
     ApprovalStatus,
@@ -226,6 +227,10 @@ class FreezeBody(_Taken):
     starts_at: Instant
     ends_at: Instant
     reason: Reason
+    namespaces: Annotated[
+        tuple[NamespacePattern, ...],
+        Field(max_length=100, description="Patterns such as `shop-*`. None means every namespace."),
+    ] = ()
 
     @field_validator("ends_at")
     @classmethod
@@ -234,3 +239,14 @@ class FreezeBody(_Taken):
         if starts_at is not None and ends_at <= starts_at:
             raise ValueError("a freeze must end after it starts")
         return ends_at
+
+    @property
+    def window(self) -> FreezeWindow:
+        """The window as the ledger takes it."""
+        return FreezeWindow.model_validate(self.model_dump())
+
+
+class EndFreezeBody(_Taken):
+    """Why a freeze ends now."""
+
+    reason: Reason

@@ -82,7 +82,7 @@ class Approvals:
             return None
         await hold_stops(session, "obey")
         await hold_budgets(session)
-        if await find_stop(session, self._policy) or not await may_approve_itself(session, rule):
+        if await self._find_stop(session, proposal) or not await may_approve_itself(session, rule):
             return None
         return rule
 
@@ -98,8 +98,14 @@ class Approvals:
                 and (edited := await require_approval(session, row.superseded_by)).requested_by
             ):
                 row = edited
-            stop = await find_stop(session, self._policy) or await find_spent_budget(session, self._policy)
-            return Standing(approval=await read_approval(session, row), stopped_by=stop)
+            approval = await read_approval(session, row)
+            stop = await self._find_stop(session, approval.proposal)
+            return Standing(
+                approval=approval, stopped_by=stop or await find_spent_budget(session, self._policy)
+            )
+
+    async def _find_stop(self, session: AsyncSession, proposal: Proposal) -> str | None:
+        return await find_stop(session, self._policy, proposal.target.namespace)
 
     async def claim(self, approval_id: str, digest: str, epoch: int) -> Grant | Outcome:
         """Claim the approval, take a claimed one over after a crash, or return how it has already ended."""
@@ -123,7 +129,7 @@ class Approvals:
             if row.status != "executing":
                 raise ClaimRefused(f"approval {approval_id} is {row.status}")
             await hold_stops(session, "obey")
-            if stop := await find_stop(session, self._policy):
+            if stop := await self._find_stop(session, Proposal.model_validate(row.proposal)):
                 raise ClaimRefused(stop)
             if (
                 row.proposal["policy_version"] != self._policy.version

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Action = Literal[
     "begun", "proposed", "approved", "rejected", "edited", "revoked", "expired", "superseded", "withdrawn",
     "claimed", "intent", "outcome", "resolved", "verdict", "retry",
-    "kill_switch", "freeze_added", "accepted",
+    "kill_switch", "freeze_added", "freeze_changed", "freeze_ended", "accepted",
 ]  # fmt: skip
 SERVICE = "alertmend"
 """The actor where nobody decided: the service itself."""

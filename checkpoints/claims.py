@@ -94,7 +94,8 @@ def _require_allowed(row: ApprovalRow, policy: Policy) -> None:
 async def _claim(session: AsyncSession, row: ApprovalRow, digest: str, epoch: int, policy: Policy) -> None:
     now = datetime.now(UTC)
     # under the locks of the stops and the budgets, so that both still hold when the row is taken
-    stop = await find_stop(session, policy) or await find_spent_budget(session, policy)
+    namespace = row.proposal["target"]["namespace"]
+    stop = await find_stop(session, policy, namespace) or await find_spent_budget(session, policy)
     fresh = (ApprovalRow.status == "approved") & (ApprovalRow.execute_by > now) & literal(stop is None)
     dead = (ApprovalRow.status == "executing") & (ApprovalRow.claim_epoch < epoch)
     holds_incident = (

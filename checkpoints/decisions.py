@@ -106,7 +106,7 @@ class Decisions:
                     raise DigestMissing("send the digest of the approval that you looked at", approval)
                 if _stands_already(approval, by, verdict, digest):
                     return approval, False
-                require_pending(approval, digest)
+                require_pending(approval, digest, said.at)
                 if verdict == "approve":
                     await self._require_approvable(session, approval, by, role)
                     given = await _require_sealed(session, row, approval, self._policy)
@@ -127,7 +127,7 @@ class Decisions:
         async with self._transaction() as session:
             row = await hold_approval(session, approval_id)
             approval = await read_approval(session, row)
-            require_pending(approval, digest)
+            require_pending(approval, digest, datetime.now(UTC))
             await _require_sealed(session, row, approval)
             row.status, row.superseded_by = "superseded", successor.id
             row.outcome = f"{by} edited it into {successor.id}"
@@ -147,7 +147,7 @@ class Decisions:
                 f"{by} may not approve this one: the policy's rule {approval.rule} names {named}", approval
             )
         await hold_stops(session, "obey")
-        if stop := await find_stop(session, self._policy):
+        if stop := await find_stop(session, self._policy, approval.proposal.target.namespace):
             raise WritesStopped(f"{stop}; rejecting is still possible", approval)
 
 
@@ -174,9 +174,9 @@ async def _reject(session: AsyncSession, row: ApprovalRow, no: Decision) -> None
     await audit.append_about(session, "rejected", row, no.by, quorum=row.quorum, reason=no.reason)
 
 
-def require_pending(approval: Approval, digest: str | None) -> None:
-    """Raise a `DecisionRefused` unless the approval can still be decided; `digest` is what the person saw."""
-    if approval.status == "pending" and approval.decide_by <= datetime.now(UTC):
+def require_pending(approval: Approval, digest: str | None, now: datetime) -> None:
+    """Raise a `DecisionRefused` unless it can be decided at `now`; `digest` is what the person saw."""
+    if approval.status == "pending" and approval.decide_by <= now:
         raise ApprovalGone(f"nobody decided by {approval.decide_by:%Y-%m-%d %H:%M:%S} UTC", approval)
     if approval.status in _GONE:
         raise ApprovalGone(f"the approval is {approval.status}: {approval.outcome}", approval)

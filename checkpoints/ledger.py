@@ -16,6 +16,7 @@ from checkpoints.audit_files import Keeper
 from checkpoints.counts import Counts
 from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
 from checkpoints.decisions import Decisions
+from checkpoints.freezes import Freezes
 from checkpoints.held_alerts import HeldAlerts
 from checkpoints.homes import Pace
 from checkpoints.incidents import Incidents
@@ -50,6 +51,7 @@ class Ledger:
     decisions: Decisions
     settlements: Settlements
     stops: Stops
+    freezes: Freezes
     withdrawals: Withdrawals
     reminders: Reminders
     recurrence: Recurrence
@@ -92,6 +94,7 @@ async def open_ledger(  # noqa: PLR0913 -- all that a ledger is made of
                 decisions=Decisions(transaction, policy),
                 settlements=Settlements(transaction),
                 stops=Stops(transaction, policy),
+                freezes=Freezes(transaction, policy),
                 withdrawals=Withdrawals(transaction),
                 reminders=Reminders(transaction),
                 recurrence=Recurrence(transaction, pace),

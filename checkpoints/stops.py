@@ -1,8 +1,7 @@
 """What stops every write: the kill switch and change freezes, stored ones and the policy's; not diagnosis."""
 
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import delete, select
@@ -12,11 +11,11 @@ from checkpoints import audit
 from checkpoints.audit_rows import consult
 from checkpoints.budgets import count_writes, find_spent_budget
 from checkpoints.database import Transaction
+from checkpoints.freezes import find_holding, sealed_freezes, stored_freezes
 from checkpoints.locks import hold_stops
 from checkpoints.seals import name_of
 from checkpoints.tables import FreezeRow, KillSwitchRow
 from checkpoints.witness import Witness
-from graph.identifiers import new_id
 from graph.policy import Policy, find_freeze
 
 
@@ -29,20 +28,6 @@ class KillSwitch(BaseModel):
     by: str = ""
     reason: str = ""
     at: AwareDatetime | None = None
-
-
-class Freeze(BaseModel):
-    """A window in which nothing is written."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    id: str
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
-    reason: str
-    by: str
-    source: Literal["ledger", "policy"] = "ledger"
-    """Where it stands: added over REST, or in the policy (then it is its present or next time)."""
 
 
 class WriteStanding(BaseModel):
@@ -58,8 +43,8 @@ class WriteStanding(BaseModel):
     writes_last_hour: int
 
 
-async def find_stop(session: AsyncSession, policy: Policy) -> str | None:
-    """Return why nothing may be written at this moment, or None.
+async def find_stop(session: AsyncSession, policy: Policy, namespace: str | None) -> str | None:
+    """Return why nothing may be written in a namespace (None: anywhere) at this moment, or None.
 
     The kill switch and the freezes are what the audit has sealed. Tables that say otherwise stop everything.
     """
@@ -69,10 +54,9 @@ async def find_stop(session: AsyncSession, policy: Policy) -> str | None:
         switch = _sealed_switch(witness)
         if switch.engaged:
             return f"the kill switch is on (by {switch.by}: {switch.reason})"
-        holding = (one for one in _sealed_freezes(witness, now) if one.starts_at <= now)
-        if freeze := next(holding, None):
+        if freeze := find_holding(witness, now, namespace):
             return f"a change freeze holds until {freeze.ends_at:%Y-%m-%d %H:%M} UTC ({freeze.reason})"
-        if held := find_freeze(policy.freezes, now):
+        if held := find_freeze(policy.freezes, now, namespace):
             return f"the policy's freeze {held.window.name} holds until {held.until:%Y-%m-%d %H:%M} UTC"
     doubt = await find_doubt(session)
     return f"{doubt}. An admin must look at it, and then run `alertmend audit accept`" if doubt else None
@@ -88,8 +72,8 @@ async def find_doubt(session: AsyncSession) -> str | None:
         return "the kill switch in the database isn't as the audit has sealed it: somebody has altered it"
     now = datetime.now(UTC)
     spans = [
-        {(one.id, one.starts_at, one.ends_at) for one in freezes}
-        for freezes in (await _stored_freezes(session, now), _sealed_freezes(witness, now))
+        {(one.id, one.starts_at, one.ends_at, one.namespaces) for one in freezes}
+        for freezes in (await stored_freezes(session, now), sealed_freezes(witness, now))
     ]
     if odd := sorted(one[0] for one in spans[0] ^ spans[1]):
         return f"freeze {odd[0]} in the database isn't as the audit has sealed it: somebody has altered it"
@@ -109,16 +93,16 @@ async def unite_stops(session: AsyncSession, by: str, reason: str) -> list[dict[
             delete(KillSwitchRow)
         )  # a forged row may have a number that no later one exceeds
         await _set_switch(session, engaged=sealed.engaged or stored.engaged, by=by, reason=reason)
-    freezes = {one.id: one for one in await _stored_freezes(session, now)}
-    for freeze in _sealed_freezes(witness, now):
+    freezes = {one.id: one for one in await stored_freezes(session, now)}
+    for freeze in sealed_freezes(witness, now):
         freezes[freeze.id] = freeze
         columns = freeze.model_dump(exclude={"source"})
-        await session.merge(FreezeRow(**columns, created_at=now))
+        await session.merge(FreezeRow(**columns, created_at=now, ended_at=None))
     return [one.model_dump(mode="json") for one in freezes.values()]
 
 
 class Stops:
-    """Sets and reads the kill switch and the freezes."""
+    """Sets and reads the kill switch, and says what stops writes now."""
 
     def __init__(self, transaction: Transaction, policy: Policy) -> None:
         self._transaction = transaction
@@ -147,16 +131,10 @@ class Stops:
             await _set_switch(session, engaged=engaged, by=by, reason=reason)
             return await _latest_switch(session)
 
-    async def freezes(self) -> Sequence[Freeze]:
-        """Return the freezes that hold now or later, soonest first."""
+    async def standing(self, namespace: str | None = None) -> WriteStanding:
+        """Return what stops every write in a namespace (None: anywhere) now, and what the budget has left."""
         async with self._transaction() as session:
-            sealed = _sealed_freezes(await consult(session), datetime.now(UTC))
-        return sorted([*sealed, *_policy_freezes(self._policy)], key=lambda freeze: freeze.starts_at)
-
-    async def standing(self) -> WriteStanding:
-        """Return what stops every write at this moment, and what the policy's budget has left."""
-        async with self._transaction() as session:
-            stop = await find_stop(session, self._policy)
+            stop = await find_stop(session, self._policy, namespace)
             return WriteStanding(
                 policy_version=self._policy.version,
                 stopped_by=stop or await find_spent_budget(session, self._policy),
@@ -164,30 +142,6 @@ class Stops:
                 writes_per_hour=self._policy.writes_per_hour,
                 writes_last_hour=await count_writes(session),
             )
-
-    async def add_freeze(self, *, starts_at: datetime, ends_at: datetime, reason: str, by: str) -> Freeze:
-        """Add a freeze."""
-        async with self._transaction() as session:
-            await hold_stops(session, "set")
-            row = FreezeRow(
-                id=new_id("frz"), starts_at=starts_at, ends_at=ends_at, reason=reason, by=by,
-                created_at=datetime.now(UTC),
-            )  # fmt: skip
-            session.add(row)
-            await session.flush()
-            freeze = Freeze.model_validate(row)
-            await audit.append(session, "freeze_added", actor=by, freeze=freeze.model_dump(mode="json"))
-            return freeze
-
-
-def _policy_freezes(policy: Policy) -> Iterator[Freeze]:
-    now = datetime.now(UTC)
-    for window in policy.freezes:
-        if span := window.next_span(now):
-            yield Freeze(
-                id=f"policy:{window.name}", starts_at=span[0], ends_at=span[1],
-                reason=window.reason, by=f"policy {policy.name}", source="policy",
-            )  # fmt: skip
 
 
 def _sealed_switch(witness: Witness) -> KillSwitch:
@@ -197,17 +151,6 @@ def _sealed_switch(witness: Witness) -> KillSwitch:
     return KillSwitch(
         engaged=link.facts["engaged"], by=link.actor, reason=link.facts["reason"], at=link.instant
     )
-
-
-def _sealed_freezes(witness: Witness, now: datetime) -> list[Freeze]:
-    """Return the freezes that were sealed and aren't over, those first that hold longest."""
-    freezes = (Freeze.model_validate(one) for one in witness.freezes.values())
-    return sorted((one for one in freezes if one.ends_at > now), key=lambda one: one.ends_at, reverse=True)
-
-
-async def _stored_freezes(session: AsyncSession, now: datetime) -> list[Freeze]:
-    rows = await session.scalars(select(FreezeRow).where(FreezeRow.ends_at > now))
-    return [Freeze.model_validate(row) for row in rows]
 
 
 async def _set_switch(session: AsyncSession, *, engaged: bool, by: str, reason: str) -> None:

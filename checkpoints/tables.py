@@ -250,13 +250,19 @@ class AuditRow(Base):
 
 
 class FreezeRow(Base):
-    """A change freeze: no claims between `starts_at` and `ends_at`."""
+    """A change freeze: no claims between `starts_at` and `ends_at`, unless an admin ended it earlier.
+
+    `namespaces` are patterns; none, or NULL in older rows, means every namespace. `by` added or changed
+    it last.
+    """
 
     __tablename__ = "freezes"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    namespaces: Mapped[list[Any] | None]
     reason: Mapped[str] = mapped_column(Text)
     by: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime]

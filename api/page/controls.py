@@ -1,5 +1,6 @@
 """The kill switch and the freezes, and what is left of the policy's writes."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -9,24 +10,39 @@ from starlette.responses import RedirectResponse, Response
 
 from api import control_routes
 from api.page.answers import PageRoute, show
-from api.page.refusals import fill
-from api.page.visitors import Looking, Ruling
-from api.schemas import FreezeBody, KillSwitchBody
-from tools.errors import BadInput
+from api.page.refusals import Refusal, explain, fill
+from api.page.visitors import Looking, Ruling, Visitor
+from api.schemas import EndFreezeBody, FreezeBody, KillSwitchBody
+from checkpoints.freezes import Freeze
+from tools.errors import AlertmendError, BadInput
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Text = Annotated[str, Form()]
 _SWITCH = {"on": True, "off": False}
 
 
+@dataclass(frozen=True)
+class FreezeForm:
+    """What was written into a form about a freeze; `freeze_id` is empty for a new one."""
+
+    freeze_id: str = ""
+    starts_at: str = ""
+    ends_at: str = ""
+    namespaces: str = ""
+    reason: str = ""
+
+    def read(self) -> FreezeBody:
+        """Return it as the API's body. Raises `BadInput`."""
+        return fill(
+            FreezeBody, starts_at=_read_utc(self.starts_at), ends_at=_read_utc(self.ends_at),
+            namespaces=self.namespaces.replace(",", " ").split(), reason=self.reason,
+        )  # fmt: skip
+
+
 @router.get("/controls")
 async def read_controls(visitor: Looking) -> Response:
     """Show what stops writes now or later."""
-    stops = visitor.door.ledger.stops
-    return show(
-        visitor, "controls.html", kill_switch=await stops.kill_switch(), freezes=await stops.freezes(),
-        standing=await stops.standing(),
-    )  # fmt: skip
+    return await _show_controls(visitor)
 
 
 @router.post("/controls/kill-switch")
@@ -39,12 +55,63 @@ async def set_kill_switch(visitor: Ruling, engaged: Text = "", reason: Text = ""
 
 @router.post("/controls/freezes")
 async def add_freeze(
-    visitor: Ruling, starts_at: Text = "", ends_at: Text = "", reason: Text = ""
+    visitor: Ruling, starts_at: Text = "", ends_at: Text = "", namespaces: Text = "", reason: Text = ""
 ) -> Response:
     """Add a freeze; its times are in UTC, as the form says."""
-    body = fill(FreezeBody, starts_at=_read_utc(starts_at), ends_at=_read_utc(ends_at), reason=reason)
-    await control_routes.add_freeze(visitor.door, visitor.caller, body)
+    form = FreezeForm("", starts_at, ends_at, namespaces, reason)
+    try:
+        await control_routes.add_freeze(visitor.door, visitor.caller, form.read())
+    except AlertmendError as error:
+        return await _show_controls(visitor, form, explain(error))
     return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/controls/freezes/{freeze_id}")
+async def change_freeze(  # noqa: PLR0913, PLR0917 -- the fields of the form
+    freeze_id: str,
+    visitor: Ruling,
+    starts_at: Text = "",
+    ends_at: Text = "",
+    namespaces: Text = "",
+    reason: Text = "",
+) -> Response:
+    """Give a freeze another window."""
+    form = FreezeForm(freeze_id, starts_at, ends_at, namespaces, reason)
+    try:
+        await control_routes.change_freeze(freeze_id, visitor.door, visitor.caller, form.read())
+    except AlertmendError as error:
+        return await _show_controls(visitor, form, explain(error))
+    return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/controls/freezes/{freeze_id}/end")
+async def end_freeze(freeze_id: str, visitor: Ruling, reason: Text = "") -> Response:
+    """End a freeze at once, or call it off."""
+    try:
+        body = fill(EndFreezeBody, reason=reason)
+        await control_routes.end_freeze(freeze_id, visitor.door, visitor.caller, body)
+    except AlertmendError as error:
+        return await _show_controls(visitor, refusal=explain(error))
+    return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
+
+
+async def _show_controls(
+    visitor: Visitor, form: FreezeForm | None = None, refusal: Refusal | None = None
+) -> Response:
+    """Show the stops; a refused form is shown as it was written, with the reason."""
+    ledger = visitor.door.ledger
+    freezes = await ledger.freezes.list()
+    return show(
+        visitor, "controls.html", refusal.status if refusal else HTTPStatus.OK,
+        kill_switch=await ledger.stops.kill_switch(), standing=await ledger.stops.standing(), freezes=freezes,
+        forms={freeze.id: _form_of(freeze) for freeze in freezes} | {"": FreezeForm()},
+        refused=form, refusal=refusal,
+    )  # fmt: skip
+
+
+def _form_of(freeze: Freeze) -> FreezeForm:
+    starts_at, ends_at = (f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}" for at in (freeze.starts_at, freeze.ends_at))
+    return FreezeForm(freeze.id, starts_at, ends_at, " ".join(freeze.namespaces), freeze.reason)
 
 
 def _read_utc(moment: str) -> datetime:

@@ -1,7 +1,7 @@
 """An incident as a person reads it: where it stands, what is proposed, what it rests on, what happened."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
@@ -22,7 +22,7 @@ from api.page.steps import find_steps
 from api.page.visitors import Looking, Visitor
 from api.page.words import find_line_tone, say_clock, spell, stamp
 from api.telling import tell
-from graph.incident import ACTIVE, Entry
+from graph.incident import ACTIVE, Entry, Incident
 from graph.proposal import Approval
 from tools.off_loop import answer_off_loop
 from tools.patch import APPROVAL_PATH
@@ -85,10 +85,17 @@ async def show_incident(
         evidence=await ledger.incidents.evidence(incident_id), timeline=timeline,
         bar=_find_bar(visitor, approvals[-1]) if approvals else "", steps=find_steps(incident, timeline),
         report=await answer_off_loop(render_report, report) if report else None,
-        standing=await ledger.stops.standing(), is_active=incident.status in ACTIVE,
+        standing=await ledger.stops.standing(_namespace_of(incident, approvals)),
+        is_active=incident.status in ACTIVE,
         said=said, news=find_said(said, visitor.caller.name, approvals, incident),
         refusal=refusal, edited=edited, stamp_path=APPROVAL_PATH,
     )  # fmt: skip
+
+
+def _namespace_of(incident: Incident, approvals: Sequence[Approval]) -> str | None:
+    """Return where the newest proposal would write, else where the incident's target is."""
+    target = approvals[-1].proposal.target if approvals else incident.target
+    return target.namespace if target else None
 
 
 def _find_bar(visitor: Visitor, approval: Approval) -> str:

@@ -3,7 +3,7 @@
 A file may say so (`document`); what the code refuses whatever a file says stands in `floor`.
 """
 
-from graph.policy.conditions import Change
+from graph.policy.conditions import Change, NamespacePattern, matches_any
 from graph.policy.document import BUILT_IN, AutoApproval, Policy, TermsRule
 from graph.policy.explanation import Explanation, Ruling, explain_patch, explain_read
 from graph.policy.floor import EXECUTABLE_TOOL
@@ -30,6 +30,7 @@ __all__ = [
     "AutoApproval",
     "Change",
     "Explanation",
+    "NamespacePattern",
     "Policy",
     "PolicyUnusable",
     "Ruling",
@@ -43,6 +44,7 @@ __all__ = [
     "find_gitops_owner",
     "find_terms",
     "find_unknown_secrets",
+    "matches_any",
     "parse_policy",
     "raise_risk",
     "refuse_call",

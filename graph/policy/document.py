@@ -225,7 +225,7 @@ class Policy(Section):
     ] = 60
     freezes: Annotated[
         tuple[FreezeWindow, ...],
-        Field(description="When nothing is written: weekly, or once between two dates."),
+        Field(description="When nothing is written: weekly, or between two dates; `namespaces` narrows it."),
     ] = ()
     auto_approve: Annotated[
         tuple[AutoApproval, ...],

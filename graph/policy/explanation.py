@@ -123,7 +123,7 @@ def _rule(found: Change, policy: Policy) -> Ruling:
     change = found.at_risk(assess_risk(found, policy))
     terms = find_terms(change, policy)
     automatic = match_auto_approval(change, policy)
-    frozen = find_freeze(policy.freezes, datetime.now(UTC))
+    frozen = find_freeze(policy.freezes, datetime.now(UTC), change.namespace)
     return Ruling(
         fields=change.fields,
         grounding=change.grounding,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, model_validator
 
+from graph.policy.conditions import NamespacePattern, matches_any
 from graph.policy.section import RuleName, Section
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -47,10 +48,14 @@ Moment = Annotated[str, AfterValidator(_require_moment)]
 
 
 class FreezeWindow(Section):
-    """A time in which nothing is written. `end` isn't part of it; a weekly one may go past midnight."""
+    """A time in which nothing is written. `end` isn't part of it; a weekly one may go past midnight.
+
+    Without `namespaces` it holds in every one.
+    """
 
     name: RuleName
     reason: str = ""
+    namespaces: tuple[NamespacePattern, ...] = ()
     weekdays: tuple[Weekday, ...] | None = None
     start: Moment
     end: Moment
@@ -64,6 +69,10 @@ class FreezeWindow(Section):
         if isinstance(start, datetime) and isinstance(end, datetime) and end <= start:
             raise ValueError("a freeze must end after it starts")
         return self
+
+    def covers(self, namespace: str | None) -> bool:
+        """Whether it is about a namespace; one of some namespaces isn't about all of them (None)."""
+        return not self.namespaces or (namespace is not None and matches_any(self.namespaces, namespace))
 
     def next_span(self, now: datetime) -> Span | None:
         """Return the span that holds at `now`, else the next one; None after the end. Both in UTC."""
@@ -91,9 +100,11 @@ class HoldingFreeze:
     until: datetime
 
 
-def find_freeze(windows: tuple[FreezeWindow, ...], now: datetime) -> HoldingFreeze | None:
-    """Return the freeze that holds at `now`, or None; of several, the one that holds longest."""
-    spans = [(window, window.next_span(now)) for window in windows]
+def find_freeze(
+    windows: tuple[FreezeWindow, ...], now: datetime, namespace: str | None
+) -> HoldingFreeze | None:
+    """Return the freeze that holds at `now` in a namespace (None: everywhere); the longest of several."""
+    spans = [(window, window.next_span(now)) for window in windows if window.covers(namespace)]
     holding = [HoldingFreeze(window, span[1]) for window, span in spans if span and span[0] <= now]
     return max(holding, key=lambda one: one.until, default=None)
 

@@ -264,6 +264,33 @@ async def test_retry_sets_a_failed_incident_going(house: House, terminal: Termin
     assert house.retried == [(incident_id, "alice")]
 
 
+async def test_a_freeze_is_added_changed_and_ended(house: House, terminal: Terminal) -> None:
+    token = house.tokens["admin"]
+
+    added = await terminal.run(
+        "freeze", "add", "--to", "2126-12-27T08:00", "-n", "shop-*", "--reason", "sale", token=token
+    )
+    (freeze,) = await house.ledger.freezes.list()
+    listed = await terminal.run("freeze", "list", token=house.tokens["viewer"])
+    changed = await terminal.run(
+        "freeze", "change", freeze.id, "--to", "2126-12-28T08:00", "--reason", "longer", token=token
+    )
+    backwards = await terminal.run(
+        "freeze", "add", "--from", "2126-12-28", "--to", "2126-12-27", "--reason", "x", token=token
+    )
+    unreadable = await terminal.run("freeze", "add", "--to", "soon", "--reason", "x", token=token)
+    ended = await terminal.run("freeze", "end", freeze.id, "--reason", "over", token=token)
+
+    assert [one.code for one in (added, listed, changed, ended)] == [0, 0, 0, 0]
+    assert "nothing is written in shop-*" in added.out
+    assert freeze.id in listed.out
+    assert "every namespace" in changed.out
+    assert (backwards.code, unreadable.code) == (1, 1)
+    assert "a freeze must end after it starts" in backwards.err
+    assert "'soon' is no time" in unreadable.err
+    assert await house.ledger.freezes.list() == []
+
+
 async def test_the_kill_switch_is_thrown_and_released(house: House, terminal: Terminal) -> None:
     token = house.tokens["admin"]
 

@@ -45,7 +45,7 @@ MUTATIONS = (
     Mutation("claim: the status", ((_CLAIM, '(ApprovalRow.status == "approved") & (', "("),), _CLAIMS),
     Mutation("claim: the digest", ((_CLAIM, "ApprovalRow.digest == digest, ", ""),), _CLAIMS),
     Mutation("claim: the expiry", ((_CLAIM, " & (ApprovalRow.execute_by > now)", ""),), _CLAIMS),
-    Mutation("claim: the stops", ((_CLAIM, "await find_stop(session, policy) or ", ""),), _CLAIMS),
+    Mutation("claim: the stops", ((_CLAIM, "await find_stop(session, policy, namespace) or ", ""),), _CLAIMS),
     Mutation("claim: the budget", ((_CLAIM, " or await find_spent_budget(session, policy)", ""),), _UNSEALED),
     Mutation(  # either of the two would do, since the incident is held
         "claim: the run's epoch",
@@ -225,8 +225,8 @@ MUTATIONS = (
         (
             (
                 _APPROVALS,
-                "await find_stop(session, self._policy):\n                raise ClaimRefused(stop)",
-                "str():\n                raise ClaimRefused(stop)",
+                "if stop := await self._find_stop(session, Proposal.model_validate(row.proposal)):",
+                "if stop := str():",
             ),
         ),
         _CLAIMS,

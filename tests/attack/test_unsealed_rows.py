@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 from checkpoints.decisions import Altered, WritesStopped
+from checkpoints.freezes import FreezeWindow
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import (
     ApprovalRow,
@@ -265,7 +266,7 @@ async def test_a_kill_switch_that_only_the_table_knows_stops_all_writes_until_an
     assert await stopped_by(ledger) == "None"
 
 
-@pytest.mark.parametrize("attack", ["row deleted", "row moved", "row forged"])
+@pytest.mark.parametrize("attack", ["row deleted", "row moved", "row forged", "row ended", "row narrowed"])
 async def test_a_freeze_is_not_lifted_by_its_table(
     ledger: Ledger, database_url: str, key: Path, attack: str
 ) -> None:
@@ -276,6 +277,8 @@ async def test_a_freeze_is_not_lifted_by_its_table(
     forge = {
         "row deleted": delete(FreezeRow),
         "row moved": update(FreezeRow).values(ends_at=now + timedelta(minutes=61)),
+        "row ended": update(FreezeRow).values(ended_at=now),
+        "row narrowed": update(FreezeRow).values(namespaces=["elsewhere"]),
         "row forged": insert(FreezeRow).values(**forged),
     }
     await query(database_url, forge[attack])
@@ -289,7 +292,8 @@ async def test_a_freeze_is_not_lifted_by_its_table(
 
 
 async def add_freeze(ledger: Ledger, starts_at: datetime, ends_at: datetime) -> None:
-    await ledger.stops.add_freeze(starts_at=starts_at, ends_at=ends_at, reason="release", by="root")
+    window = FreezeWindow(starts_at=starts_at, ends_at=ends_at, reason="release")
+    await ledger.freezes.add(window, by="root")
 
 
 REFILLS = [

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from checkpoints.freezes import FreezeWindow
 from checkpoints.incidents import UnverifiedEnding
 from checkpoints.ledger import Ledger
 from checkpoints.tables import ApprovalRow
@@ -99,13 +100,35 @@ async def test_the_kill_switch_stops_a_claim_and_gives_it_free_again(ledger: Led
 async def test_a_freeze_stops_a_claim_while_it_holds(ledger: Ledger) -> None:
     approval, epoch = await propose(ledger)
     await approve(ledger, approval)
-    now = datetime.now(UTC)
-    await ledger.stops.add_freeze(
-        starts_at=now, ends_at=now + timedelta(hours=1), reason="release day", by="root"
-    )
+    freeze = await ledger.freezes.add(release_day(), by="root")
 
     with pytest.raises(ClaimRefused, match="release day"):
         await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await ledger.freezes.end(freeze.id, by="root", reason="it is out")
+
+    assert isinstance(await ledger.approvals.claim(approval.id, approval.digest, epoch), Grant)
+
+
+async def test_a_freeze_of_other_namespaces_stops_nothing_here_and_one_of_this_does(ledger: Ledger) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    here = approval.proposal.target.namespace
+    freeze = await ledger.freezes.add(release_day("elsewhere-*"), by="root")
+
+    assert (await ledger.approvals.standing(approval.id)).stopped_by is None
+    await ledger.freezes.change(freeze.id, release_day("elsewhere-*", f"{here}*"), by="root")
+
+    with pytest.raises(ClaimRefused, match="release day"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    assert (await ledger.stops.standing()).stopped_by is None
+    assert "release day" in str((await ledger.stops.standing(here)).stopped_by)
+
+
+def release_day(*namespaces: str) -> FreezeWindow:
+    now = datetime.now(UTC)
+    return FreezeWindow(
+        starts_at=now, ends_at=now + timedelta(hours=1), reason="release day", namespaces=namespaces
+    )
 
 
 async def test_a_stop_that_comes_after_the_claim_still_stops_the_write(ledger: Ledger) -> None:

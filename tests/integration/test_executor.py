@@ -8,6 +8,7 @@ import pytest
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
+from checkpoints.freezes import FreezeWindow
 from checkpoints.ledger import Ledger
 from graph.policy import refuse_object
 from tests.integration.executions import (
@@ -317,9 +318,8 @@ async def test_a_stop_before_the_claim_leaves_the_approval_standing(
     execution: Execution, sandbox: SandboxCluster
 ) -> None:
     now = datetime.now(UTC)
-    await execution.ledger.stops.add_freeze(
-        starts_at=now, ends_at=now.replace(year=now.year + 1), reason="holidays", by="root"
-    )
+    window = FreezeWindow(starts_at=now, ends_at=now.replace(year=now.year + 1), reason="holidays")
+    await execution.ledger.freezes.add(window, by="root")
 
     assert (await execution.run()).kind == "held"
     assert await execution.status() == "approved"

@@ -199,7 +199,7 @@ async def test_a_freeze_of_the_policy_stops_approvals_and_claims_but_no_rejectio
         with pytest.raises(WritesStopped, match="the policy's freeze forever holds until 2120-01-01"):
             await approve(ledger, pending)
         await ledger.decisions.decide(pending.id, by="bob", verdict="reject", digest=None, reason="not now")
-        (freeze,) = await ledger.stops.freezes()
+        (freeze,) = await ledger.freezes.list()
         # as if it had been approved just before the freeze began
         held = await propose(ledger, 3)
         await query(

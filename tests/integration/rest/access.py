@@ -19,6 +19,8 @@ ALLOWED = {
     ("POST", "/v1/audit/acceptance"): {"admin"},
     ("PUT", "/v1/controls/kill-switch"): {"admin"},
     ("POST", "/v1/freezes"): {"admin"},
+    ("PUT", "/v1/freezes/frz-x"): {"admin"},
+    ("POST", "/v1/freezes/frz-x/end"): {"admin"},
     **{("GET", path): {"viewer", "alice", "admin"} for path in READS},
     ("GET", "/v1/me"): {"ingest", "viewer", "alice", "admin"},
 }

@@ -36,6 +36,8 @@ POSTS = {
     "/incidents/inc-x/retry": "approver",
     "/controls/kill-switch": "admin",
     "/controls/freezes": "admin",
+    "/controls/freezes/frz-x": "admin",
+    "/controls/freezes/frz-x/end": "admin",
 }
 
 
@@ -563,9 +565,46 @@ async def test_an_admin_sets_the_stops(house: House) -> None:
     assert (on.status_code, off.status_code, odd.status_code) == (303, 303, 422)
     assert "the kill switch is on (by admin: a storm)" in stopped
     assert (frozen.status_code, wrong.status_code) == (303, 422)
-    (freeze,) = await house.ledger.stops.freezes()
+    (freeze,) = await house.ledger.freezes.list()
     assert (freeze.by, freeze.starts_at.isoformat()) == ("admin", "2126-12-24T08:00:00+00:00")
     assert "2126-12-24 08:00:00 UTC" in (await house.client.get("/controls")).text
+
+
+async def test_a_freeze_that_ends_before_it_starts_is_refused_in_place(
+    house: House,
+) -> None:
+    await sign_in(house.client, house.tokens["admin"])
+    times = {"starts_at": "2126-12-27T08:00", "ends_at": "2126-12-24T08:00"}
+
+    refused = await send(house, "/controls/freezes", **times, reason="holidays", namespaces="shop-* pay")
+
+    assert refused.status_code == 422
+    assert "a freeze must end after it starts" in refused.text
+    assert 'value="2126-12-27T08:00"' in refused.text
+    assert 'value="holidays"' in refused.text
+    assert 'value="shop-* pay"' in refused.text
+    assert await house.ledger.freezes.list() == []
+
+
+async def test_an_admin_changes_a_freeze_and_ends_it_early(house: House) -> None:
+    await sign_in(house.client, house.tokens["admin"])
+    times = {"starts_at": "2020-12-24T08:00", "ends_at": "2126-12-27T08:00"}
+    await send(house, "/controls/freezes", **times, reason="holidays")
+    (freeze,) = await house.ledger.freezes.list()
+    path = f"/controls/freezes/{freeze.id}"
+
+    shown = (await house.client.get("/controls")).text
+    changed = await send(house, path, **times, reason="a sale", namespaces="shop-*, pay")
+    wrong = await send(house, path, **times, reason="", namespaces="shop-*")
+    (after,) = await house.ledger.freezes.list()
+    without_reason = await send(house, f"{path}/end")
+    ended = await send(house, f"{path}/end", reason="over")
+
+    assert f'action="{path}/end"' in shown
+    assert (changed.status_code, wrong.status_code) == (303, 422)
+    assert (after.reason, after.namespaces) == ("a sale", ("shop-*", "pay"))
+    assert (without_reason.status_code, ended.status_code) == (422, 303)
+    assert await house.ledger.freezes.list() == []
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """Who may knock: every path, every role, and nothing without a token."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.integration.rest.access import ALLOWED
 from tests.integration.rest.house import House
+
+NAMES = {"inc": "incident_id", "apr": "approval_id", "frz": "freeze_id"}
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_the_table_names_every_path(house: House) -> None:
     described = {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
     named = {
-        (method, path.replace("inc-x", "{incident_id}").replace("apr-x", "{approval_id}"))
+        (method, re.sub("(inc|apr|frz)-x", lambda found: f"{{{NAMES[found[1]]}}}", path))
         for method, path in ALLOWED
     }
     assert described == named | {("GET", "/healthz"), ("GET", "/readyz")}

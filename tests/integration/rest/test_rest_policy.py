@@ -71,6 +71,44 @@ async def test_freezes_of_both_kinds_are_listed_and_told_apart(frozen: House) ->
     ]
 
 
+async def test_a_freeze_can_be_corrected_and_ended_early_and_the_audit_keeps_it(house: House) -> None:
+    proposal = await house.propose()
+    admin, decide = house.as_("admin"), f"/v1/approvals/{proposal.id}/approve"
+    window = {"starts_at": "2020-01-01T00:00:00Z", "ends_at": "2100-01-02T00:00:00Z", "reason": "a sale"}
+    added = (await house.client.post("/v1/freezes", json=window, headers=admin)).json()
+    path = f"/v1/freezes/{added['id']}"
+
+    stopped = await house.client.post(decide, json={"digest": proposal.digest}, headers=house.as_("alice"))
+    changed = await house.client.put(path, json=window | {"namespaces": ["shop-*"]}, headers=admin)
+    elsewhere = await house.client.get("/v1/policy", params={"namespace": "default"}, headers=admin)
+    there = await house.client.get("/v1/policy", params={"namespace": "shop-eu"}, headers=admin)
+    ended = await house.client.post(f"{path}/end", json={"reason": "over"}, headers=admin)
+    again = await house.client.post(f"{path}/end", json={"reason": "over"}, headers=admin)
+    approved = await house.client.post(decide, json={"digest": proposal.digest}, headers=house.as_("alice"))
+    rows = (await house.client.get("/v1/audit", headers=admin)).json()["items"]
+
+    assert (stopped.status_code, approved.status_code) == (423, 201)
+    assert (changed.json()["namespaces"], changed.json()["by"]) == (["shop-*"], "admin")
+    assert elsewhere.json()["stopped_by"] is None
+    assert "a sale" in there.json()["stopped_by"]
+    assert (ended.status_code, again.status_code) == (200, 409)
+    assert again.json()["type"] == "urn:alertmend:problem:freeze-unchangeable"
+    assert [row["action"] for row in rows if "freeze" in row["action"]] == [
+        "freeze_ended", "freeze_changed", "freeze_added",
+    ]  # fmt: skip
+
+
+async def test_freezes_that_are_unknown_or_the_policys_are_not_changed(frozen: House) -> None:
+    admin, body = frozen.as_("admin"), {"reason": "over"}
+
+    unknown = await frozen.client.post("/v1/freezes/frz-none/end", json=body, headers=admin)
+    of_policy = await frozen.client.post("/v1/freezes/policy:forever/end", json=body, headers=admin)
+
+    assert unknown.status_code == 404
+    assert of_policy.status_code == 409
+    assert "change it in the policy's file" in of_policy.json()["detail"]
+
+
 async def test_viewers_read_which_policy_is_in_force_and_what_stops_writes(frozen: House) -> None:
     answer = await frozen.client.get("/v1/policy", headers=frozen.as_("viewer"))
     unknown = await frozen.client.get("/v1/policy")

@@ -43,7 +43,7 @@ def at(text: str) -> datetime:
 def test_a_freeze_holds_from_its_start_until_just_before_its_end(
     freeze: FreezeWindow, moment: str, holds: bool
 ) -> None:
-    assert (find_freeze((freeze,), at(moment)) is not None) is holds
+    assert (find_freeze((freeze,), at(moment), None) is not None) is holds
 
 
 def test_a_night_in_which_the_clocks_change_is_as_long_as_the_wall_clock_says() -> None:
@@ -62,7 +62,7 @@ def test_the_next_time_of_a_freeze_is_known_before_it_and_none_is_left_after_the
 def test_of_several_freezes_the_one_that_holds_longest_is_named() -> None:
     day = window(weekdays=["fri", "sat"], start="00:00", end="00:00").model_copy(update={"name": "day"})
 
-    held = find_freeze((NIGHT, day), at("2026-11-27T20:00"))
+    held = find_freeze((NIGHT, day), at("2026-11-27T20:00"), None)
 
     assert held is not None
     assert held.window.name == "quiet"
