@@ -86,7 +86,7 @@ async def play(
     """Run a service whose model asks the thief; return what it took, and the service's log."""
     name = cluster.unique("robbed")
     await break_image(cluster, name)
-    script = [calls("kubectl_describe", resourceType="deployment", name=name)]
+    script = [calls("kubectl_describe", resourceType="deployment", name=name, namespace="default")]
     async with listening() as (report_to, report), ScriptedModel(script) as model:
         furnish(folder, cluster, report_to, **thief)
         service = ServiceProcess(
@@ -98,7 +98,10 @@ async def play(
         await service.start()
         try:
             await service.post_alert(body_for(name))
-            return await asyncio.wait_for(report, _SECONDS), service.log()
+            async with asyncio.timeout(_SECONDS):
+                return await report, service.log()
+        except TimeoutError:
+            pytest.fail(f"nobody asked the thief: {service.log()[-3000:]}")
         finally:
             await service.stop()
 

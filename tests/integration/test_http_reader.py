@@ -1,7 +1,6 @@
 """Our reading tools over HTTP: who is let in, what is offered, and that a restart is survived."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -158,7 +157,7 @@ async def test_a_reader_that_was_started_again_is_found_by_the_next_call(reader:
     async with reader_over_http(reader.url, reader.secret, None) as session:
         async with reader.running():
             first = await session.call("kubectl_get", PODS)
-        waiting = asyncio.create_task(call_as_a_run_does(session))  # it is gone now
+        waiting = asyncio.create_task(call_until_it_is_back(session))  # it is gone now
         async with reader.running():
             second = await waiting
             third = await session.call("kubectl_get", PODS)
@@ -166,12 +165,14 @@ async def test_a_reader_that_was_started_again_is_found_by_the_next_call(reader:
     assert not any(answer.is_error for answer in (first, second, third))
 
 
-async def call_as_a_run_does(session: ToolSession) -> ToolResult:
-    """Call again where the reader isn't back in time: the graph tries a step four times."""
-    for _ in range(3):
-        with contextlib.suppress(ToolServerError):
+async def call_until_it_is_back(session: ToolSession) -> ToolResult:
+    async def probe() -> ToolResult | None:
+        try:
             return await session.call("kubectl_get", PODS)
-    return await session.call("kubectl_get", PODS)
+        except ToolServerError:
+            return None
+
+    return await await_condition(probe, "the reader to be back", 90)
 
 
 async def test_no_proxy_is_shown_the_secret(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
