@@ -35,7 +35,9 @@ TWO = Terms(rule="careful", quorum=2, approvers=("alice", "bob"), own_approval=F
 LATER = datetime.now(UTC) + timedelta(days=1)
 POLICY = parse_policy(
     "name: tested\nwrites_per_hour: 1\n"
-    "auto_approve: [{name: image, when: {namespaces: [auto], risks: [low]}, per_hour: 1}]",
+    "auto_approve: [{name: image, actions: [patch], per_hour: 1, when: {namespaces: [auto],"
+    " kinds: [Deployment], risks: [low], fields: ['spec.template.spec.containers[*].image'],"
+    " groundings: [last_good_revision]}}]",
     "policy.yaml",
 )
 
@@ -376,6 +378,35 @@ async def test_an_end_whose_rows_were_deleted_is_no_beginning(
         assert "audit" in await stopped_by(again)
         with pytest.raises(ClaimRefused):
             await again.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_a_revocation_that_is_deleted_behind_newer_rows_stays_one(
+    ledger: Ledger, database_url: str
+) -> None:
+    approval, epoch = await propose(ledger)
+    given = await approve(ledger, approval)
+    await ledger.settlements.revoke(approval.id, by="bob", reason="not now")
+    await ledger.stops.set_kill_switch(engaged=False, by="root", reason="a newer row")
+    assert await stopped_by(ledger) == "None"
+    await tamper(database_url, "DELETE FROM audit WHERE action = 'revoked'")
+    await overwrite(database_url, approval, status="approved", execute_by=given.execute_by)
+
+    with pytest.raises(ClaimRefused, match="the audit doesn't know of approval"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_a_row_that_is_altered_behind_newer_ones_gives_nothing(
+    ledger: Ledger, database_url: str
+) -> None:
+    approval, epoch = await propose(ledger)
+    await approve(ledger, approval)
+    await ledger.stops.set_kill_switch(engaged=False, by="root", reason="a newer row")
+    assert await stopped_by(ledger) == "None"
+    await tamper(database_url, "UPDATE audit SET actor = 'bob' WHERE action = 'approved'")
+    await query(database_url, update(DecisionRow).values(by="bob"))
+
+    with pytest.raises(ClaimRefused, match="the audit doesn't know of approval"):
+        await ledger.approvals.claim(approval.id, approval.digest, epoch)
 
 
 async def test_the_sealed_kill_switch_cut_off_the_chain_while_the_service_runs_stays_on(
