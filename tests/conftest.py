@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.saver import open_saver
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from tests.databases import PostgresUnderTest
+
+# a busy machine is no fault of an example
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

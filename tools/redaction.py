@@ -7,6 +7,7 @@ reader's credential, which can't read Secrets. Where it errs it hides too much.
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from tools.blanks import REDACTED, blank, is_blanked
@@ -23,6 +24,7 @@ __all__ = ["REDACTED", "blank", "is_blanked", "is_harmless", "redact", "redact_t
 _SIGNS = tuple(dict.fromkeys((*STEMS, *SIGNS, "\\u")))
 _LOGIN = re.compile(r"[\w.-]:[^\s:@/\"'<>]{1,256}@")
 _MOST_NESTED = 4
+_SHORT = 1024
 _MOST_MISSES = 50
 _DOCUMENT = re.compile(r"\{(?=\s{0,20}\")|\[(?=\s{0,20}[{\[\"])")
 _DECODER = json.JSONDecoder()
@@ -33,6 +35,11 @@ def is_harmless(text: str) -> bool:
 
     Beyond ASCII nothing is plain: where case is ignored, other letters stand for `i`, `k` and `s`, too.
     """
+    # labels and names come again with each alert
+    return _is_short_harmless(text) if len(text) <= _SHORT else _is_harmless(text)
+
+
+def _is_harmless(text: str) -> bool:
     if not text.isascii():
         return False
     lower = text.lower()
@@ -41,6 +48,9 @@ def is_harmless(text: str) -> bool:
     if "@" in text and ("://" in text or _LOGIN.search(text)):
         return False
     return not has_sign(text) and not has_run(text)
+
+
+_is_short_harmless = lru_cache(maxsize=2048)(_is_harmless)
 
 
 def redact_text(text: str) -> str:
