@@ -169,7 +169,7 @@ MUTATIONS = (
     Mutation(
         "witness: a row that is gone",
         ((_AUDIT_ROWS, "        if seen and seen not in heads:\n            return seen\n", ""),),
-        _UNSEALED,
+        _ACCEPTANCE,
     ),
     Mutation(
         "witness: this process's newest row",

@@ -128,6 +128,37 @@ async def test_another_replica_hears_of_the_acceptance(
         assert (await ledger.audit.verify()).intact
 
 
+async def test_what_was_hidden_from_the_acceptance_is_void_all_the_same(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    approval, epoch = await approve_one(ledger)
+    await ledger.stops.set_kill_switch(engaged=False, by="root", reason="a newer row")
+    await tamper(
+        database_url,
+        "DELETE FROM audit WHERE action = 'kill_switch'",
+        "UPDATE approvals SET status = 'revoked'",
+    )
+    async with open_ledger(database_url, key) as restarted:
+        await restarted.acceptance.accept(by="root", reason="looked at it")
+        await tamper(database_url, "UPDATE approvals SET status = 'approved'")
+
+        with pytest.raises(ClaimRefused, match="the audit doesn't know of approval"):
+            await restarted.approvals.claim(approval.id, approval.digest, epoch)
+
+
+async def test_a_row_of_another_replica_that_was_seen_and_is_gone_stops_all_writes(
+    ledger: Ledger, database_url: str, key: Path, tmp_path: Path
+) -> None:
+    copy(key, tmp_path / "other.key")
+    async with open_ledger(database_url, tmp_path / "other.key") as other:
+        await other.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+    assert "drill" in await stopped_by(ledger)
+
+    await tamper(database_url, "DELETE FROM audit WHERE seq = 2", "DELETE FROM kill_switch")
+
+    assert "row 2 of the audit was there and is gone" in await stopped_by(ledger)
+
+
 async def test_an_execution_that_had_begun_is_for_a_person_to_settle(
     ledger: Ledger, database_url: str, key: Path
 ) -> None:
