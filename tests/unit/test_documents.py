@@ -62,7 +62,7 @@ def test_each_claim_about_security_names_the_tests_that_hold_it() -> None:
     """That these exist is tested above."""
     page = (ROOT / "docs" / "security.md").read_text()
     holding = page.partition("## What holds")[2].partition("## What it doesn't")[0]
-    claims = [line for line in holding.splitlines() if re.match(r"\| (?!Claim)", line)]
+    claims = [line for line in holding.splitlines() if re.match(r"\| (?!Claim|What broke)", line)]
 
     assert len(claims) > 20
     assert [claim for claim in claims if not re.search(r"`tests/[\w/]+\.py` \|$", claim)] == []
