@@ -41,9 +41,10 @@ _body = takes("AlertGroup", WEBHOOK)
     "/alert", status_code=202, responses=_answers, openapi_extra=_body, operation_id="receive_alert_as_before"
 )
 async def receive_alert(request: Request, door: DoorIn, _caller: Ingester) -> Receipt:
-    """Take one delivery of Alertmanager (webhook version 4).
+    """Take one delivery of Alertmanager (webhook version 4), or of Grafana (version 1).
 
-    The same delivery again changes nothing. Fields that newer Alertmanagers add are kept.
+    The same delivery again changes nothing. Fields that newer servers add are kept. Where an alert has no
+    fingerprint, the one that Alertmanager would compute from its labels counts.
     """
     started = time_ns()
     async with door.places.take(), _in_time():
@@ -89,6 +90,9 @@ def _parse(raw: bytes) -> AlertGroup:
 
 def _refuse(found: Sequence[FieldProblem]) -> InvalidBody:
     where = found[0].pointer or "the body"
-    message = f"not an Alertmanager webhook of version 4: {where}: {found[0].detail}; nothing was stored"
+    message = (
+        f"not a webhook of Alertmanager (version 4) or Grafana (version 1): {where}: {found[0].detail}; "
+        "nothing was stored"
+    )
     log.warning("a delivery was refused: %s", make_plain(" ".join(message[:_MOST_LOGGED].split())))
     return InvalidBody(message, found)

@@ -1,15 +1,27 @@
-"""Alertmanager's webhook body, version 4, as frozen models.
+"""Alertmanager's webhook body (version 4) and Grafana's (version 1), as frozen models.
 
-Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`. Fields that newer servers add
-(`notification_reason`, `routeLabels`, …) are accepted and kept.
+Source: Prometheus Alertmanager, `notify/webhook` and `template.Data`; Grafana's webhook notifier.
+Fields that newer servers and Grafana add (`notification_reason`, `orgId`, …) are accepted and kept.
 """
 
 import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+
+from graph.fingerprints import compute_fingerprint
+from graph.subjects import find_subject
 
 _CONFIG = ConfigDict(
     frozen=True, extra="allow", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
@@ -36,7 +48,10 @@ _Beginning = Annotated[Instant, AfterValidator(_cut_to_milliseconds)]
 
 
 class Alert(BaseModel):
-    """One alert of a group. A firing alert carries the zero `endsAt`."""
+    """One alert of a group. A firing alert carries the zero `endsAt`.
+
+    Without a fingerprint (Alertmanager before 0.19) it gets the one that Alertmanager would compute.
+    """
 
     model_config = _CONFIG
 
@@ -46,7 +61,13 @@ class Alert(BaseModel):
     starts_at: _Beginning
     ends_at: Instant | None = None
     generator_url: Annotated[str, Field(alias="generatorURL")] = ""
-    fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
+    fingerprint: Annotated[str, Field(min_length=1, max_length=64)] = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Alert":
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", compute_fingerprint(self.labels))  # it is frozen
+        return self
 
     @property
     def name(self) -> str:
@@ -55,8 +76,8 @@ class Alert(BaseModel):
 
     @property
     def namespace(self) -> str | None:
-        """The namespace label, or None for an alert about the cluster itself."""
-        return self.labels.get("namespace") or None
+        """The namespace of what it is about, or None for an alert about the cluster itself."""
+        return find_subject(self.labels).get("namespace")
 
     @property
     def ended_at(self) -> datetime | None:
@@ -74,7 +95,7 @@ class AlertGroup(BaseModel):
 
     model_config = _CONFIG
 
-    version: Literal["4"]
+    version: Literal["4", "1"]
     group_key: str
     truncated_alerts: StrictInt = 0
     status: Literal["firing", "resolved"]

@@ -25,7 +25,6 @@ from graph.owners import find_owner
 from graph.policy import BUILT_IN, Policy, refuse_read
 from graph.ports import Case, IncidentLedger, Mind, Observer, Reader
 from graph.state import IncidentState, RunContext
-from graph.targets import find_target
 from tools.errors import ClusterUnreachable
 from tools.tool_session import ToolResult
 from tools.toolbox import ToolOffer
@@ -54,10 +53,12 @@ class Investigation:
         state = state.model_copy(update={"incident_id": incident_id})
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("receive_alert", "investigating")
-        if ending := _nothing_to_investigate(state):
-            return {"incident_id": incident_id, "ending": ending}
+        alert = state.alert.alerts[0]
+        if alert.is_heartbeat:
+            return {"incident_id": incident_id, "ending": _dismiss(alert)}
         target = await find_owner(self.observer, state.alert)
-        assert target is not None, "an alert that names nothing isn't investigated"
+        if target is None:
+            return {"incident_id": incident_id, "ending": _name_no_target(alert)}
         update: Update = {"incident_id": incident_id, "target": target}
         if other := await self.incidents.set_target(incident_id, journal.epoch, target):
             reason = f"same target as {other}, which is open and has these alerts now: {target}"
@@ -166,13 +167,12 @@ class Investigation:
         )
 
 
-def _nothing_to_investigate(state: IncidentState) -> Ending | None:
-    alert = state.alert.alerts[0]
-    if alert.is_heartbeat:
-        reason = f"{alert.name} fires all the time by design, to show that alerting works"
-        return Ending(status="no_action", reason=reason)
-    if any(find_target(alert) for alert in state.alert.alerts):
-        return None
+def _dismiss(alert: Alert) -> Ending:
+    reason = f"{alert.name} fires all the time by design, to show that alerting works"
+    return Ending(status="no_action", reason=reason)
+
+
+def _name_no_target(alert: Alert) -> Ending:
     missing = "namespace" if alert.namespace is None else "pod or workload"
     return Ending(
         status="handed_over",

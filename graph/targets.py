@@ -11,6 +11,8 @@ import re
 from pydantic import BaseModel, ConfigDict
 
 from graph.alerts import Alert
+from graph.claims import find_claim
+from graph.subjects import Labels, comes_from_exporter, find_subject, is_about_its_node, is_exporter
 
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 _REPLICASET_POD = re.compile(rf"^(?P<stem>.+)-[{_SAFE}]{{5,10}}-[{_SAFE}]{{5}}$")
@@ -27,15 +29,26 @@ _LABELLED_KINDS = {
     "poddisruptionbudget": "PodDisruptionBudget",
     "replicaset": "ReplicaSet",
     "ingress": "Ingress",
-    "service": "Service",
-    "node": "Node",
+    "resourcequota": "ResourceQuota",
 }
-# kube-state-metrics and node-exporter put these on every series; they name the exporter, not the subject.
-# rules about nodes, as kube-prometheus names them; their other labels are the exporter's
-_ABOUT_NODES = re.compile(r"^(KubeNode|Node[A-Z]|Kubelet)")
+_WORKLOAD_TYPES = {
+    "deployment": "Deployment",
+    "statefulset": "StatefulSet",
+    "daemonset": "DaemonSet",
+    "replicaset": "ReplicaSet",
+    "job": "Job",
+    "cronjob": "CronJob",
+    "pod": "Pod",
+    "barepod": "Pod",
+    "staticpod": "Pod",
+}
+# rules about nodes, as the usual collections name them; their other labels are the exporter's
+_ABOUT_NODES = re.compile(r"^(Kube(rnetes)?Node|K8sNode|Node[A-Z]|Kubelet|Host[A-Z])")
+# rules about what is scraped: there the exporter's labels do name the subject
+_ABOUT_SCRAPES = re.compile(r"Target|Scrape|Absent|Down$")
 _ABOUT_NAMESPACES = re.compile(r"Namespace(Is)?(Stuck|Terminating)")
 _LONGEST_NAME = 253
-_EXPORTER_LABELS = frozenset({"service", "node"})
+_ADDRESS = re.compile(r"[\d.]+|\[?[0-9a-f]*:[0-9a-f:]*\]?", re.IGNORECASE)
 
 
 class Target(BaseModel):
@@ -67,40 +80,94 @@ def _can_exist(target: Target) -> bool:
 
 
 def _find(alert: Alert) -> Target | None:
-    if target := _find_of_cluster(alert):
+    labels, namespace = find_subject(alert.labels), alert.namespace
+    if target := _find_of_cluster(alert, labels) or _labelled_target(labels, namespace):
         return target
-    if alert.namespace is None:
-        return None
-    if labelled := _labelled_target(alert):
-        return labelled
-    if pod := alert.labels.get("pod"):
-        return _workload_of(pod, alert.namespace)
-    if service := alert.labels.get("service"):
-        return Target(kind="Service", namespace=alert.namespace, name=service)
+    if (pod := _subjects_pod(alert, labels)) and namespace:
+        return _workload_of(pod, namespace)
+    if (service := _subjects_service(alert, labels)) and namespace:
+        return Target(kind="Service", namespace=namespace, name=service)
+    if node := labels.get("node"):
+        return Target(kind="Node", namespace=None, name=node)
     return None
 
 
 def find_pod(alert: Alert) -> str | None:
-    """Return the pod an alert is about; beside a workload's label, `pod` names the exporter's own."""
-    if alert.namespace is None or _find_of_cluster(alert) or _labelled_target(alert):
+    """Return the pod an alert is about; where a workload is labelled, `pod` may name the exporter's own."""
+    labels, namespace = find_subject(alert.labels), alert.namespace
+    if namespace is None or _find_of_cluster(alert, labels) or _labelled_target(labels, namespace):
         return None
-    return alert.labels.get("pod")
+    return _subjects_pod(alert, labels)
 
 
-def _labelled_target(alert: Alert) -> Target | None:
+def find_node_exporter(alert: Alert) -> tuple[str, str] | None:
+    """Return namespace and name of the pod that measured its own node, None where there is none.
+
+    That node is what the alert is about.
+    """
+    namespace, pod = alert.labels.get("namespace"), alert.labels.get("pod")
+    return (namespace, pod) if namespace and pod and _is_about_its_node(alert) else None
+
+
+def list_kinds(alert: Alert) -> tuple[str, ...]:
+    """Return the kinds that a `workload` without its type may have, the likeliest first; else nothing."""
+    labels = find_subject(alert.labels)
+    found = _labelled_target(labels, alert.namespace)
+    typed = labels.get("workload_type", "").lower() in _WORKLOAD_TYPES
+    if typed or found is None or any(labels.get(label) for label in _LABELLED_KINDS):
+        return ()
+    return ("Deployment", "StatefulSet", "DaemonSet")
+
+
+def _labelled_target(labels: Labels, namespace: str | None) -> Target | None:
+    if namespace is None:
+        return None
     for label, kind in _LABELLED_KINDS.items():
-        if label not in _EXPORTER_LABELS and (name := alert.labels.get(label)):
-            return Target(kind=kind, namespace=alert.namespace, name=name)
+        if name := labels.get(label):
+            return Target(kind=kind, namespace=namespace, name=name)
+    if workload := labels.get("workload"):
+        kind = _WORKLOAD_TYPES.get(labels.get("workload_type", "").lower(), "Deployment")
+        return Target(kind=kind, namespace=namespace, name=workload)
     return None
 
 
-def _find_of_cluster(alert: Alert) -> Target | None:
+def _subjects_pod(alert: Alert, labels: Labels) -> str | None:
+    """Return the pod, unless it is the exporter's own: of such a one only readiness can be meant."""
+    pod = labels.get("pod")
+    measured = pod and is_exporter(pod) and comes_from_exporter(alert.labels)
+    return None if measured and not _is_about_exporter(alert) else pod
+
+
+def _subjects_service(alert: Alert, labels: Labels) -> str | None:
+    service = labels.get("service")
+    measured = service and "exported_service" not in alert.labels and comes_from_exporter(alert.labels)
+    return None if measured and not _ABOUT_SCRAPES.search(alert.name) else service
+
+
+def _is_about_exporter(alert: Alert) -> bool:
+    """Whether the alert may mean the exporter's own pods: whether they are ready, or can be scraped."""
+    return find_claim(alert) in {"pods", "replicas"} or _ABOUT_SCRAPES.search(alert.name) is not None
+
+
+def _find_of_cluster(alert: Alert, labels: Labels) -> Target | None:
     """Return the node or the namespace that a rule is about; its series carry the exporter's pod, too."""
-    if (node := alert.labels.get("node")) and _ABOUT_NODES.match(alert.name):
+    on_node = _ABOUT_NODES.match(alert.name) or _is_about_its_node(alert)
+    if on_node and (node := labels.get("node") or _node_of_instance(alert)):
         return Target(kind="Node", namespace=None, name=node)
     if alert.namespace and _ABOUT_NAMESPACES.search(alert.name):
         return Target(kind="Namespace", namespace=None, name=alert.namespace)
     return None
+
+
+def _is_about_its_node(alert: Alert) -> bool:
+    """Whether an exporter on each node measured its node, and the alert isn't about that exporter."""
+    return is_about_its_node(alert.labels) and not _is_about_exporter(alert)
+
+
+def _node_of_instance(alert: Alert) -> str | None:
+    """Return the host that node-exporter was scraped at, where that is a name and no address."""
+    host = alert.labels.get("instance", "").rpartition(":")[0]
+    return host if _is_about_its_node(alert) and host and not _ADDRESS.fullmatch(host) else None
 
 
 def _workload_of(pod: str, namespace: str) -> Target:

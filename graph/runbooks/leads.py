@@ -32,7 +32,9 @@ def follow_lead(target: Target, answers: Answers) -> Lead:
     if (answer := answers.find(it)) and answer.is_error:
         return HandOver(
             reason=f"{target} can't be read: {quote_error(answer)}",
-            advice=(f"Check whether {target} was deleted on purpose; if so, silence the alert.",),
+            advice=(
+                f"Find out whether {target} was deleted, or whether the alert's labels name something else.",
+            ),
         )
     return _find(target, answers, it) or HandOver(
         reason=f"{target} leads to no workload: {_describe_gap(target, answers, it)}",

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
+from graph.diagnosis import HandOver, LookAgain, ProposePatch, Step, Thought
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
 from graph.runbooks.catalogue import CATALOGUE, FRONT
 from graph.runbooks.finding import CONFIDENCES, Finding, Option, unique
 from graph.runbooks.inquiry import investigate
+from graph.runbooks.judgement import judge_alerts
 from graph.runbooks.own_values import find_foreign
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
@@ -39,7 +40,7 @@ class RunbookMind:
         runbooks = FRONT if snapshot.is_healthy else CATALOGUE
         findings = [(name, finding) for name, runbook in runbooks.items() if (finding := runbook(snapshot))]
         if snapshot.is_healthy and not findings:
-            return NothingWrong(reason=_praise(snapshot))
+            return judge_alerts(snapshot, case)
         if not findings and is_settling(snapshot) and case.looks < _LOOKS:
             reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
             return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
@@ -109,14 +110,6 @@ def _admit(snapshot: Snapshot, case: Case) -> HandOver:
     seen = "; ".join(symptoms) or "no container says why"
     reason = f"{snapshot.workload.value} isn't healthy, but no runbook knows this: {seen}.{_recall(case)}"
     return HandOver(reason=reason, advice=advise_on(snapshot))
-
-
-def _praise(snapshot: Snapshot) -> str:
-    wanted, _, ready = snapshot.workload.value.counts
-    sources = f"[{snapshot.workload.evidence}] [{snapshot.pods.evidence}]"
-    return (
-        f"{snapshot.workload.value} is healthy: {ready} of {wanted} pods are ready, nothing waits {sources}"
-    )
 
 
 def _recall(case: Case) -> str:

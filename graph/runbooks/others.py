@@ -1,8 +1,11 @@
 """Alerts about nodes, claims and namespaces: no workload stands behind them, and a person must act."""
 
+from graph.claims import find_claim
 from graph.diagnosis import CallTools, Diagnosis, HandOver, NothingWrong, ReadCall
+from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, quote, quote_error
 from graph.runbooks.calls import get_one, list_events, list_everywhere
+from graph.runbooks.judgement import judge_claims, list_firing
 from graph.runbooks.lost_nodes import advise_on_node, describe_node, is_sick
 from graph.runbooks.names import find_nearest
 from graph.runbooks.objects import Condition, Event, Items, Metadata
@@ -29,8 +32,9 @@ class _Namespace(Part):
     status: _Conditions = _Conditions()
 
 
-def examine(target: Target, answers: Answers) -> CallTools | HandOver | NothingWrong:
+def examine(case: Case, answers: Answers) -> CallTools | HandOver | NothingWrong:
     """Return what to ask about one of the OTHERS, or what a person should do. It proposes nothing."""
+    target = case.target
     it = _read(target)
     beside = _beside(target)
     if calls := answers.unasked((it, *beside)):
@@ -42,10 +46,10 @@ def examine(target: Target, answers: Answers) -> CallTools | HandOver | NothingW
         )
     match target.kind:
         case "Node":
-            return _node(target, answers.read(it, Node))
+            return _node(case, answers.read(it, Node))
         case "Namespace":
-            return _namespace(target, answers.read(it, _Namespace))
-    return _claim(target, answers, answers.read(it, Claim))
+            return _namespace(case, answers.read(it, _Namespace))
+    return _claim(case, answers, answers.read(it, Claim))
 
 
 def _read(target: Target) -> ReadCall:
@@ -62,20 +66,22 @@ def _beside(target: Target) -> tuple[ReadCall, ...]:
     return list_everywhere("storageclasses"), list_events(target.namespace, about)
 
 
-def _node(target: Target, node: Sourced[Node] | None) -> HandOver | NothingWrong:
+def _node(case: Case, node: Sourced[Node] | None) -> HandOver | NothingWrong:
     assert node is not None, "errors were sorted out before"
+    target = case.target
     if not is_sick(node.value):
-        return NothingWrong(reason=f"{target} is ready and under no pressure [{node.evidence}]")
+        return judge_claims(case, "node", f"{target} is ready and under no pressure [{node.evidence}]")
     what = describe_node(node.value)
     return _hand_over(
         target, "node", f"node {target.name} {what}", (advise_on_node(target.name),), (node.evidence,)
     )
 
 
-def _namespace(target: Target, namespace: Sourced[_Namespace] | None) -> HandOver | NothingWrong:
+def _namespace(case: Case, namespace: Sourced[_Namespace] | None) -> HandOver | NothingWrong:
     assert namespace is not None, "errors were sorted out before"
+    target = case.target
     if namespace.value.status.phase != "Terminating":
-        return NothingWrong(reason=f"{target} isn't being deleted [{namespace.evidence}]")
+        return judge_claims(case, "namespace", f"{target} isn't being deleted [{namespace.evidence}]")
     left = [
         each.message
         for each in namespace.value.status.conditions
@@ -105,8 +111,9 @@ def _namespace(target: Target, namespace: Sourced[_Namespace] | None) -> HandOve
     )
 
 
-def _claim(target: Target, answers: Answers, claim: Sourced[Claim] | None) -> HandOver | NothingWrong:
+def _claim(case: Case, answers: Answers, claim: Sourced[Claim] | None) -> HandOver | NothingWrong:
     assert claim is not None, "errors were sorted out before"
+    target = case.target
     assert target.namespace is not None, "claims have a namespace"
     asked, events_asked = _beside(target)
     classes, events = answers.read(asked, Items[Named]), answers.read(events_asked, Items[Event])
@@ -115,6 +122,8 @@ def _claim(target: Target, answers: Answers, claim: Sourced[Claim] | None) -> Ha
     phase, wanted = claim.value.status.phase, claim.value.spec.storage_class_name
     place = f"{target.name} -n {target.namespace}"
     if phase == "Bound":
+        if all(find_claim(alert) == "volume_claim" for alert in list_firing(case)):
+            return NothingWrong(reason=f"{target} is bound [{claim.evidence}]")
         return _hand_over(
             target,
             "storage",

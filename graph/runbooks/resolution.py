@@ -29,7 +29,7 @@ def resolve_workload(case: Case, answers: Answers) -> Sourced[Workload] | CallTo
             f"{quote(str(target))} isn't a name that Kubernetes allows", "Check the alert's labels."
         )
     if target.kind in OTHERS:
-        return examine(target, answers)
+        return examine(case, answers)
     if target.namespace is None or target.kind not in {*WORKLOAD_KINDS, *LEADING, "Pod"}:
         advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
         return _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)
@@ -55,7 +55,7 @@ def _find_workload(
             f"{target} can't be read: {_error(answers, wanted)}"
             if known
             else f"{quote(str(target))} isn't a workload that is known here",
-            f"Check whether {target} was deleted on purpose; if so, silence the alert until it resolves.",
+            _advise_on_absence(case),
         )
     return _through_pod(case, answers, pod, namespace)
 
@@ -81,9 +81,15 @@ def _through_pod(
     if found is None:
         return _refuse(
             f"neither {case.target} nor its pod {pod} can be read: {_error(answers, the_pod)}",
-            f"If {case.target} was deleted on purpose, nothing is left to do: the alert resolves by itself.",
+            _advise_on_absence(case),
         )
     owner = found.value.metadata.controller
+    if owner and owner.kind == "Node":
+        return _refuse(
+            f"pod {pod} is a static pod of node {owner.name}: the kubelet there makes it from a file",
+            f"Look at the pod (kubectl describe pod {pod} -n {namespace}), and at its manifest on node "
+            f"{owner.name}, usually in /etc/kubernetes/manifests; on the node, journalctl -u kubelet.",
+        )
     if owner and owner.kind == "ReplicaSet":
         owner = _owner_of(answers, replicasets, owner) or owner
     if owner is None or owner.kind not in WORKLOAD_KINDS:
@@ -121,6 +127,13 @@ def _first_reason(case: Case, pod: str | None) -> str:
     alerts = len(case.group.alerts)
     what = f"{alerts} alert{'s' if alerts > 1 else ''} {quote(case.group.alerts[0].name)} about {case.target}"
     return f"{what}: look at {f'pod {pod} and its events, and at ' if pod else ''}the workload itself first."
+
+
+def _advise_on_absence(case: Case) -> str:
+    return (
+        f"Find out what the alert means: {case.target} was drawn from its labels, which may name something "
+        "else, such as the exporter that measured it. Or it was deleted; then find out whether on purpose."
+    )
 
 
 def _error(answers: Answers, call: ReadCall) -> str:

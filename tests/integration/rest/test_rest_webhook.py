@@ -81,6 +81,22 @@ async def test_a_body_that_is_no_webhook_is_refused_by_field_and_nothing_is_stor
     assert house.woken == []
 
 
+@pytest.mark.parametrize("version", ["1", "4"])
+async def test_deliveries_of_grafana_and_of_old_alertmanagers_are_taken_once(
+    house: House, version: str
+) -> None:
+    body = seed() | {"version": version, "orgId": 1, "title": "[FIRING:3]", "message": "**Firing**"}
+    del body["truncatedAlerts"]
+    for alert in body["alerts"]:
+        del alert["fingerprint"]
+
+    first = await house.client.post("/v1/webhooks/alertmanager", json=body, headers=house.as_("ingest"))
+    again = await house.client.post("/v1/webhooks/alertmanager", json=seed(), headers=house.as_("ingest"))
+
+    assert first.status_code == again.status_code == 202
+    assert again.json() == {**first.json(), "new_alerts": 0, "known_alerts": 3}
+
+
 async def test_a_refused_delivery_names_the_field_alone_and_leaves_a_line_in_the_log(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,7 +110,8 @@ async def test_a_refused_delivery_names_the_field_alone_and_leaves_a_line_in_the
     ]  # fmt: skip
     (line,) = [record.message for record in caplog.records if record.name == "api.webhook"]
     assert line.startswith(
-        "a delivery was refused: not an Alertmanager webhook of version 4: /alerts/0/labels/"
+        "a delivery was refused: not a webhook of Alertmanager (version 4) or Grafana (version 1): "
+        "/alerts/0/labels/"
     )
     assert "\n" not in line
 

@@ -47,6 +47,43 @@ def test_fields_that_newer_servers_add_are_kept() -> None:
     assert kept["routeLabels"] == {"a": "b"}
 
 
+def test_an_alert_without_a_fingerprint_gets_the_one_that_alertmanager_computes() -> None:
+    body = real_body()
+    sent = [one.pop("fingerprint") for one in body["alerts"]]
+
+    assert [one.fingerprint for one in AlertGroup.model_validate(body).alerts] == sent
+
+
+def test_fingerprints_differ_by_labels_alone_and_may_be_of_any_text() -> None:
+    bare = alert().model_dump(exclude={"fingerprint"})
+
+    def of(**labels: str) -> str:
+        return Alert.model_validate({**bare, "labels": labels}).fingerprint
+
+    assert of() == "cbf29ce484222325"
+    assert of(a="1", b="2") == of(b="2", a="1")
+    assert len({of(a="1", b="2"), of(a="12", b=""), of(a="1"), of(ä="é\ud800"), of(a="b")}) == 5
+
+
+def test_a_body_of_grafana_is_read() -> None:
+    body = real_body() | {
+        "version": "1",
+        "orgId": 1,
+        "title": "[FIRING:1]",
+        "state": "alerting",
+        "message": "m",
+    }
+    values = {"values": {"B": 2}, "valueString": "[ var='B' ]", "silenceURL": "https://grafana.example/s"}
+    body["alerts"] = [body["alerts"][0] | values | {"startsAt": "2026-11-30T09:51:03.157076+02:00"}]
+
+    group = AlertGroup.model_validate(body)
+
+    assert group.version == "1"
+    assert find_target(group.alerts[0]) == Target(
+        kind="Deployment", namespace="default", name="nginx-deployment"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -18,6 +18,7 @@ class Chain:
     def __init__(self, *links: tuple[str, str, str]) -> None:
         self._owners = {(kind, name): owner for kind, name, owner in links}
         self.error: Exception | None = None
+        self.node = ""
 
     async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
         if self.error:
@@ -28,12 +29,13 @@ class Chain:
         owners = (
             [{"kind": above.split("/")[0], "name": above.split("/")[1], "controller": True}] if above else []
         )
-        return {"kind": kind, "metadata": {"name": name, "ownerReferences": owners}}
+        metadata = {"name": name, "ownerReferences": owners}
+        return {"kind": kind, "metadata": metadata, "spec": {"nodeName": self.node}}
 
 
 def about(**labels: str) -> AlertGroup:
     body = real_body()
-    body["alerts"] = [body["alerts"][0] | {"labels": {"alertname": "A", "namespace": "shop", **labels}}]
+    body["alerts"] = [body["alerts"][0] | {"labels": {"alertname": "A", "namespace": "shop"} | labels}]
     return AlertGroup.model_validate(body)
 
 
@@ -85,3 +87,27 @@ async def test_the_exporters_own_pod_is_not_asked() -> None:
 
 async def test_an_alert_that_names_nothing_has_no_owner() -> None:
     assert await owner(Chain()) is None
+
+
+async def test_a_static_pod_is_not_answered_for_by_its_node() -> None:
+    chain = Chain(("Pod", "etcd-cp-1", "Node/cp-1"))
+
+    assert await owner(chain, pod="etcd-cp-1") == Target(kind="Pod", namespace="shop", name="etcd-cp-1")
+
+
+async def test_a_workload_without_its_type_is_looked_for() -> None:
+    chain = Chain(("StatefulSet", "db", ""))
+
+    assert await owner(chain, workload="db") == Target(kind="StatefulSet", namespace="shop", name="db")
+    assert await owner(Chain(), workload="db") == Target(kind="Deployment", namespace="shop", name="db")
+
+
+async def test_what_a_node_exporter_measures_is_about_the_node_that_it_runs_on() -> None:
+    labels = {"job": "node-exporter", "pod": "node-exporter-x7k2p", "instance": "10.0.0.7:9100"}
+    chain = Chain(("Pod", "node-exporter-x7k2p", "DaemonSet/node-exporter"))
+    chain.node = "worker-7"
+
+    found = await owner(chain, alertname="NodeFilesystemAlmostOutOfSpace", **labels)
+
+    assert found == Target(kind="Node", namespace=None, name="worker-7")
+    assert await owner(Chain(), alertname="NodeFilesystemAlmostOutOfSpace", **labels) is None

@@ -45,6 +45,11 @@ async def decide(cluster: MadeUpCluster, name: str = "KubeServiceDown", target: 
     return step
 
 
+def leaves_alone(step: Step) -> bool:
+    """Whether nothing was found; what the alert measures isn't called well for that."""
+    return isinstance(step, HandOver) and step.diagnosis is None and "is healthy" in step.reason
+
+
 def service_patch(step: Step) -> Any:
     assert isinstance(step, ProposePatch), step
     assert step.candidate.call.resource_type == "service"
@@ -64,11 +69,11 @@ async def test_a_service_that_selects_nothing_is_led_to_the_healthy_pods(name: s
     ("name", "selector"), [("front", {"app": "web"}), ("front", {"tier": "shop"}), ("front", {})]
 )
 async def test_a_service_that_means_something_else_is_left_alone(name: str, selector: dict[str, str]) -> None:
-    assert isinstance(await decide(healthy(service(name, selector))), NothingWrong)
+    assert leaves_alone(await decide(healthy(service(name, selector))))
 
 
 async def test_a_service_that_reaches_its_pods_is_well() -> None:
-    assert isinstance(await decide(healthy(service("shop", {"app": "shop"}), empty=False)), NothingWrong)
+    assert leaves_alone(await decide(healthy(service("shop", {"app": "shop"}), empty=False)))
 
 
 async def test_a_port_that_no_container_names_becomes_the_one_that_it_names() -> None:
@@ -121,7 +126,7 @@ async def test_a_sound_ingress_is_no_fault() -> None:
         ingressclasses=[named("nginx")],
     )
 
-    assert isinstance(await decide(cluster, "IngressHigh5xxRate"), NothingWrong)
+    assert leaves_alone(await decide(cluster, "IngressHigh5xxRate"))
 
 
 def scaler(message: str, reason: str = "FailedGetResourceMetric") -> dict[str, Any]:
@@ -170,7 +175,7 @@ async def test_a_policy_that_lets_nobody_in_is_handed_over_and_never_widened() -
 
     assert isinstance(shut, HandOver)
     assert "Don't widen deny" in shut.advice[0]
-    assert isinstance(both, NothingWrong)
+    assert leaves_alone(both)
 
 
 def about(kind: str, name: str, namespace: str | None = "default") -> Target:

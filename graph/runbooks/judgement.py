@@ -1,0 +1,126 @@
+"""What a healthy workload says about the alert: nothing, unless the alert claims that it isn't healthy.
+
+Nothing is called well that nobody has looked at: what an alert measures outside the Kubernetes API is handed
+over, with what was seen.
+"""
+
+from collections.abc import Callable, Iterator
+
+from graph.alerts import Alert
+from graph.claims import Claim, describe_measure, find_claim
+from graph.diagnosis import HandOver, NothingWrong
+from graph.ports import Case
+from graph.runbooks.answers import quote
+from graph.runbooks.finding import unique
+from graph.runbooks.snapshot import Snapshot
+from graph.subjects import comes_from_exporter, is_exporter
+from graph.targets import find_pod
+
+_MOST_ALERTS = 3
+
+
+def judge_alerts(snapshot: Snapshot, case: Case) -> HandOver | NothingWrong:
+    """Return that nothing is wrong if each alert claims what was looked at and isn't so, else hand over."""
+    return _conclude(_praise(snapshot), case, lambda alert: _doubt(alert, snapshot))
+
+
+def judge_claims(case: Case, claim: Claim, healthy: str) -> HandOver | NothingWrong:
+    """Do the same about another object, of which one claim was looked at; `healthy` says what was seen."""
+    return _conclude(
+        healthy, case, lambda alert: "" if find_claim(alert) == claim else describe_blindness(alert)
+    )
+
+
+def _conclude(healthy: str, case: Case, doubt_of: Callable[[Alert], str]) -> HandOver | NothingWrong:
+    doubts = [(alert, doubt) for alert in list_firing(case) if (doubt := doubt_of(alert))]
+    if not doubts:
+        return NothingWrong(reason=healthy)
+    why = "; ".join(unique(doubt for _, doubt in doubts)[:_MOST_ALERTS])
+    return HandOver(
+        reason=f"{healthy}, as far as the Kubernetes API shows. But {why}",
+        advice=unique(line for alert, _ in doubts[:_MOST_ALERTS] for line in advise_on_alert(alert)),
+        keep=True,
+    )
+
+
+def list_firing(case: Case) -> tuple[Alert, ...]:
+    """Return the alerts that fire; all of them where none does any more."""
+    alerts = case.group.alerts
+    return tuple(alert for alert in alerts if alert.status == "firing") or alerts
+
+
+def describe_blindness(alert: Alert) -> str:
+    """Return in words that what an alert measures can't be seen."""
+    what = describe_measure(alert)
+    measured = f"measures something else ({what})" if what else "isn't one whose claim the API can show"
+    return f"alert {quote(alert.name)} {measured}, which can't be seen there"
+
+
+def advise_on_alert(alert: Alert) -> Iterator[str]:
+    """Yield where a person goes on with an alert that the cluster's objects don't explain."""
+    if summary := alert.annotations.get("summary") or alert.annotations.get("description"):
+        yield f"The alert says: {quote(summary)}"
+    if runbook := alert.annotations.get("runbook_url"):
+        yield f"Follow the alert's own runbook: {quote(runbook)}"
+    else:
+        where = f": {quote(alert.generator_url)}" if alert.generator_url else ""
+        yield f"Look at what the rule {quote(alert.name)} measures, in Prometheus{where}"
+
+
+def _doubt(alert: Alert, snapshot: Snapshot) -> str:
+    """Return why a healthy workload doesn't answer an alert, or an empty text if it does."""
+    claim, kind = find_claim(alert), snapshot.workload.value.kind
+    pod = find_pod(alert)
+    if claim in {"pods", "replicas"} and pod and _is_of_exporter(alert, pod):
+        return f"the labels of alert {quote(alert.name)} may name only the exporter that measured it"
+    if kind == "Job":
+        return "" if claim == "job" and _is_complete(snapshot) else _doubt_job(alert, snapshot)
+    if claim == "replicas":
+        return ""
+    return _doubt_pods(pod, snapshot) if claim == "pods" else describe_blindness(alert)
+
+
+def _doubt_pods(pod: str | None, snapshot: Snapshot) -> str:
+    """Return what is wrong with the alert's own pod, or with any that is over where it names none."""
+    pods = snapshot.pods
+    over = [each for each in snapshot.ended if each.status.phase == "Failed"]
+    for each in over:
+        if pod in {None, each.metadata.name}:
+            said = f"{quote(each.status.reason) or 'Failed'}: {quote(each.status.message)}".rstrip(": ")
+            name = each.metadata.name
+            return (
+                f"pod {name} itself is over ({said}) and is still listed, so that the alert goes on until "
+                f"somebody deletes it: kubectl delete pod {name} -n {each.metadata.namespace} "
+                f"[{pods.evidence}]"
+            )
+    if pod in {each.metadata.name for each in snapshot.leaving}:
+        return f"pod {pod} itself is being deleted and is still there [{pods.evidence}]"
+    for each in pods.value:
+        unready = any((one.type, one.status) == ("Ready", "False") for one in each.status.conditions)
+        if unready and pod in {None, each.metadata.name}:
+            return f"pod {each.metadata.name} itself isn't Ready [{pods.evidence}]"
+    return ""
+
+
+def _doubt_job(alert: Alert, snapshot: Snapshot) -> str:
+    workload = snapshot.workload
+    if _is_complete(snapshot):
+        return describe_blindness(alert)
+    return f"{workload.value} isn't complete yet [{workload.evidence}]"
+
+
+def _is_complete(snapshot: Snapshot) -> bool:
+    return snapshot.workload.value.condition("Complete") is not None
+
+
+def _is_of_exporter(alert: Alert, pod: str) -> bool:
+    """Whether the pod is that of the very exporter that measured it: a pod that answers is hardly down."""
+    return is_exporter(pod) and comes_from_exporter(alert.labels)
+
+
+def _praise(snapshot: Snapshot) -> str:
+    wanted, _, ready = snapshot.workload.value.counts
+    sources = f"[{snapshot.workload.evidence}] [{snapshot.pods.evidence}]"
+    return (
+        f"{snapshot.workload.value} is healthy: {ready} of {wanted} pods are ready, nothing waits {sources}"
+    )

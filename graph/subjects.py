@@ -1,0 +1,90 @@
+"""Which of an alert's labels name what it is about, and which name the exporter that measured it.
+
+Prometheus puts labels of the scraped target (`namespace`, `pod`, `service`, `container`, `job`, `instance`)
+on every series. Where an exporter reports on other objects and has labels of the same names, Prometheus
+renames these to `exported_…`, unless the scrape honours them.
+Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/, `honor_labels`.
+"""
+
+import re
+from collections.abc import Mapping
+
+Labels = Mapping[str, str]
+
+_PREFIX = "exported_"
+# what a target's labels say of the exporter; `exported_job` and `exported_instance` name no object
+_OF_TARGET = frozenset({"namespace", "pod", "container", "service", "node"})
+# other spellings, the best first: annotation-based scrape configurations, cAdvisor before Kubernetes 1.16,
+# OpenTelemetry
+_SPELLINGS = {
+    "namespace": (
+        "kubernetes_namespace", "kubernetes_namespace_name", "k8s_namespace_name", "k8s_namespace",
+        "namespace_name", "pod_namespace", "kube_namespace",
+    ),
+    "pod": ("kubernetes_pod_name", "kubernetes_pod", "k8s_pod_name", "k8s_pod", "pod_name"),
+    "node": ("nodename", "node_name", "kubernetes_node", "kubernetes_node_name", "k8s_node_name"),
+    "deployment": ("k8s_deployment_name", "kube_deployment", "deployment_name"),
+    "statefulset": ("k8s_statefulset_name", "kube_stateful_set", "statefulset_name"),
+    "daemonset": ("k8s_daemonset_name", "kube_daemon_set", "daemonset_name"),
+    "job_name": ("k8s_job_name", "kube_job"),
+    "cronjob": ("k8s_cronjob_name", "kube_cronjob"),
+}  # fmt: skip
+_KINDS_OF_EXPORTERS = (
+    "node", "blackbox", "kafka", "postgres", "postgresql", "mysql", "mysqld", "redis", "mongodb",
+    "elasticsearch", "rabbitmq", "nginx", "memcached", "certificate", "cloudwatch", "stackdriver", "snmp",
+    "jmx", "statsd", "process", "windows", "dcgm", "ssl", "event", "x509",
+)  # fmt: skip
+_EXPORTER = re.compile(
+    r"kube-?state-?metrics|cadvisor|kubelet|pushgateway|blackbox|(^|[-_/])prometheus($|[-_/0-9])"
+    rf"|(^|[-_/])({'|'.join(_KINDS_OF_EXPORTERS)})[-_]?exporter($|[-_/])",
+    re.IGNORECASE,
+)
+_ON_NODES = re.compile(r"(node|windows)[-_]?exporter", re.IGNORECASE)
+_SCRAPED = ("job", "container", "service", "app", "kubernetes_name", "app_kubernetes_io_name")
+
+
+def find_subject(labels: Labels) -> dict[str, str]:
+    """Return the labels as they name the subject, under their usual names.
+
+    What names the exporter alone is left out where the labels show that.
+    """
+    found = {name: value for name, value in labels.items() if value}
+    exported = {
+        name.removeprefix(_PREFIX): value for name, value in found.items() if name.startswith(_PREFIX)
+    } | _read_mesh(found)
+    if exported.keys() & _OF_TARGET:
+        # one without `exported_namespace` has none of its own, or its target has none
+        kept = {"namespace"} - exported.keys()
+        found = {name: value for name, value in found.items() if name not in _OF_TARGET - kept}
+    found |= {name: value for name, value in exported.items() if name not in {"job", "instance"}}
+    # a scrape configuration's own labels name the exporter, too
+    passed = "kubernetes_" if comes_from_exporter(labels) else " "
+    for name, spellings in _SPELLINGS.items():
+        known = (found[one] for one in spellings if found.get(one) and not one.startswith(passed))
+        other = next(known, None)
+        if other is not None and not found.get(name):
+            found[name] = other
+    return found
+
+
+def _read_mesh(labels: Labels) -> dict[str, str]:
+    """Return what Istio's metrics are about: the workload that was called, not the proxy that counted."""
+    workload, namespace = labels.get("destination_workload"), labels.get("destination_workload_namespace")
+    if not workload or not namespace or "unknown" in {workload, namespace}:
+        return {}
+    return {"workload": workload, "namespace": namespace}
+
+
+def comes_from_exporter(labels: Labels) -> bool:
+    """Whether a known exporter measured it, which reports on other things than itself."""
+    return any(_EXPORTER.search(labels.get(name, "")) for name in _SCRAPED)
+
+
+def is_exporter(name: str) -> bool:
+    """Whether a pod or a workload has the name of a known exporter."""
+    return bool(_EXPORTER.search(name))
+
+
+def is_about_its_node(labels: Labels) -> bool:
+    """Whether node-exporter, or its like, measured it: the subject is the node that its pod runs on."""
+    return any(_ON_NODES.search(labels.get(name, "")) for name in _SCRAPED)

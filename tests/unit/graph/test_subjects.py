@@ -1,0 +1,139 @@
+"""The labels of an alert name its subject, and often the exporter, too: only the subject is looked at."""
+
+import pytest
+
+from graph.targets import Target, find_pod, find_target
+from tests.unit.graph.test_alerts_and_targets import alert
+
+KSM = "kps-kube-state-metrics-85c88b48cd-6kmxz"
+NODE_EXPORTER = "kps-prometheus-node-exporter-x7k2p"
+# what Prometheus puts on every series of these two
+BY_KSM = {
+    "job": "kube-state-metrics", "service": "kps-kube-state-metrics", "container": "kube-state-metrics",
+    "endpoint": "http", "instance": "10.0.0.7:8080", "namespace": "monitoring", "pod": KSM,
+}  # fmt: skip
+BY_NODE_EXPORTER = {
+    "job": "node-exporter", "service": "kps-prometheus-node-exporter", "container": "node-exporter",
+    "instance": "10.0.11.21:9100", "namespace": "monitoring", "pod": NODE_EXPORTER,
+}  # fmt: skip
+WEB_POD = "web-5c88b48cd7-6kmxz"
+WEB = Target(kind="Deployment", namespace="shop", name="web")
+
+
+def node(name: str) -> Target:
+    return Target(kind="Node", namespace=None, name=name)
+
+
+@pytest.mark.parametrize(
+    ("labels", "target"),
+    [
+        ({"exported_namespace": "shop", "exported_pod": WEB_POD, "exported_container": "web"}, WEB),
+        ({"exported_namespace": "shop", "deployment": "web"}, WEB),
+        ({"exported_namespace": "shop", "job_name": "nightly-1"}, WEB.model_copy(
+            update={"kind": "Job", "name": "nightly-1"})),
+        ({"exported_namespace": "shop", "exported_service": "web"}, WEB.model_copy(
+            update={"kind": "Service"})),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["KubeContainerWaiting", "HighErrorRate"])
+def test_what_an_exporter_reports_on_wins_over_the_exporter(
+    labels: dict[str, str], target: Target, name: str
+) -> None:
+    fired = alert(**{**BY_KSM, **labels, "alertname": name})
+
+    assert find_target(fired) == target
+    assert fired.namespace == "shop"
+    assert find_pod(fired) != KSM
+
+
+@pytest.mark.parametrize("name", ["QuotaNearlyUsedUp", "CertificateExpiresSoon", "KubeAPIErrors"])
+def test_the_pod_of_an_exporter_is_no_subject_where_it_reports_on_something_else(name: str) -> None:
+    for labels in (BY_KSM, BY_NODE_EXPORTER, BY_KSM | {"pod": "blackbox-exporter-0", "job": "blackbox"}):
+        found = find_target(alert(**{**labels, "alertname": name}))
+
+        assert found is None
+
+
+@pytest.mark.parametrize("name", ["KubePodNotReady", "KubePodCrashLooping", "TargetDown"])
+def test_an_exporter_that_is_itself_ill_is_the_subject(name: str) -> None:
+    fired = alert(**{**BY_KSM, "alertname": name})
+
+    assert find_target(fired) == Target(
+        kind="Deployment", namespace="monitoring", name="kps-kube-state-metrics"
+    )
+
+
+def test_a_pod_that_an_exporter_with_honoured_labels_reports_on_is_the_subject() -> None:
+    fired = alert(**{**BY_KSM, "namespace": "shop", "pod": WEB_POD, "container": "web"})
+
+    assert find_target(fired) == WEB
+
+
+def test_a_scrape_that_fails_is_about_the_service_that_is_scraped() -> None:
+    labels = {"job": "node-exporter", "namespace": "monitoring", "service": "node-exporter"}
+
+    assert find_target(alert(alertname="TargetDown", **labels)) == Target(
+        kind="Service", namespace="monitoring", name="node-exporter"
+    )
+
+
+@pytest.mark.parametrize("name", ["NodeFilesystemAlmostOutOfSpace", "HostOutOfMemory", "DiskWillFill"])
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        ({"node": "worker-7"}, "worker-7"),
+        ({"nodename": "worker-7"}, "worker-7"),
+        ({"instance": "ip-10-0-1-2.eu-west-1.compute.internal:9100"},
+         "ip-10-0-1-2.eu-west-1.compute.internal"),
+        ({}, None),
+        ({"instance": "[fd00::7]:9100"}, None),
+    ],
+)  # fmt: skip
+def test_what_an_exporter_on_a_node_measures_is_about_the_node(
+    name: str, labels: dict[str, str], found: str | None
+) -> None:
+    fired = alert(**{**BY_NODE_EXPORTER, **labels, "alertname": name})
+
+    assert find_target(fired) == (node(found) if found else None)
+    assert find_pod(fired) is None
+
+
+@pytest.mark.parametrize("name", ["KubernetesNodeNotReady", "K8sNodeMemoryPressure"])
+def test_a_node_that_kube_state_metrics_reports_on_is_the_subject(name: str) -> None:
+    assert find_target(alert(**{**BY_KSM, "alertname": name, "node": "worker-7"})) == node("worker-7")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"kubernetes_namespace": "shop", "kubernetes_pod_name": WEB_POD, "job": "kubernetes-pods"},
+        {"namespace": "shop", "pod_name": WEB_POD, "container_name": "web"},
+        {"k8s_namespace_name": "shop", "k8s_pod_name": WEB_POD},
+        {"k8s_namespace_name": "shop", "k8s_deployment_name": "web"},
+        {"namespace": "shop", "workload": "web", "workload_type": "deployment"},
+        {"namespace": "shop", "workload": "web", "workload_type": "Deployment", "pod": "other-0"},
+        {"namespace": "front", "pod": "front-0", "destination_workload": "web",
+         "destination_workload_namespace": "shop"},
+    ],
+)  # fmt: skip
+def test_other_spellings_of_a_subject_are_known(labels: dict[str, str]) -> None:
+    fired = alert(alertname="PodDown", **labels)
+
+    assert find_target(fired) == WEB
+    assert fired.namespace == "shop"
+
+
+def test_the_namespace_in_which_an_exporter_was_found_is_not_its_subjects() -> None:
+    found = {"kubernetes_namespace": "monitoring", "kubernetes_name": "kube-state-metrics"}
+
+    assert find_target(alert(namespace="shop", deployment="web", **found)) == WEB
+    assert find_target(alert(alertname="X", node="worker-7", **found)) == node("worker-7")
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"), [("statefulset", "StatefulSet"), ("daemonset", "DaemonSet"), ("job", "Job")]
+)
+def test_the_type_of_a_workload_is_its_kind(kind: str, found: str) -> None:
+    target = find_target(alert(namespace="shop", workload="web", workload_type=kind))
+
+    assert target == Target(kind=found, namespace="shop", name="web")
