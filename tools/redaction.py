@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.blanks import REDACTED, blank, is_blanked
 from tools.secret_blocks import hide_blocks
-from tools.secret_fields import RedactText, redact_fields
+from tools.secret_fields import TOO_DEEP, RedactText, redact_fields
 from tools.secret_names import STEMS
 from tools.secret_phrases import SIGNS, hide_phrases
 from tools.secret_runs import has_run, hide_runs
@@ -94,18 +94,21 @@ def _redact_embedded(text: str, inner: RedactText) -> str:
             misses, end = misses + 1, start + 1
             parts.append(text[done:end])
         else:
-            redacted = redact_fields(document, inner)
-            shown = text[start:end] if redacted == document else _to_json(redacted, text[start:end])
-            parts.append(text[done:start] + shown)
+            parts.append(text[done:start] + _show_document(document, text[start:end], inner))
         done = end
     return "".join([*parts, text[done:]])
 
 
 def _redact_json(text: str, inner: RedactText) -> str:
-    document = json.loads(text)
-    redacted = redact_fields(document, inner)
-    return text if redacted == document else _to_json(redacted, text)
+    return _show_document(json.loads(text), text, inner)
 
 
-def _to_json(document: Any, before: str) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=1 if "\n" in before.strip() else None)
+def _show_document(document: Any, text: str, inner: RedactText) -> str:
+    """Return a document's text without secrets, and the mark for one that holds too many others."""
+    try:
+        redacted = redact_fields(document, inner)
+    except RecursionError:
+        return TOO_DEEP
+    if redacted == document:
+        return text
+    return json.dumps(redacted, ensure_ascii=False, indent=1 if "\n" in text.strip() else None)

@@ -30,6 +30,9 @@ _PROGRAMS = {
 }  # fmt: skip
 _LOGGING_IN = frozenset({"docker", "helm", "podman", "skopeo", "oc"})
 _WITH_LOGINS = frozenset({"curl", "wget", "http", "https"})
+# more than any object of a cluster has; a program's stack ends not far above
+_MOST_LEVELS = 64
+TOO_DEEP = blank("what is nested too deeply")
 _LOGIN_OPTIONS = frozenset({"-u", "--user", "-U", "--proxy-user", "-a", "--auth"})
 
 
@@ -41,13 +44,22 @@ def redact_fields(document: Any, redact_text: RedactText) -> Any:
 class _Redactor:
     def __init__(self, redact_text: RedactText) -> None:
         self._text = redact_text
+        self._level = 0
 
     def redact(self, document: Any, place: str) -> Any:
         if isinstance(document, str):
             return self._text(document)
-        if isinstance(document, list | tuple):
+        if not isinstance(document, list | tuple | dict):
+            return document
+        if self._level == _MOST_LEVELS:
+            return TOO_DEEP
+        self._level += 1
+        try:
+            if isinstance(document, dict):
+                return self._map(document, place)
             return self._items(document, place)
-        return self._map(document, place) if isinstance(document, dict) else document
+        finally:
+            self._level -= 1
 
     def _map(self, document: dict[Any, Any], place: str) -> dict[Any, Any]:
         hidden = self._paired(document, place)
@@ -94,14 +106,15 @@ class _Redactor:
             ]
         return self.redact(value, _PLACES.get(key, "field"))
 
-    def _below(self, key: str, value: dict[Any, Any]) -> dict[Any, Any]:
+    def _below(self, key: str, value: dict[Any, Any]) -> Any:
         """Return a map below a secret's name: what it calls value is the secret's."""
         hidden = {
             inner: self._named(key, value[inner], "field")
             for inner in _INNER & value.keys()
             if isinstance(value[inner], str)
         }
-        return self._map(value, "field") | hidden
+        shown = self.redact(value, "field")
+        return shown | hidden if isinstance(shown, dict) else shown
 
     def _named(self, name: str, value: Any, place: str) -> Any:
         if _hides(name, value):

@@ -157,6 +157,39 @@ def test_much_hostile_text_does_not_hold_the_service_up(piece: str) -> None:
     assert redact_text(text)
 
 
+@pytest.mark.parametrize("levels", [60, 100, 250, 400, 900, 5000])
+@pytest.mark.parametrize(("begin", "end"), [('{"a":', "}"), ('{"password":', "}"), ("[", "]")])
+def test_a_document_nested_without_end_is_hidden_and_breaks_nothing(
+    begin: str, end: str, levels: int
+) -> None:
+    nested = f'{begin * levels}{{"password": "hunter22"}}{end * levels}'
+
+    shown = redact_text(f"a line with {nested}, and DB_PASSWORD=hunter22")
+
+    assert "hunter22" not in shown
+    assert shown.startswith("a line with ")
+
+
+def test_documents_within_documents_are_hidden_and_break_nothing() -> None:
+    text = "hunter22"
+    for levels in (60, 60, 60, 60, 60):
+        text = '{"a":' * levels + json.dumps({"password": "hunter22", "text": text}) + "}" * levels
+
+    assert "hunter22" not in redact_text(text)
+
+
+def test_what_lies_too_deep_in_a_document_is_a_mark_within_what_is_above() -> None:
+    document: dict[str, Any] = {"key": "AKIAABCDEFGH12345678"}
+    for _ in range(600):
+        document = {"a": document}
+
+    shown = redact({"name": "web", "spec": document})
+
+    assert shown["name"] == "web"
+    assert list(shown["spec"]) == ["a"]
+    assert is_blanked(shown["spec"]["a"]["a"])
+
+
 def test_what_is_plainly_harmless_is_what_no_pattern_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The short way must hide exactly what the long way hides: texts made of all that patterns look for."""
     pieces = (
