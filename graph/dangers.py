@@ -102,15 +102,11 @@ def _set(old: list[NewValue], new: list[NewValue]) -> Iterator[Danger]:
     for steps in fresh:
         here = [str(hide(_path(steps), value)) for value in _values(steps, new)]
         below = _below(steps)
-        for pattern, level, words in _SETTING:
-            if re.fullmatch(pattern, below):
-                yield Danger(level, _say(words, f"{name_field(_path(steps))}: {' '.join(here)}"))
-                break
-        else:
-            if variable := _loading(steps):
-                yield Danger(
-                    "high", _say(f"sets {variable}, by which other code may be loaded", " ".join(here))
-                )
+        if setting := next((one for one in _SETTING if re.fullmatch(one[0], below)), None):
+            _, level, words = setting
+            yield Danger(level, _say(words, f"{name_field(_path(steps))}: {' '.join(here)}"))
+        if variable := _loading(steps):  # from wherever its value comes
+            yield Danger("high", _say(f"sets {variable}, by which other code may be loaded", " ".join(here)))
 
 
 def _dropped(old: list[NewValue], new: list[NewValue]) -> Iterator[Danger]:

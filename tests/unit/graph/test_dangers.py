@@ -12,6 +12,7 @@ from tools.diffing import FieldChange, diff_objects
 _POD = "spec.template.spec"
 _WEB = f"{_POD}.containers[web]"
 _HTTP = {"httpGet": {"path": "/", "port": 80}}
+_MAP = "valueFrom.configMapKeyRef"
 _REF = {"valueFrom": {"secretKeyRef": {"name": "db", "key": "user"}}}
 
 
@@ -54,6 +55,8 @@ def changed(path: str, before: Any, after: Any) -> FieldChange:
         (changed(f"{_WEB}.envFrom", None, [{"configMapRef": {"name": "a"}}]), "medium", "refers to a"),
         (changed(f"{_POD}.volumes[v].configMap.name", "a", "b"), "medium", "refers to a ConfigMap"),
         (added(f"{_WEB}.env[LD_PRELOAD]", {"name": "LD_PRELOAD", "value": "x"}), "high", "sets LD_PRELOAD"),
+        (changed(f"{_WEB}.env[LD_PRELOAD].{_MAP}.name", "a", "b"), "high", "sets LD_PRELOAD"),
+        (changed(f"{_WEB}.env[LD_PRELOAD].{_MAP}.key", "a", "b"), "high", "sets LD_PRELOAD"),
         (changed(f"{_WEB}.env[NODE_OPTIONS].value", "", "-r /x"), "high", "sets NODE_OPTIONS"),
         (changed(f"{_POD}.serviceAccountName", "a", "admin"), "high", "runs as another identity: "),
         (added(f"{_POD}.hostNetwork", after=True), "high", "runs with other rights: "),
