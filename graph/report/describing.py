@@ -48,9 +48,13 @@ _HEALTHY = re.compile(
     r"|\b(alert|warning|error|failure|fault)s? (\w+ )?(ended|ends|stopped|stops|removed|dropped|deleted)\b",
     re.IGNORECASE,
 )
+_CLAUSE = r"(^|[,;:]\s*|\b(and|so|then|or|but|therefore|thus|hence)\s+)"
 _ORDER = re.compile(
-    rf"(^|[,;:]\s*|\b(and|so|then|or|but|therefore|thus|hence)\s+)({'|'.join(sorted(ORDERS))})\s+"
-    r"(the|a|an|its?|this|that|each|every|all|both|these|those|them|to|\S*[-:./]\S*)\b|\b(is|are"
+    rf"{_CLAUSE}({'|'.join(sorted(ORDERS))})\s+"
+    r"(the|a|an|its?|this|that|each|every|all|both|these|those|them|to|\S*[-:./]\S*)\b"
+    # what a name stands next to may be a verb as well: file the claim, service the node
+    rf"|{_CLAUSE}({'|'.join(sorted(NOUNS_OF_NAMES))})\s+(the|an?|it|its|them|each|every|these|those)\b"
+    r"|\b(is|are"
     r"|has|have) to\b"
     r"|\b(answers?|answered|responds?|responded)\W*$",
     re.IGNORECASE,

@@ -70,8 +70,8 @@ DENIALS = frozenset(("no", "not", "isn't", "aren't", "wasn't", "weren't"))
 # Nouns that are orders where a clause begins with them: `restart the pod`.
 ORDERS = words_of("""
 address answer cause change claim crash cut dash end exit field format host label limit list log name
-number object page port probe process pull query read reference request restart result set signal size
-space start state tag time type
+number object page port probe process pull query read reference release request restart result set signal
+size space start state tag time type
 """)
 # A sentence begins with one of these, with a name or with what a name stands next to: never with a verb.
 STARTERS = words_of("""
