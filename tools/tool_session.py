@@ -165,6 +165,7 @@ class ToolSession:
         await self.aclose()
 
     async def _call(self, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
+        why = ""
         for _ in range(_SENDINGS):
             connection, welcome = await self._connect()
             if tool not in welcome.tools:
@@ -177,7 +178,9 @@ class ToolSession:
                         f"MCP server {self._label} was lost during {tool}: {error}. Whether the call took"
                         " effect is unknown; the next call starts the server anew"
                     ) from error
-        raise ToolServerError(f"MCP server {self._label} ends as soon as it has started: look at its stderr")
+                why = str(error)
+        lost = f"was lost {_SENDINGS} times in a row during {tool}: {why}"
+        raise ToolServerError(f"MCP server {self._label} {lost}. Look at its log")
 
     async def _connect(self) -> tuple[ToolConnection, Welcome]:
         async with self._opening:

@@ -105,6 +105,12 @@ async def test_a_silent_server_is_given_up_and_ended() -> None:
         await until(lambda: not is_running(first))
 
 
+async def test_a_call_that_only_reads_is_given_up_in_the_end_with_the_reason() -> None:
+    async with ToolSession("odd", odd(), call_timeout_seconds=0.3, repeatable=True) as session:
+        with pytest.raises(ToolServerError, match=r"3 times in a row during hang: it didn't answer"):
+            await session.call("hang", {})
+
+
 async def test_garbage_on_stdout_is_passed_over(session: ToolSession) -> None:
     first = await pid_of(session)
 
