@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +18,15 @@ from tools.kubeconfig_files import KubeconfigFiles, kubeconfig_files
 from tools.toolbox import OWN_SERVER
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
     from tools.mcp_config import McpConfig
 
 log = logging.getLogger(__name__)
 _KUBECONFIGS = Path("~/.kube")
+_LIBPQ_FILES = ("~/.pgpass", "~/.pg_service.conf", "~/.postgresql")
+_LIBPQ_VARIABLES = ("PGPASSFILE", "PGSERVICEFILE", "PGSSLKEY")
+_LIBPQ_PARAMETERS = ("passfile", "sslkey")
 MEND = (
     "Run the service on Linux 5.13 or later with Landlock, or the reading tools elsewhere "
     "(ALERTMEND_READER_URL): docs/security.md."
@@ -122,6 +127,7 @@ def _own_secrets(settings: Settings) -> dict[str, tuple[Path, ...]]:
         "the tokens file": (settings.tokens,),
         "the audit's key and newest row": (key, head),
         "the database": () if is_postgres(address) else (sqlite_path(address),),
+        "what signs in to the database": _postgres_files(address) if is_postgres(address) else (),
         "the settings file": (Path(ENV_FILE),),
         "other secrets' files": (
             settings.notify, settings.mcp_config, settings.alertmanager_secret_file,
@@ -134,6 +140,14 @@ def _own_secrets(settings: Settings) -> dict[str, tuple[Path, ...]]:
     }  # fmt: skip
     given = {name: tuple(path.absolute() for path in paths if path) for name, paths in named.items()}
     return {name: paths for name, paths in given.items() if paths}
+
+
+def _postgres_files(address: "URL") -> Iterator[Path]:
+    """Yield where Postgres' own library looks for a password or a key, which the URL then lacks."""
+    yield from (Path(name).expanduser() for name in _LIBPQ_FILES)
+    named = (os.environ.get(variable) for variable in _LIBPQ_VARIABLES)
+    in_url = (address.query.get(name) for name in _LIBPQ_PARAMETERS)
+    yield from (Path(name).expanduser() for name in (*named, *in_url) if isinstance(name, str) and name)
 
 
 def _channels_files(settings: Settings) -> tuple[Path, ...]:

@@ -36,9 +36,6 @@ async def check_confinement(settings: Settings) -> Check:
     )
 
 
-_MEND_GAPS = "Name what else is secret in ALERTMEND_HIDE_FROM_TOOLS, and see docs/security.md."
-
-
 def _hidden(settings: Settings) -> str:
     return ", ".join(secrets(settings))
 

@@ -1,28 +1,25 @@
 """Serving our reading tools over HTTP, from a pod, a user or a machine of their own."""
 
-import logging
 from typing import TYPE_CHECKING
 
 from api.doctor_reader import describe_held
 from api.doctor_rights import WRITES, find_excess
 from api.reading import require_reader_token
-from api.server import GRACEFUL_SECONDS, listen, url_of
+from api.server import answering_with, listen, url_of
 from api.settings import Settings
-from api.tls import certified, serving_with
+from api.tls import certified
 from tools.errors import BadInput, ClusterError
 from tools.landlock import close_to_debuggers
 
 if TYPE_CHECKING:
     from tools.kubernetes import Cluster
 
-log = logging.getLogger(__name__)
-
 
 async def serve_reader(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    Raises `BadInput` where the secret or the kubeconfig can't be used, and for a credential that can write:
-    it would not be a reader's.
+    Raises `BadInput` where the secret or the kubeconfig can't be used, and for a credential that can write,
+    or may: it would not be a reader's.
     """
     import uvicorn
 
@@ -38,24 +35,20 @@ async def serve_reader(settings: Settings) -> None:
             Cluster.from_kubeconfig(settings.kubeconfig) as cluster,
         ):
             await refuse_writer(cluster)
-            config = uvicorn.Config(
-                build_app(cluster, secret_file),
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=GRACEFUL_SECONDS,
-                ssl_context_factory=serving_with(certificate),
-            )
+            config = answering_with(build_app(cluster, secret_file), certificate, lifespan="on")
             print(f"alertmend's reading tools listen on {url_of(settings, listener)}{PLACE}", flush=True)  # noqa: T201 -- what a person who started it waits for
             await uvicorn.Server(config).serve(sockets=[listener])
 
 
 async def refuse_writer(cluster: "Cluster") -> None:
-    """Raise `BadInput` for a credential that can write. One that can't be asked about is logged."""
+    """Raise `BadInput` for a credential that can write, or that the API server says nothing about."""
     try:
         held = await find_excess(cluster, WRITES)
-    except ClusterError as error:  # what can't be asked can't be written either, for now
-        log.warning("what the reader's credential may do couldn't be asked: %s", error)
-        return
+    except ClusterError as error:
+        raise BadInput(
+            f"whether the credential of KUBECONFIG can write couldn't be checked ({error}): make sure that "
+            "the API server can be reached with it, and start the reader again"
+        ) from error
     if held:
         raise BadInput(
             f"the credential of KUBECONFIG isn't a reader's: it may {describe_held(held)}. Give it the "

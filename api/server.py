@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from api.app import create_app
 from api.door import Door
@@ -24,6 +24,7 @@ from tools.landlock import close_to_debuggers
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.applications import Starlette
 
     from checkpoints.queue import Pulse
 
@@ -122,19 +123,7 @@ async def _answering(server: "uvicorn.Server", listener: socket.socket) -> Async
 def _new_server(door: Door, names: Sequence[str], certificate: ssl.SSLContext | None) -> "uvicorn.Server":
     import uvicorn
 
-    from api.connections import GuardedProtocol
-
-    config = uvicorn.Config(
-        create_app(door, names),
-        http=GuardedProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        ssl_context_factory=serving_with(certificate),
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(answering_with(create_app(door, names), certificate, lifespan="off"))
     # uvicorn would raise the signal again when it stops, before the runner has put its runs down.
     server.capture_signals = _leave_signals_alone  # type: ignore[method-assign]  # uvicorn has no option
     return server
@@ -143,6 +132,26 @@ def _new_server(door: Door, names: Sequence[str], certificate: ssl.SSLContext | 
 @contextlib.contextmanager
 def _leave_signals_alone() -> Iterator[None]:
     yield
+
+
+def answering_with(
+    app: "Starlette", certificate: ssl.SSLContext | None, lifespan: Literal["on", "off"]
+) -> "uvicorn.Config":
+    """Return how requests are answered: on guarded connections, and by HTTP alone."""
+    import uvicorn
+
+    from api.connections import GuardedProtocol
+
+    return uvicorn.Config(
+        app,
+        http=GuardedProtocol,
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        ssl_context_factory=serving_with(certificate),
+    )
 
 
 def url_of(settings: Settings, listener: socket.socket) -> str:

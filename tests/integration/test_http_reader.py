@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from api.reader_server import serve_reader
 from api.settings import Settings
@@ -136,6 +137,16 @@ async def test_nobody_else_is_let_in(reader: Reader) -> None:
     assert {answer.status_code for answer in other_ways} == {405}
 
 
+async def test_half_a_request_keeps_no_connection(reader: Reader) -> None:
+    async with reader.running():
+        incoming, outgoing = await asyncio.open_connection("localhost", reader.port)
+        outgoing.write(b"POST /mcp HTTP/1.1\r\nHost: local")
+
+        assert await asyncio.wait_for(incoming.read(), 60) == b""
+
+        outgoing.close()
+
+
 async def test_a_secret_that_was_renewed_on_both_sides_is_taken_up(reader: Reader, tmp_path: Path) -> None:
     secret, mine = reader.secret, tmp_path / "mine.secret"
     renew(SECRET, mine)
@@ -205,6 +216,20 @@ async def test_a_credential_that_can_write_is_refused(cluster: ClusterUnderTest,
 
     with pytest.raises(BadInput, match=r"isn't a reader's: it may .*patch"):
         await serve_reader(settings)
+
+
+async def test_a_credential_that_nobody_can_be_asked_about_is_refused(
+    cluster: ClusterUnderTest, secret: Path, tmp_path: Path
+) -> None:
+    document = yaml.safe_load(cluster.reader_kubeconfig.read_text())
+    document["clusters"][0]["cluster"]["server"] = f"http://127.0.0.1:{free_port()}"
+    nowhere = tmp_path / "nowhere"
+    nowhere.write_text(yaml.safe_dump(document))
+    settings = settings_of(cluster, secret).model_copy(update={"kubeconfig": nowhere})
+
+    with pytest.raises(BadInput, match="whether the credential of KUBECONFIG can write couldn't be checked"):
+        async with asyncio.timeout(60):
+            await serve_reader(settings)
 
 
 @pytest.mark.parametrize("content", [None, "", "short", "\N{SNOWMAN}" * 40, f"{SECRET}\n{SECRET}"])

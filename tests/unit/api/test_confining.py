@@ -49,6 +49,21 @@ def test_who_reads_is_kept_from_the_writers_files_and_every_key(settings: Settin
     assert not confinement.hidden & confinement.shown
 
 
+def test_what_signs_in_to_postgres_is_hidden_from_who_reads(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "elsewhere"))
+    url = "postgresql://shop@db/alertmend?sslkey=client.key"
+
+    confined = confinements(settings.model_copy(update={"database_url": url}))
+
+    signing_in = (".pgpass", ".pg_service.conf", ".postgresql", "elsewhere", "client.key")
+    for confinement in (confined.reader, confined.writer):
+        assert confinement is not None
+        assert confinement.hidden >= {tmp_path / name for name in signing_in}
+
+
 def test_who_writes_is_shown_the_writers_files_alone(settings: Settings, tmp_path: Path) -> None:
     confinement = confinements(settings).writer
 
