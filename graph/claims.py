@@ -34,20 +34,23 @@ _BY_NAME: dict[str, Claim] = {
     "KubeNamespaceStuckTerminating": "namespace",
     "KubeNamespaceTerminating": "namespace",
 }
+# words that say nothing between an object and its state
+_BETWEEN = r"s?(?: (?:is|are|has|have|been|in|a|an|the|of|its|stuck|state|phase|status|condition))*"
 _NOT_READY = (
-    r"(not|isn't|aren't|never|no) (yet )?(ready|healthy|running|available)|unready|unhealthy|unavailable"
+    r"(?:not|isn't|aren't|never|no|non) (?:yet )?(?:ready|healthy|running|available)"
+    r"|unready|unhealthy|unavailable"
 )
+_WORKLOAD = r"(?:deployment|stateful ?set|daemon ?set|replica ?set|workload)"
 _WORDS_OF: tuple[tuple[Claim, str], ...] = (
-    ("namespace", r"namespace.*terminating"),
-    ("node", rf"\bnode.*({_NOT_READY}|unreachable|(memory|disk|pid) ?pressure)"),
-    ("volume_claim", r"(persistent ?volume ?claim|pvc|claim).*(pending|unbound|not bound)"),
-    ("job", r"\b(cron ?)?job.*(failed|failing|not complete|incomplete)"),
-    ("replicas", r"replicas? ?(set)? ?(mismatch|missing|unavailable|shortage|not)|generation mismatch"),
-    ("replicas", r"(missing|unavailable|too few) replicas|(rollout|update) (is )?(stuck|not|failed)"),
-    ("replicas", rf"(deployment|stateful ?set|daemon ?set|workload).*({_NOT_READY})"),
-    ("pods", r"crash ?loop|image ?pull|err ?image|create container (config )?error"),
-    ("pods", r"container ?(is )?(in )?waiting|waiting (state|longer)"),
-    ("pods", rf"pods?.*(pending|{_NOT_READY})|containers?.*({_NOT_READY})"),
+    ("namespace", rf"\bnamespace{_BETWEEN} terminating"),
+    ("node", rf"\bnode{_BETWEEN} (?:{_NOT_READY}|unreachable|(?:under )?(?:memory |disk |pid )?pressure)"),
+    ("volume_claim", rf"(?:persistent ?volume ?claim|\bpvc|\bclaim){_BETWEEN} (?:pending|unbound|not bound)"),
+    ("job", rf"\b(?:cron ?)?job{_BETWEEN} (?:failed|failing|not completed?|incomplete)"),
+    ("replicas", rf"{_WORKLOAD} (?:replicas? (?:mismatch|missing|unavailable)|generation mismatch)"),
+    ("replicas", rf"{_WORKLOAD} (?:missing|unavailable) replicas|{_WORKLOAD}{_BETWEEN} (?:{_NOT_READY})"),
+    ("replicas", rf"{_WORKLOAD} (?:rollout|update) (?:is )?(?:stuck|not|failed)"),
+    ("pods", r"crash ?loop|\bimage ?pull|\berr ?image|create container (?:config )?error"),
+    ("pods", rf"\bcontainer{_BETWEEN} (?:waiting|{_NOT_READY})|\bpod{_BETWEEN} (?:pending|{_NOT_READY})"),
 )
 _BY_WORDS = tuple((claim, re.compile(pattern)) for claim, pattern in _WORDS_OF)
 # an alert that speaks of any of this measures more than what the API shows
@@ -72,7 +75,7 @@ _MEASURES = tuple(
     )
 )
 _OF_CLAIM: dict[Claim, frozenset[str]] = {"volume_claim": frozenset({"volumes and disks"})}
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[-_/.:\s]+")
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[-_/.:,;()\s]+")
 _SHORTEST = 3
 
 

@@ -1,7 +1,7 @@
 """The first half of a run: what the alert is about, and why it fires. Read-only tools only."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -25,11 +25,12 @@ from graph.owners import find_owner
 from graph.policy import BUILT_IN, Policy, refuse_read
 from graph.ports import Case, IncidentLedger, Mind, Observer, Reader
 from graph.state import IncidentState, RunContext
-from tools.errors import ClusterUnreachable
+from tools.errors import BadInput, ClusterError, ClusterUnreachable
 from tools.tool_session import ToolResult
 from tools.toolbox import ToolOffer
 
 Update = dict[str, Any]
+_LOGS = "kubectl_logs"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Investigation:
         answers = []
         for call in state.pending_calls:
             await journal.calls(call)
-            result = await self._read(call, offers.get((call.server, call.tool)))
+            result = await self._read(state, call, offers.get((call.server, call.tool)))
             piece = await self.incidents.add_evidence(state.incident_id, journal.epoch, call, result)
             answers.append(ToolAnswer.of(piece))
             runtime.stream_writer({"tool_answer": answers[-1].model_dump()})  # to who streams `custom`
@@ -138,19 +139,43 @@ class Investigation:
         if state.steps >= self.most_steps:
             tired = HandOver(reason=f"no conclusion after {state.steps} steps of analysis")
             return Thought(step=tired, memory=state.memory)
-        thought = await self.mind.decide(await self._case(state))
+        case = await self._case(state)
+        thought = await self.mind.decide(case)
+        if isinstance(thought.step, NothingWrong):
+            case = replace(case, memory=thought.memory)
+            if (later := await self._with_later_alerts(case, state.incident_id)) != case:
+                thought = await self.mind.decide(later)
         if isinstance(thought.step, LookAgain) and state.looks >= self.most_looks:
             unclear = HandOver(reason=f"no clear picture after {state.looks} looks: {thought.step.reason}")
             return thought.model_copy(update={"step": unclear})
         return thought
 
-    async def _read(self, call: ReadCall, offer: ToolOffer | None) -> ToolResult:
+    async def _with_later_alerts(self, case: Case, incident_id: str) -> Case:
+        """Return the case with the alerts that came after the first delivery: they, too, are to be judged."""
+        group = (await self.incidents.case_file(incident_id)).group
+        known = {alert.fingerprint for alert in case.group.alerts}
+        later = tuple(alert for alert in group.alerts if alert.fingerprint not in known)
+        return replace(case, group=case.group.model_copy(update={"alerts": (*case.group.alerts, *later)}))
+
+    async def _read(self, state: IncidentState, call: ReadCall, offer: ToolOffer | None) -> ToolResult:
         if refusal := refuse_read(offer, call.arguments, self.policy):
             return ToolResult(text=refusal, is_error=True)
         result = await self.reader.call(call.server, call.tool, call.arguments)
-        if result.is_unanswered:
+        if result.is_unanswered and not (call.tool == _LOGS and await self._answers(state)):
             raise ClusterUnreachable(f"{call.tool} got no answer from the API server: {result.message}")
         return result
+
+    async def _answers(self, state: IncidentState) -> bool:
+        """Whether the API server itself answers: then it is a kubelet that a log couldn't be read from."""
+        target = state.target
+        assert target is not None, "routing leads here with a target only"
+        try:
+            await self.observer.get(target.kind, target.name, target.namespace)
+        except ClusterUnreachable:
+            return False
+        except (ClusterError, BadInput):  # an answer, too
+            return True
+        return True
 
     async def _case(self, state: IncidentState) -> Case:
         assert state.target is not None, "routing leads here with a target only"

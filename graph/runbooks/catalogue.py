@@ -24,6 +24,7 @@ from graph.runbooks import (
     probe_port,
     scaling,
     services,
+    silent_nodes,
     start_command,
     storage,
     stuck_pod,
@@ -55,6 +56,7 @@ CATALOGUE: Mapping[str, Runbook] = {
     "probe_answers": probe_answers.diagnose,
     "bad_rollout": bad_rollout.diagnose,
     "stuck_pod": stuck_pod.diagnose,
+    "silent_nodes": silent_nodes.diagnose,
 }
 # where the pods are well
 FRONT: Mapping[str, Runbook] = {

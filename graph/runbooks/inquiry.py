@@ -7,17 +7,20 @@ known.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
+from graph.diagnosis import CallTools, Evidence, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote_error
 from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, read_log
 from graph.runbooks.neighbours import list_neighbours, with_neighbours
 from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Workload
 from graph.runbooks.resolution import find_pod, resolve_workload
-from graph.runbooks.snapshot import LogTail, Snapshot
+from graph.runbooks.snapshot import LogTail, Snapshot, UnreadLog
 from graph.runbooks.surroundings import Service
+from tools.tool_results import refusal
 
 _MOST_LOGS = 7
+# such as for the run before, where there was none
+_NO_SUCH_LOG, _NO_SUCH_POD = 400, 404
 # warnings say what is wrong now; starts prove that an older revision has run
 _EVENTS = ("type=Warning", "reason=Started")
 # which objects keep a workload's earlier templates
@@ -165,10 +168,22 @@ def _others(workload: Workload, deployments: Iterable[Workload]) -> tuple[Worklo
 
 
 def _with_logs(snapshot: Snapshot, answers: Answers) -> Snapshot:
-    tails = []
+    tails, unread = [], []
     for call in _log_calls(snapshot):
         if text := answers.read_text(call):
             arguments = call.arguments
             tail = LogTail(arguments["container"], arguments.get("previous", False), text.value)
             tails.append(Sourced(text.evidence, tail))
-    return replace(snapshot, logs=tuple(tails))
+        elif (answer := answers.find(call)) and (log := _unread(snapshot, call, answer)):
+            unread.append(Sourced(answer.id, log))
+    return replace(snapshot, logs=tuple(tails), unread=tuple(unread))
+
+
+def _unread(snapshot: Snapshot, call: ReadCall, answer: Evidence) -> UnreadLog | None:
+    """Return why there is no log, None where the kubelet itself says that it has none."""
+    result = refusal(answer.text)
+    if result.error_code in {_NO_SUCH_LOG, _NO_SUCH_POD}:
+        return None
+    name = call.arguments["name"]
+    nodes = (pod.spec.node_name for pod in snapshot.pods.value if pod.metadata.name == name)
+    return UnreadLog(name, call.arguments["container"], next(nodes, ""), result.message, result.is_unanswered)

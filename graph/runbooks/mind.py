@@ -11,6 +11,7 @@ from graph.runbooks.finding import CONFIDENCES, Finding, Option, unique
 from graph.runbooks.inquiry import investigate
 from graph.runbooks.judgement import judge_alerts
 from graph.runbooks.own_values import find_foreign
+from graph.runbooks.silent_nodes import describe_unread
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
 from tools.off_loop import run_off_loop
@@ -52,7 +53,10 @@ class RunbookMind:
         option = next((each for each in best.options if not _was_tried(each, case.tried)), None)
         step = _propose(best, option) if option and _is_ours(best) else _hand_over(best, case, foreign)
         assert step.diagnosis is not None, "a finding is a diagnosis"
-        update: dict[str, object] = {"diagnosis": step.diagnosis.model_copy(update={"runbook": name})}
+        lacking = "" if name == "silent_nodes" else describe_unread(snapshot)
+        cause = f"{step.diagnosis.cause}{lacking}"
+        diagnosis = step.diagnosis.model_copy(update={"runbook": name, "cause": cause})
+        update: dict[str, object] = {"diagnosis": diagnosis, "reason": f"{step.reason}{lacking}"}
         if isinstance(step, HandOver):
             update["keep"] = _comes_after(name, case.mended)
         return step.model_copy(update=update)
@@ -109,6 +113,7 @@ def _admit(snapshot: Snapshot, case: Case) -> HandOver:
     symptoms = list_symptoms(snapshot)
     seen = "; ".join(symptoms) or "no container says why"
     reason = f"{snapshot.workload.value} isn't healthy, but no runbook knows this: {seen}.{_recall(case)}"
+    reason = f"{reason}{describe_unread(snapshot)}"
     return HandOver(reason=reason, advice=advise_on(snapshot))
 
 

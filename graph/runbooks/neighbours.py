@@ -94,12 +94,13 @@ def _ran_out_of_memory(snapshot: Snapshot) -> bool:
 
 
 def _concerns_nodes(snapshot: Snapshot) -> bool:
-    """Whether a pod finds no node, was driven from one, or sits on one that nobody hears from."""
+    """Whether a pod finds no node, was driven from one, or sits on one that doesn't answer."""
     pods = snapshot.pods.value
     driven = any(pod.status.reason == "Evicted" for pod in snapshot.ended)
     return (
         driven
         or bool(snapshot.leaving)
+        or any(each.value.is_silent for each in snapshot.unread)
         or any(pod.unschedulable is not None or _is_silent(pod) for pod in pods)
     )
 

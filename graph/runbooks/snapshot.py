@@ -27,6 +27,17 @@ class LogTail:
 
 
 @dataclass(frozen=True)
+class UnreadLog:
+    """A log that couldn't be read, and why; `is_silent` if nobody answered for the pod's node."""
+
+    pod: str
+    container: str
+    node: str
+    why: str
+    is_silent: bool
+
+
+@dataclass(frozen=True)
 class Sighting:
     """One container of one living pod: as the kubelet sees it, and as the workload's template wants it."""
 
@@ -66,6 +77,8 @@ class Snapshot:
     service_accounts: Sourced[tuple[str, ...]] | None = None
     """The names of the namespace's ServiceAccounts."""
     logs: tuple[Sourced[LogTail], ...] = ()
+    unread: tuple[Sourced[UnreadLog], ...] = ()
+    """The logs that couldn't be read, though the containers have run."""
     description: Sourced[str] | None = None
     tried: tuple[PatchArguments, ...] = ()
     alerts: tuple[str, ...] = ()

@@ -54,6 +54,10 @@ def test_what_objects_show_is_a_claim(name: str, claim: str) -> None:
         "PodsNotReadyErrorRate", "TargetDown", "PodDown", "ServiceDegraded", "PodRestartsTooOften",
         "KubeHpaMaxedOut", "KubeDaemonSetMisScheduled", "NodeClockSkewDetected", "DatasourceNoData",
         "VeleroBackupJobFailed", "QueueNotDraining", "SLOBurnRateTooHigh", "unnamed",
+        "RedisReplicasMissing", "MongodbReplicaMemberUnhealthy", "NodeExporterNotRunning",
+        "ConfigUpdateFailed",
+        "NodeSystemdServiceNotRunning", "DeploymentPipelineUnhealthy", "PodSecurityPolicyUnavailable",
+        "ReplicasMismatch", "KubernetesStatefulsetDown", "JobQueueFailed", "NamespaceQuotaPending",
     ],
 )  # fmt: skip
 def test_what_no_object_shows_is_none(name: str) -> None:
@@ -63,6 +67,19 @@ def test_what_no_object_shows_is_none(name: str) -> None:
 def test_the_summary_decides_where_the_name_says_nothing() -> None:
     assert find_claim(fired("Alert17", "orders isn't ready: 2 pods are not ready")) == "pods"
     assert find_claim(fired("Alert17", "12% of checkout requests fail")) is None
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "Pod shop/web-0 has been in a non-ready state", "Pods of web are pending", "Pod is stuck in Pending",
+        "Deployment shop/web isn't available", "Container web is in waiting state",
+    ],
+)  # fmt: skip
+def test_a_summary_may_be_worded_in_several_ways(summary: str) -> None:
+    labels = {"namespace": "shop", "pod": "web-0", "app": "web"}
+
+    assert find_claim(fired("Alert17", summary, **labels)) in {"pods", "replicas"}
 
 
 def test_a_summary_that_speaks_of_more_is_no_plain_claim() -> None:

@@ -1,15 +1,27 @@
 """The analysis node's bounds: a mind that never concludes is stopped, and the person is told why."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from langgraph.runtime import Runtime
 
-from graph.alerts import AlertGroup
-from graph.diagnosis import CallTools, Candidate, Evidence, HandOver, LookAgain, ReadCall, Step, Thought
+from graph.alerts import Alert, AlertGroup
+from graph.diagnosis import (
+    CallTools,
+    Candidate,
+    Evidence,
+    HandOver,
+    LookAgain,
+    NothingWrong,
+    ReadCall,
+    Step,
+    Thought,
+)
 from graph.investigation import Investigation
 from graph.policy import BUILT_IN
 from graph.ports import Case, IncidentLedger, Observer, Reader
@@ -17,8 +29,9 @@ from graph.routing import after_analysis
 from graph.state import IncidentState, RunContext
 from tests.unit.graph.proposals import WEB
 from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.errors import ClusterUnreachable, ObjectNotFound, PermissionDenied
 from tools.patch import PatchArguments
-from tools.tool_results import ToolResult
+from tools.tool_results import ToolResult, refusal
 from tools.toolbox import OWN_SERVER, ToolOffer
 
 RUNTIME = Runtime(context=RunContext(epoch=1))
@@ -108,6 +121,64 @@ async def test_who_watches_a_run_sees_how_each_call_was_answered_shortened() -> 
     assert update["pending_calls"] == ()
 
 
+@dataclass
+class Unanswering:
+    """A reader whose API server, or a kubelet behind it, doesn't answer."""
+
+    text: str
+
+    async def offers(self) -> Sequence[ToolOffer]:
+        return tuple(ToolOffer(OWN_SERVER, tool, "", {}) for tool in ("kubectl_get", "kubectl_logs"))
+
+    async def call(self, server: str, tool: str, arguments: dict[str, Any]) -> ToolResult:
+        return refusal(self.text)
+
+
+@dataclass
+class Watching:
+    """An observer that answers so."""
+
+    error: Exception | None = None
+
+    async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        return {}
+
+
+BY_KUBELET = '{"error": {"code": 502, "message": "dial tcp 10.0.0.7:10250: connect: connection refused"}}'
+BY_NOBODY = '{"error": {"code": null, "message": "timed out"}}'
+LOG = ReadCall(
+    tool="kubectl_logs", arguments={"resourceType": "pod", "name": "web-1", "namespace": "default"}
+)
+PODS = ReadCall(tool="kubectl_get", arguments={"resourceType": "pods"})
+
+
+async def read(call: ReadCall, text: str, error: Exception | None = None) -> Any:
+    state = IncidentState(
+        alert=AlertGroup.model_validate(real_body()), incident_id="inc-1", target=WEB, pending_calls=(call,)
+    )
+    ledger, observer = cast("IncidentLedger", Notebook()), cast("Observer", Watching(error))
+    return await Investigation(ledger, Unanswering(text), Stubborn(READ), observer).run_tool(state, RUNTIME)
+
+
+@pytest.mark.parametrize("text", [BY_KUBELET, BY_NOBODY])
+@pytest.mark.parametrize("error", [None, ObjectNotFound("gone", code=404), PermissionDenied("no", code=403)])
+async def test_a_log_that_a_kubelet_does_not_give_is_gone_without(text: str, error: Exception | None) -> None:
+    (answer,) = (await read(LOG, text, error))["answers"]
+
+    assert answer.is_error
+    assert json.loads(text)["error"]["message"] in answer.excerpt
+
+
+@pytest.mark.parametrize(
+    ("call", "error"), [(LOG, ClusterUnreachable("down")), (PODS, None), (PODS, ClusterUnreachable("down"))]
+)
+async def test_a_cluster_that_does_not_answer_is_asked_again(call: ReadCall, error: Exception | None) -> None:
+    with pytest.raises(ClusterUnreachable, match="got no answer from the API server"):
+        await read(call, BY_NOBODY, error)
+
+
 @pytest.mark.parametrize(
     ("annotations", "advice"),
     [
@@ -180,3 +251,47 @@ async def test_a_fix_whose_pods_the_cluster_refuses_is_taken_back_before_anythin
 
     assert (state.candidate, state.undo, state.undo_first) == (undo, None, False)
     assert after_analysis(state) == "propose_fix"
+
+
+@dataclass
+class Lenient:
+    """A mind that sees nothing wrong with the first alerts, and hands over what else there is."""
+
+    seen: list[list[str]] = field(default_factory=list)
+
+    async def decide(self, case: Case) -> Thought:
+        names = [alert.name for alert in case.group.alerts]
+        self.seen.append(names)
+        if "HighErrorRate" in names:
+            return Thought(step=HandOver(reason="HighErrorRate can't be seen"))
+        return Thought(step=NothingWrong(reason="all pods are ready"))
+
+
+@dataclass
+class Growing(Notebook):
+    """A ledger in which these alerts belong to the incident by now."""
+
+    alerts: tuple[Alert, ...] = ()
+
+    async def case_file(self, incident_id: str) -> Any:
+        group = AlertGroup.model_validate(real_body())
+        return SimpleNamespace(group=group.model_copy(update={"alerts": self.alerts}))
+
+
+@pytest.mark.parametrize(("later", "status"), [(True, "handed_over"), (False, "no_action")])
+async def test_an_alert_that_came_later_is_judged_before_nothing_is_called_wrong(
+    *, later: bool, status: str
+) -> None:
+    group = AlertGroup.model_validate(real_body())
+    joined = group.alerts[0].model_copy(
+        update={"fingerprint": "later", "labels": {"alertname": "HighErrorRate"}}
+    )
+    ledger = Growing(alerts=(*group.alerts, joined) if later else group.alerts)
+    mind = Lenient()
+    node = Investigation(cast("IncidentLedger", ledger), cast("Reader", None), mind, cast("Observer", None))
+    state = IncidentState(alert=group, incident_id="inc-1", target=WEB)
+
+    update = await node.analyze_root_cause(state, RUNTIME)
+
+    assert update["ending"].status == status
+    assert len(mind.seen) == 1 + later

@@ -1,0 +1,60 @@
+"""The API server gets no answer from a node's kubelet: logs can't be read, and the node is at fault itself.
+
+`kubectl logs`, `exec` and `port-forward` go from the API server to the kubelet's port 10250. A node may count
+as ready meanwhile: its kubelet reports to the API server by itself.
+"""
+
+import re
+from collections.abc import Iterator
+
+from graph.runbooks.answers import quote
+from graph.runbooks.finding import Finding, unique
+from graph.runbooks.snapshot import Snapshot, UnreadLog
+from graph.targets import Target
+
+_CERTIFICATE = re.compile(r"\btls\b|x509|certificate", re.IGNORECASE)
+
+
+def diagnose(snapshot: Snapshot) -> Finding | None:
+    """Return a finding if a log couldn't be read because a kubelet doesn't answer, or None."""
+    silent = [each for each in snapshot.unread if each.value.is_silent and each.value.node]
+    if not silent:
+        return None
+    log = silent[0].value
+    workload = snapshot.workload.value
+    return Finding(
+        subject=Target(kind="Node", namespace=None, name=log.node),
+        fault=(
+            f"{workload} isn't well, and the kubelet of node {log.node} doesn't answer the API server, "
+            "so that its logs can't be read"
+        ),
+        cause=f"The log of container {log.container} of pod {log.pod} was asked for: {quote(log.why)}.",
+        confidence="medium",
+        evidence=unique((snapshot.pods.evidence, *(each.evidence for each in silent))),
+        options=(),
+        advice=tuple(_advise(log)),
+        prevention=("Watch whether the API server reaches the kubelets: kubectl logs of one pod a node.",),
+    )
+
+
+def describe_unread(snapshot: Snapshot) -> str:
+    """Return which logs the diagnosis does without, as a sentence; empty where all were read."""
+    logs = [
+        f"container {log.value.container} of pod {log.value.pod} ({quote(log.value.why)} [{log.evidence}])"
+        for log in snapshot.unread
+    ]
+    return f" This was found without the log of {'; '.join(unique(logs)[:2])}." if logs else ""
+
+
+def _advise(log: UnreadLog) -> Iterator[str]:
+    if _CERTIFICATE.search(log.why):
+        yield (
+            "See whether the kubelet waits for its serving certificate (kubectl get csr, those of "
+            f"system:node:{log.node} that are Pending), and approve it once you know that it is that node's: "
+            "kubectl certificate approve <name>"
+        )
+    yield (
+        f"Look at node {log.node}: kubectl describe node {log.node}; on it, systemctl status kubelet, "
+        "journalctl -u kubelet; and let the API server reach its port 10250."
+    )
+    yield f"Until then read the log on the node: crictl ps -a --name {log.container}, crictl logs <id>"
