@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.eval.manifests import complete
@@ -66,7 +66,7 @@ class RecordedStage(SandboxStage):
 @asynccontextmanager
 async def open_recording(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]:
     """Open a cluster that shows what a scenario has recorded."""
-    around = Middleware(_Logs, logs=scenario.logs)
+    around = Middleware(_Logs, logs=scenario.logs, lost=scenario.lost_logs)
     async with SandboxCluster(still=True, middleware=[around]) as cluster:
         stage = RecordedStage(cluster, KNOWN_IMAGES, folder)
         await stage.prepare(scenario)
@@ -76,9 +76,10 @@ async def open_recording(scenario: Scenario, folder: Path) -> AsyncIterator[Stag
 class _Logs:
     """ASGI middleware that answers for the logs of pods."""
 
-    def __init__(self, app: ASGIApp, logs: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, logs: Mapping[str, str], lost: Mapping[str, str]) -> None:
         self._app = app
         self._logs = logs
+        self._lost = lost
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = _LOG.fullmatch(scope.get("path", ""))
@@ -86,10 +87,19 @@ class _Logs:
             await self._app(scope, receive, send)
             return
         container = Request(scope).query_params.get("container", "")
-        text = next(
-            (said for place, said in self._logs.items() if _is_of(place, match["pod"], container)), ""
-        )
-        await PlainTextResponse(text)(scope, receive, send)
+        why = _find(self._lost, match["pod"], container)
+        answer = _refuse(why) if why else PlainTextResponse(_find(self._logs, match["pod"], container))
+        await answer(scope, receive, send)
+
+
+def _find(texts: Mapping[str, str], pod: str, container: str) -> str:
+    return next((text for place, text in texts.items() if _is_of(place, pod, container)), "")
+
+
+def _refuse(why: str) -> Response:
+    """Answer as the API server does that gets no answer from a kubelet."""
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": why, "code": 500}
+    return JSONResponse(status, 500)
 
 
 def _is_of(place: str, pod: str, container: str) -> bool:

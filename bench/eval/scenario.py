@@ -113,6 +113,8 @@ class Scenario(_Strict):
     shows: tuple[str, ...] = ()
     recorded: tuple[Object, ...] = ()
     logs: dict[str, str] = {}
+    lost_logs: dict[str, str] = {}
+    """Logs, by `pod/container`, that a recorded cluster's kubelets don't give, and what is said instead."""
     alert: Alert
     edit: Edit | None = None
     meanwhile: tuple[Change, ...] = ()
