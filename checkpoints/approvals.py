@@ -15,10 +15,10 @@ from checkpoints.epochs import hold_run
 from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.reminders import reminder_times
-from checkpoints.seals import find_refusal, name_of, spell
+from checkpoints.seals import name_of, spell
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
-from graph.policy import POLICY_PREFIX, AutoApproval, Policy, find_auto_approval
+from graph.policy import POLICY_PREFIX, AutoApproval, Policy, find_auto_approval, refuse_patch
 from graph.ports import StaleRun, Standing
 from graph.proposal import Approval, ApprovalStatus, Decision, Proposal, Terms
 from tools.errors import AlertmendError
@@ -78,7 +78,7 @@ class Approvals:
     async def _find_automatic(self, session: AsyncSession, proposal: Proposal) -> AutoApproval | None:
         """Return the policy's rule that approves a proposal now: with a budget left, and no stop in force."""
         rule = find_auto_approval(proposal, self._policy)
-        if rule is None or find_refusal(proposal, self._policy):
+        if rule is None or refuse_patch(proposal.arguments, proposal.diff, self._policy):
             return None
         await hold_stops(session, "obey")
         await hold_budgets(session)

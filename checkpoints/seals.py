@@ -18,7 +18,7 @@ from checkpoints.audit_rows import read_sealed
 from checkpoints.chain import Link
 from checkpoints.storable import cut, make_storable
 from checkpoints.tables import ApprovalRow, DecisionRow
-from graph.policy import Policy, refuse_call, refuse_change
+from graph.policy import Policy, refuse_patch
 from graph.proposal import Proposal, Terms
 from tools.errors import AlertmendError
 
@@ -74,15 +74,9 @@ async def require_sealed(session: AsyncSession, row: ApprovalRow) -> Sealed:
 
 def require_allowed(row: ApprovalRow, policy: Policy) -> None:
     """Raise `NotAsSealed` where the policy in force would refuse to propose what the approval is about."""
-    if refusal := find_refusal(Proposal.model_validate(row.proposal), policy):
+    proposal = Proposal.model_validate(row.proposal)
+    if refusal := refuse_patch(proposal.arguments, proposal.diff, policy):
         raise NotAsSealed(f"the policy refuses approval {row.id}: {refusal}")
-
-
-def find_refusal(proposal: Proposal, policy: Policy) -> str | None:
-    """Return why the policy would refuse a proposal, by its call and its diff, or None."""
-    return refuse_call(proposal.arguments, policy) or refuse_change(
-        proposal.target.kind, None, proposal.diff, policy
-    )
 
 
 def name_of(by: str) -> str:
