@@ -43,12 +43,12 @@ async def check_readiness(door: DoorIn) -> Health:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await door.ledger.counts.require_ready()
-            in_doubt = await door.ledger.stops.are_in_doubt()
+            doubt = await door.ledger.stops.doubt()
     except (DatabaseUnavailable, TimeoutError) as error:
         raise NotReady("database: it can't be used now; the service's log says more") from error
     except SchemaMismatch as error:
         raise NotReady("migrations: the tables aren't this version's; run `alertmend migrate`") from error
-    return Health(note=_IN_DOUBT if in_doubt else None)
+    return Health(note=_IN_DOUBT if doubt else None)
 
 
 @router.get(

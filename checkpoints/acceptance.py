@@ -7,15 +7,17 @@ both: what either of them stops stays stopped.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import audit, wakeups
-from checkpoints.audit_rows import consult
+from checkpoints.audit_rows import consult, witness_of
+from checkpoints.chain import Head
 from checkpoints.database import Transaction
 from checkpoints.locks import hold_incidents, hold_stops
-from checkpoints.stops import find_doubt, unite_stops
+from checkpoints.stops import find_doubt, set_switch, unite_freezes, unite_switch
 from checkpoints.tables import ApprovalRow
 from tools.errors import AlertmendError
 
@@ -44,15 +46,28 @@ class Acceptance:
             doubt = await find_doubt(session)
             if doubt is None:
                 raise NothingToAccept("the audit and the stops are as they were sealed: nothing to accept")
-            freezes = await unite_stops(session, by, reason)
-            await audit.append(session, "accepted", actor=by, reason=reason, doubt=doubt, freezes=freezes)
+            head = await _seal(session, by, reason, doubt)
             rows = (await session.scalars(select(ApprovalRow).where(ApprovalRow.status.in_(_LIVE)))).all()
             for row in rows:
                 await _take_out_of_use(session, row, by)
             await wakeups.wake(session, sorted({row.incident_id for row in rows}))
         async with self._transaction() as session:
+            witness_of(session).trust(head)
             await consult(session)  # it is remembered from here on
         return doubt
+
+
+async def _seal(session: AsyncSession, by: str, reason: str, doubt: str) -> Head:
+    """Append the row that accepts, with all that still counts, and behind it the kill switch."""
+    spent = (await consult(session)).spent(datetime.now(UTC))
+    freezes = await unite_freezes(session)
+    switch = await unite_switch(session)
+    head = await audit.append(
+        session, "accepted", actor=by, reason=reason, doubt=doubt, freezes=freezes, spent=spent
+    )
+    if switch.engaged:  # behind that row: what is older than it may be deleted without being missed
+        await set_switch(session, engaged=True, by=by, reason=switch.reason or reason)
+    return head
 
 
 async def _incidents(session: AsyncSession) -> Sequence[str]:

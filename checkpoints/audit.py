@@ -85,8 +85,11 @@ async def append(
     incident_id: str | None = None,
     approval_id: str | None = None,
     **document: Any,
-) -> None:
-    """Append one row in the caller's transaction. What looks like a credential is stored as `<redacted>`."""
+) -> Head:
+    """Append one row in the caller's transaction, and return it as the newest.
+
+    What looks like a credential is stored as `<redacted>`.
+    """
     keeper: Keeper = session.info[KEEPER]
     await hold_audit(session)
     last = await newest_row(session)
@@ -105,6 +108,7 @@ async def append(
     session.info.setdefault(OWN, link.seq)
     if follows:
         session.info[_HEAD] = link.head
+    return link.head
 
 
 async def append_about(
@@ -197,9 +201,7 @@ class Audit:
         while links := await self._links(witness.head.seq if witness.head else None):
             witness.follow(links)
         if why := self._keeper.find_contradiction():
-            witness.contradict(why, witness.head.seq if witness.head else 0)
-        if witness.doubt:
-            log.error("ALL WRITES ARE STOPPED: %s. See docs/audit.md", witness.doubt)
+            witness.contradict(why)
 
     async def _fits_key(self) -> bool:
         after: int | None = None

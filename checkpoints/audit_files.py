@@ -38,6 +38,8 @@ class Keeper:
         self.key = b""
         self.remembered: Head | None = None
         self.witness = Witness(self.key)
+        self.looking = asyncio.Lock()
+        """Held by who shows the witness rows: one transaction at a time, or it could miss some."""
         self._path = path
         self._writing = threading.Lock()
 

@@ -37,18 +37,24 @@ async def read_sealed(session: AsyncSession, approval_id: str) -> list[Link] | N
     return links if is_whole else None
 
 
+def witness_of(session: AsyncSession) -> Witness:
+    """Return the witness as it is, who may not have seen the newest rows yet: see `consult`."""
+    keeper: Keeper = session.info[KEEPER]
+    return keeper.witness
+
+
 async def consult(session: AsyncSession) -> Witness:
     """Return the witness, who has seen all that was committed before this transaction appended anything."""
     keeper: Keeper = session.info[KEEPER]
     witness = keeper.witness
-    # once it is contradicted, what is remembered isn't there until an admin has accepted the chain
-    if lost := await _catch_up(session, witness, None if witness.contradiction else keeper.remembered):
-        last = await newest_row(session)
-        witness.contradict(f"row {lost.seq} of the audit was there and is gone", last.seq if last else 0)
-        witness.forget()
-        await _catch_up(session, witness, None)
-    if acceptance := witness.take_acceptance():
-        await keeper.accept(acceptance)
+    async with keeper.looking:
+        # once it is contradicted, what is remembered isn't there until an admin has accepted the chain
+        if lost := await _catch_up(session, witness, None if witness.contradiction else keeper.remembered):
+            witness.contradict(f"row {lost.seq} of the audit was there and is gone")
+            witness.forget()
+            await _catch_up(session, witness, None)
+        if acceptance := witness.take_acceptance():
+            await keeper.accept(acceptance)
     return witness
 
 

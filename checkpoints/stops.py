@@ -51,7 +51,7 @@ async def find_stop(session: AsyncSession, policy: Policy, namespace: str | None
     now = datetime.now(UTC)
     witness = await consult(session)
     if not witness.doubt:
-        switch = _sealed_switch(witness)
+        switch = sealed_switch(witness)
         if switch.engaged:
             return f"the kill switch is on (by {switch.by}: {switch.reason})"
         if freeze := find_holding(witness, now, namespace):
@@ -67,7 +67,7 @@ async def find_doubt(session: AsyncSession) -> str | None:
     witness = await consult(session)
     if witness.doubt:
         return witness.doubt
-    sealed, stored = _sealed_switch(witness), await _latest_switch(session)
+    sealed, stored = sealed_switch(witness), await _latest_switch(session)
     if (stored.engaged, name_of(stored.by)) != (sealed.engaged, sealed.by):
         return "the kill switch in the database isn't as the audit has sealed it: somebody has altered it"
     now = datetime.now(UTC)
@@ -80,19 +80,23 @@ async def find_doubt(session: AsyncSession) -> str | None:
     return None
 
 
-async def unite_stops(session: AsyncSession, by: str, reason: str) -> list[dict[str, Any]]:
-    """Stop what the seals or the tables stop, in both; return the freezes that hold now or later.
+async def unite_switch(session: AsyncSession) -> KillSwitch:
+    """Return the kill switch, on where the seals or the table say so, and empty the table for it.
+
+    Its reason is empty where only the table says so: nobody knows whose words those are.
+    """
+    sealed, stored = sealed_switch(await consult(session)), await _latest_switch(session)
+    await session.execute(delete(KillSwitchRow))  # a forged row may have a number that no later one exceeds
+    return sealed if sealed.engaged else KillSwitch(engaged=stored.engaged)
+
+
+async def unite_freezes(session: AsyncSession) -> list[dict[str, Any]]:
+    """Have the table hold what the seals do, too; return the freezes of both that hold now or later.
 
     Of a freeze that both know the sealed window counts.
     """
     now = datetime.now(UTC)
     witness = await consult(session)
-    sealed, stored = _sealed_switch(witness), await _latest_switch(session)
-    if (stored.engaged, name_of(stored.by)) != (sealed.engaged, sealed.by):
-        await session.execute(
-            delete(KillSwitchRow)
-        )  # a forged row may have a number that no later one exceeds
-        await _set_switch(session, engaged=sealed.engaged or stored.engaged, by=by, reason=reason)
     freezes = {one.id: one for one in await stored_freezes(session, now)}
     for freeze in sealed_freezes(witness, now):
         freezes[freeze.id] = freeze
@@ -111,7 +115,7 @@ class Stops:
     async def kill_switch(self) -> KillSwitch:
         """Return the kill switch as it was sealed last."""
         async with self._transaction() as session:
-            return _sealed_switch(await consult(session))
+            return sealed_switch(await consult(session))
 
     async def start_stopped(self) -> None:
         """Turn the kill switch on in the service's own name, unless somebody has done so already."""
@@ -119,17 +123,16 @@ class Stops:
             reason = "the service was told to start stopped (ALERTMEND_START_STOPPED, or --stopped)"
             await self.set_kill_switch(engaged=True, by=audit.SERVICE, reason=reason)
 
-    async def are_in_doubt(self) -> bool:
-        """Whether all writes are stopped because the audit or the stops aren't what was sealed."""
+    async def doubt(self) -> str | None:
+        """Return why neither the audit nor the stops can be relied on, which stops all writes, or None."""
         async with self._transaction() as session:
-            return await find_doubt(session) is not None
+            return await find_doubt(session)
 
     async def set_kill_switch(self, *, engaged: bool, by: str, reason: str) -> KillSwitch:
         """Turn the kill switch on or off; every setting is kept."""
         async with self._transaction() as session:
             await hold_stops(session, "set")
-            await _set_switch(session, engaged=engaged, by=by, reason=reason)
-            return await _latest_switch(session)
+            return await set_switch(session, engaged=engaged, by=by, reason=reason)
 
     async def standing(self, namespace: str | None = None) -> WriteStanding:
         """Return what stops every write in a namespace (None: anywhere) now, and what the budget has left."""
@@ -144,7 +147,7 @@ class Stops:
             )
 
 
-def _sealed_switch(witness: Witness) -> KillSwitch:
+def sealed_switch(witness: Witness) -> KillSwitch:
     """Return the kill switch as the newest sealed word about it says."""
     if (link := witness.switch) is None:
         return KillSwitch(engaged=False)
@@ -153,10 +156,13 @@ def _sealed_switch(witness: Witness) -> KillSwitch:
     )
 
 
-async def _set_switch(session: AsyncSession, *, engaged: bool, by: str, reason: str) -> None:
-    session.add(KillSwitchRow(engaged=engaged, by=by, reason=reason, at=datetime.now(UTC)))
+async def set_switch(session: AsyncSession, *, engaged: bool, by: str, reason: str) -> KillSwitch:
+    """Turn the kill switch on or off in the caller's transaction, which holds the stops."""
+    row = KillSwitchRow(engaged=engaged, by=by, reason=reason, at=datetime.now(UTC))
+    session.add(row)
     await session.flush()
     await audit.append(session, "kill_switch", actor=by, engaged=engaged, reason=reason)
+    return KillSwitch.model_validate(row)
 
 
 async def _latest_switch(session: AsyncSession) -> KillSwitch:

@@ -7,7 +7,7 @@ nothing, and stops all writes until an admin has accepted the chain as it is.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from checkpoints.chain import Head, Inspection, Link
@@ -31,7 +31,8 @@ class Witness:
         self.remembered = remembered
         self.contradiction = ""
         """Why the chain isn't the one that was known before; empty if it is."""
-        self._contradicted_to = 0
+        self._contradicted_at = datetime.now(UTC)
+        self._trusted: Head | None = None
         self._acceptance: Head | None = None
         self.forget()
 
@@ -47,7 +48,7 @@ class Witness:
         self.freezes: dict[str, Mapping[str, Any]] = {}
         self.approvals: dict[str, tuple[str, ...]] = {}
         self._writes: dict[str, datetime] = {}
-        self._automatic: list[tuple[str, datetime]] = []
+        self._automatic: dict[str, tuple[str, datetime]] = {}
 
     @property
     def doubt(self) -> str:
@@ -60,9 +61,18 @@ class Witness:
             if self.head is None or link.seq > self.head.seq:
                 self._follow(link)
 
-    def contradict(self, why: str, last: int) -> None:
-        """Stop all writes: the chain, up to row `last`, isn't the one that was known."""
-        self.contradiction, self._contradicted_to = why, last
+    def contradict(self, why: str) -> None:
+        """Stop all writes: the chain isn't the one that was known.
+
+        Only an acceptance from after this moment ends that. An older one, which was deleted and is put back,
+        bears a seal, too.
+        """
+        self.contradiction, self._contradicted_at = why, datetime.now(UTC)
+        self._trusted = None
+
+    def trust(self, acceptance: Head) -> None:
+        """Take this acceptance, which this process has committed itself, whatever its clock says."""
+        self._trusted = acceptance
 
     def take_acceptance(self) -> Head | None:
         """Return, once, the row by which an admin has accepted the chain in spite of a contradiction."""
@@ -76,8 +86,18 @@ class Witness:
 
     def count_approvals(self, actor: str, now: datetime) -> int:
         """Return how often a rule of the policy has approved in the hour before `now`."""
-        self._automatic = [one for one in self._automatic if one[1] > now - _BUDGET]
-        return sum(by == actor for by, _ in self._automatic)
+        self._automatic = {one: said for one, said in self._automatic.items() if said[1] > now - _BUDGET}
+        return sum(by == actor for by, _ in self._automatic.values())
+
+    def spent(self, now: datetime) -> dict[str, list[tuple[str, ...]]]:
+        """Return what counts against the budgets, for the row that accepts the chain."""
+        since = now - _BUDGET
+        return {
+            "writes": [(one, at.isoformat()) for one, at in self._writes.items() if at > since],
+            "automatic": [
+                (one, by, at.isoformat()) for one, (by, at) in self._automatic.items() if at > since
+            ],
+        }
 
     def _follow(self, link: Link) -> None:
         self._inspection.follow((link,))
@@ -111,16 +131,24 @@ class Witness:
         if link.action == "claimed":
             self._writes.setdefault(approval_id, link.instant)
         elif link.action == "approved" and link.actor.startswith(POLICY_PREFIX):
-            self._automatic.append((link.actor, link.instant))
+            self._automatic[approval_id] = (link.actor, link.instant)
         elif (link.action == "outcome" and link.facts["outcome"] in _WROTE_NOTHING) or (
             link.action == "resolved" and link.facts["finding"] == "not_applied"
         ):
             self._writes.pop(approval_id, None)
 
     def _accept(self, link: Link) -> None:
-        """Begin anew behind a row by which an admin took the chain as it is: what stood before is void."""
+        """Begin again behind a row by which an admin took the chain as it is: what stood before is void.
+
+        Whatever still counts is in this row and in those that were sealed with it, so that nobody gains
+        anything by deleting what is older.
+        """
         self.fault = ""
-        if self.contradiction and link.seq > self._contradicted_to:
+        if self.contradiction and (link.head == self._trusted or link.instant > self._contradicted_at):
             self.contradiction, self._acceptance = "", link.head
         self.approvals.clear()
+        self.switch = None  # it is sealed again right behind this row
         self.freezes = {freeze["id"]: freeze for freeze in link.facts["freezes"]}
+        spent = link.facts["spent"]
+        self._writes |= {one: datetime.fromisoformat(at) for one, at in spent["writes"]}
+        self._automatic |= {one: (by, datetime.fromisoformat(at)) for one, by, at in spent["automatic"]}

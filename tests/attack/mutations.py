@@ -132,7 +132,13 @@ MUTATIONS = (
     Mutation("decision: the floor", ((_DECISIONS, "require_allowed(row, policy)", "pass"),), _UNSEALED),
     Mutation(
         "policy's own approval: the floor",
-        ((_APPROVALS, "if rule is None or find_refusal(proposal, self._policy):", "if rule is None:"),),
+        (
+            (
+                _APPROVALS,
+                "if rule is None or refuse_patch(proposal.arguments, proposal.diff, self._policy):",
+                "if rule is None:",
+            ),
+        ),
         _UNSEALED,
     ),
     Mutation(
@@ -185,6 +191,16 @@ MUTATIONS = (
         "witness: a fault in the chain",
         ((_WITNESS, 'self.fault = f"the audit isn\'t intact: {self._inspection.latest}"', "pass"),),
         _UNSEALED,
+    ),
+    Mutation(
+        "witness: an acceptance of the past",
+        ((_WITNESS, " or link.instant > self._contradicted_at", " or True"),),
+        _ACCEPTANCE,
+    ),
+    Mutation(
+        "witness: the budget that an acceptance keeps",
+        ((_WITNESS, "        self._writes |= ", "        _ = "),),
+        _ACCEPTANCE,
     ),
     Mutation(
         "witness: its acceptance voids", ((_WITNESS, "        self.approvals.clear()\n", ""),), _ACCEPTANCE

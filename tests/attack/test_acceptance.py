@@ -198,3 +198,55 @@ async def _see_it_stopped(house: House, approval_id: str, digest: str) -> None:
     assert "alertmend audit accept" in standing.json()["stopped_by"]
     assert (approved.status_code, "alertmend audit accept" in approved.json()["detail"]) == (423, True)
     assert "all writes are stopped" in ready["note"]
+
+
+async def test_an_acceptance_of_the_past_that_is_put_back_ends_no_later_doubt(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    await approve_one(ledger)
+    await tamper(database_url, "DELETE FROM audit WHERE seq = 2")
+    async with open_ledger(database_url, key) as restarted:
+        await restarted.acceptance.accept(by="root", reason="looked at it")
+        await restarted.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+        since = "(SELECT min(seq) FROM audit WHERE action = 'accepted')"
+        await tamper(database_url, "CREATE TABLE kept AS SELECT * FROM audit", "DELETE FROM kill_switch")
+        await tamper(database_url, f"DELETE FROM audit WHERE seq >= {since}")
+        assert "was there and is gone" in await stopped_by(restarted)
+
+        until = since.replace("audit", "kept")
+        await tamper(database_url, f"INSERT INTO audit SELECT * FROM kept WHERE seq = {until}")
+
+        assert "was there and is gone" in await stopped_by(restarted)
+
+
+async def test_what_an_acceptance_kept_is_not_lost_with_the_rows_before_it(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    approval, epoch = await approve_one(ledger)
+    await ledger.approvals.claim(approval.id, approval.digest, epoch)
+    await ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+    await tamper(database_url, "DELETE FROM audit WHERE seq = 2")
+    async with open_ledger(database_url, key) as restarted:
+        await restarted.acceptance.accept(by="root", reason="looked at it")
+    before = "(SELECT seq FROM (SELECT seq FROM audit WHERE action = 'accepted') AS one)"
+    await tamper(database_url, f"DELETE FROM audit WHERE seq < {before}", "DELETE FROM kill_switch")
+
+    async with open_ledger(database_url, key) as later:
+        assert (await later.stops.kill_switch()).engaged
+        assert (await later.stops.standing()).writes_last_hour == 1
+        assert "the kill switch is on" in await stopped_by(later)
+
+
+async def test_a_restart_after_an_acceptance_keeps_the_kill_switch_as_it_was(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    await approve_one(ledger)
+    await ledger.stops.set_kill_switch(engaged=True, by="alice", reason="drill")
+    await tamper(database_url, "DELETE FROM audit WHERE seq = 2")
+    async with open_ledger(database_url, key) as restarted:
+        await restarted.acceptance.accept(by="root", reason="looked at it")
+        assert await stopped_by(restarted) == "the kill switch is on (by root: drill)"
+        await restarted.stops.set_kill_switch(engaged=False, by="alice", reason="done")
+        assert await stopped_by(restarted) == "None"
+    async with open_ledger(database_url, key) as later:
+        assert await stopped_by(later) == "None"

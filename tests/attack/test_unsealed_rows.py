@@ -245,6 +245,7 @@ async def test_the_kill_switch_is_not_lifted_by_its_table(
     await query(database_url, forge[attack])
 
     assert (await ledger.stops.kill_switch()).engaged
+    assert (await ledger.counts.census()).kill_switch
     assert "kill switch is on" in await stopped_by(ledger)
     async with open_ledger(database_url, key, POLICY) as restarted:
         assert "kill switch is on" in await stopped_by(restarted)
