@@ -99,7 +99,7 @@ async def open_service(settings: Settings, pulse: "Pulse | None" = None) -> Asyn
         if settings.start_stopped:
             await ledger.stops.start_stopped()
         saver = await stack.enter_async_context(open_saver(settings.database_url))
-        await stack.enter_async_context(watching(ledger.audit, metrics.note_audit))
+        await stack.enter_async_context(watching(ledger.audit, ledger.stops.doubt, metrics.note_audit))
         nodes = await open_nodes(stack, settings, ledger)
         traces = await stack.enter_async_context(open_traces(settings.otel_exporter_otlp_endpoint))
         graph = build_graph(nodes, saver).with_config(callbacks=_listeners(metrics, traces))

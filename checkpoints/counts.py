@@ -8,9 +8,11 @@ from typing import get_args
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from checkpoints.audit_rows import consult
 from checkpoints.database import Transaction
 from checkpoints.schema import require_current
-from checkpoints.tables import ApprovalRow, AuditRow, IncidentRow, KillSwitchRow
+from checkpoints.stops import sealed_switch
+from checkpoints.tables import ApprovalRow, AuditRow, IncidentRow
 from graph.incident import IncidentStatus
 
 _STATUSES: tuple[IncidentStatus, ...] = get_args(IncidentStatus)
@@ -18,7 +20,10 @@ _STATUSES: tuple[IncidentStatus, ...] = get_args(IncidentStatus)
 
 @dataclass(frozen=True)
 class Census:
-    """The ledger in numbers. `oldest_pending_seconds` is 0 where nothing waits; `kill_switch`: it is on."""
+    """The ledger in numbers. `oldest_pending_seconds` is 0 where nothing waits.
+
+    `kill_switch` says that it is on by the sealed audit.
+    """
 
     incidents: Mapping[IncidentStatus, int]
     pending_approvals: int
@@ -35,7 +40,9 @@ class Counts:
         self._transaction = transaction
 
     async def census(self) -> Census:
-        """Count everything, each by an index. Raises `DatabaseUnavailable`."""
+        """Count everything, each by an index, the stops as they were sealed. Raises `DatabaseUnavailable`."""
+        async with self._transaction() as session:  # one that only reads has no witness
+            switch = sealed_switch(await consult(session))
         async with self._transaction.reading() as session:
             found = await session.execute(
                 select(IncidentRow.status, func.count()).group_by(IncidentRow.status)
@@ -43,13 +50,12 @@ class Counts:
             numbers = {str(status): int(number) for status, number in found}
             pending, oldest = await _pending(session)
             unknown = select(func.count()).select_from(ApprovalRow).where(ApprovalRow.status == "unknown")
-            switch = select(KillSwitchRow.engaged).order_by(KillSwitchRow.id.desc()).limit(1)
             return Census(
                 incidents={status: numbers.get(status, 0) for status in _STATUSES},
                 pending_approvals=pending,
                 oldest_pending_seconds=oldest,
                 unknown_executions=await session.scalar(unknown) or 0,
-                kill_switch=bool(await session.scalar(switch)),
+                kill_switch=switch.engaged,
                 audit_rows=await session.scalar(select(func.max(AuditRow.seq))) or 0,
             )
 

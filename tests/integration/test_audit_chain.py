@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -428,12 +429,40 @@ async def test_the_watch_tells_of_a_fault_and_the_service_goes_on(
         return caplog.text.count("newest row is 6") > 1 or None
 
     verdicts: list[bool] = []
-    async with watching(ledger.audit, verdicts.append, every_seconds=0.01):
+    async with watching(ledger.audit, ledger.stops.doubt, verdicts.append, every_seconds=0.01):
         await await_condition(told_twice, "the watch to tell the head again", 10)
         await ledger.stops.set_kill_switch(engaged=True, by="root", reason="still works")
 
     assert "THE AUDIT ISN'T INTACT (rewritten at row 3)" in caplog.text
     assert verdicts == [False]
+
+
+async def test_the_watch_misses_a_row_of_another_replica_that_was_cut_off(
+    ledger: Ledger, database_url: str, key: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(key, tmp_path / "other.key")
+    async with open_ledger(database_url, tmp_path / "other.key") as other:
+        await other.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+
+    looks = 0
+
+    async def look() -> str | None:
+        nonlocal looks
+        doubt = await ledger.stops.doubt()
+        looks += 1
+        return doubt
+
+    async def was_seen() -> bool | None:
+        return looks > 0 or None
+
+    async def was_logged() -> bool | None:
+        return "ALL WRITES ARE STOPPED: row 2 of the audit was there" in caplog.text or None
+
+    async with watching(ledger.audit, look, lambda _: None, look_seconds=0.01):
+        await await_condition(was_seen, "the watch to see the row", 10)
+        await tamper(database_url, "DELETE FROM audit WHERE seq = 2", "DELETE FROM kill_switch")
+        await await_condition(was_logged, "the watch to miss the row", 10)
+        await ledger.acceptance.accept(by="root", reason="looked at it")
 
 
 async def test_pages_lead_through_all_rows(ledger: Ledger) -> None:

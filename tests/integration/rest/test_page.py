@@ -1,5 +1,6 @@
 """The page without a browser: sessions, forms, headers, and that the API beside it stays what it is."""
 
+import html
 import re
 import shutil
 import time
@@ -17,6 +18,7 @@ from api.page.answers import HEADERS
 from api.page.sessions import LASTS_SECONDS, Session, Sessions
 from graph.incident import Ending
 from graph.targets import Target
+from tests.integration.audits import tamper
 from tests.integration.rest.access import ALLOWED
 from tests.integration.rest.gate import KEY, Gate
 from tests.integration.rest.house import House
@@ -549,6 +551,21 @@ async def test_an_edit_goes_the_way_of_the_api(house: House) -> None:
     assert "isn&#39;t JSON" in unread.text
     assert "{&lt;b&gt;</textarea>" in unread.text  # what was written isn't lost
     assert "ALERTMEND_WRITE_KUBECONFIG" in unable.text
+
+
+async def test_the_page_shows_that_the_audit_stops_all_writes_and_what_to_run(
+    house: House, database_url: str
+) -> None:
+    proposal = await house.propose()
+    await sign_in(house.client, house.tokens["admin"])
+    await tamper(database_url, "DELETE FROM audit WHERE seq > 1")
+
+    shown = [(await house.client.get(path)).text for path in ("/", "/controls")]
+    incident = (await house.client.get(f"/incidents/{proposal.incident_id}")).text
+
+    for page in (*shown, incident):
+        assert "was there and is gone" in html.unescape(page)
+        assert "alertmend audit accept" in page
 
 
 async def test_an_admin_sets_the_stops(house: House) -> None:
