@@ -11,6 +11,7 @@ from importlib import import_module
 from pydantic import SecretStr
 
 from api.doctor_alertmanager import ALERTMANAGER, MEND_ALERTMANAGER, check_alertmanager
+from api.doctor_audit import AUDIT, AUDIT_SECONDS, MEND_AUDIT, check_audit
 from api.doctor_check import Check, Examination, bounded, failed, skipped
 from api.doctor_confinement import CONFINEMENT, MEND_CONFINEMENT, check_confinement
 from api.doctor_database import DATABASE, MEND_DATABASE, check_database
@@ -33,7 +34,13 @@ from api.settings import Settings, load_settings
 from tools.errors import BadInput
 
 _CLOSING_SECONDS = 2.0
-_HEAVY = ("checkpoints.condition", "alembic.command", "lightkube.config.client_adapter", "mcp")
+_HEAVY = (
+    "checkpoints.condition",
+    "checkpoints.audit_condition",
+    "alembic.command",
+    "lightkube.config.client_adapter",
+    "mcp",
+)
 
 
 async def examine() -> Examination:
@@ -50,6 +57,7 @@ async def examine() -> Examination:
     groups = await asyncio.gather(
         _alone(bounded(TOKENS, check_tokens(settings), MEND_TOKENS)),
         _alone(bounded(DATABASE, check_database(settings), MEND_DATABASE)),
+        _alone(bounded(AUDIT, check_audit(settings), MEND_AUDIT, seconds=AUDIT_SECONDS)),
         check_reader(settings),
         check_writer(settings),
         _alone(bounded(CONFINEMENT, check_confinement(settings), MEND_CONFINEMENT)),

@@ -12,6 +12,7 @@ import yaml
 from rich.console import Console
 
 from api.doctor import examine
+from api.doctor_audit import MEND_AUDIT, check_audit
 from api.doctor_check import Check, Examination, Status, bounded, listed
 from api.doctor_database import check_database
 from api.doctor_reader import describe_held
@@ -21,7 +22,9 @@ from api.doctor_table import render_examination
 from api.settings import ClientSettings, Settings, environment_name, load_settings
 from api.tokens import Role, TokenFileUnusable, TokenStore
 from checkpoints.database import DatabaseUnavailable, make_engine, parse_url
+from checkpoints.ledger import open_ledger
 from checkpoints.schema import migrate, migrate_database
+from tests.integration.audits import tamper
 from tools.access_review import Right
 from tools.errors import BadInput
 
@@ -230,6 +233,39 @@ async def test_tables_of_a_newer_version_have_failed(empty_house: Path) -> None:
     assert found.status == "failed"
     assert "9999" in found.found
     assert "newer alertmend" in found.mend
+
+
+async def test_an_audit_that_stops_all_writes_has_failed_with_the_command(empty_house: Path) -> None:
+    settings = load_settings()
+    assert (await check_audit(settings)).status == "skipped"
+    async with open_ledger(settings.database_url, settings.audit_key) as ledger:
+        await ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+    sound = await check_audit(settings)
+    await tamper(settings.database_url, "DELETE FROM audit WHERE seq > 1", "DELETE FROM kill_switch")
+    cut = await check_audit(settings)
+    async with open_ledger(settings.database_url, settings.audit_key) as ledger:
+        await ledger.acceptance.accept(by="root", reason="looked at it")
+    accepted = await check_audit(settings)
+    settings.audit_key.with_name(f"{settings.audit_key.name}.head").unlink()
+    lost = await check_audit(settings)
+
+    assert [one.status for one in (sound, cut, accepted, lost)] == ["ok", "failed", "ok", "failed"]
+    assert "row 2 of the audit is remembered and isn't there" in cut.found
+    assert "alertmend audit accept" in cut.mend
+    assert "is gone" in lost.found
+
+
+async def test_an_audit_without_its_key_has_failed(empty_house: Path) -> None:
+    settings = load_settings()
+    async with open_ledger(settings.database_url, settings.audit_key):
+        pass
+    settings.audit_key.unlink()
+
+    found = await bounded("audit", check_audit(settings), MEND_AUDIT)
+
+    assert found.status == "failed"
+    assert "is gone: put it back" in found.found
+    assert not settings.audit_key.exists()
 
 
 async def test_a_damaged_database_has_failed(empty_house: Path) -> None:

@@ -1,0 +1,25 @@
+"""`alertmend doctor` on the audit: whether a service that starts now may write, as far as its record goes."""
+
+from api.doctor_check import Check, failed, ok, skipped
+from api.settings import Settings
+
+AUDIT = "audit"
+MEND_AUDIT = "Put the audit's files back as they were (docs/audit.md); see `alertmend audit verify`."
+AUDIT_SECONDS = 60.0
+_MEND_DOUBT = (
+    "Find out why (`alertmend audit verify`, docs/audit.md). Then an admin accepts it as it is: "
+    "`alertmend audit accept --reason …`."
+)
+
+
+async def check_audit(settings: Settings) -> Check:
+    """Return whether the audit stops all writes. Raises `AuditUnusable` and `DatabaseUnavailable`."""
+    from checkpoints.audit_condition import examine_audit
+    from checkpoints.condition import examine_database
+
+    database = await examine_database(settings.database_url)
+    if not database.exists or database.tables != "current":
+        return skipped(AUDIT, "there are no tables of this version to read it from")
+    if doubt := await examine_audit(settings.database_url, settings.audit_key):
+        return failed(AUDIT, f"all writes are stopped: {doubt}", _MEND_DOUBT)
+    return ok(AUDIT, "as it was sealed: it stops no writes")
