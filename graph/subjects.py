@@ -29,6 +29,10 @@ _SPELLINGS = {
     "job_name": ("k8s_job_name", "kube_job"),
     "cronjob": ("k8s_cronjob_name", "kube_cronjob"),
 }  # fmt: skip
+_CALLED = (
+    ("workload", "destination_workload", "destination_workload_namespace"),
+    ("service", "destination_service_name", "destination_service_namespace"),
+)
 _KINDS_OF_EXPORTERS = (
     "node", "blackbox", "kafka", "postgres", "postgresql", "mysql", "mysqld", "redis", "mongodb",
     "elasticsearch", "rabbitmq", "nginx", "memcached", "certificate", "cloudwatch", "stackdriver", "snmp",
@@ -68,11 +72,12 @@ def find_subject(labels: Labels) -> dict[str, str]:
 
 
 def _read_mesh(labels: Labels) -> dict[str, str]:
-    """Return what Istio's metrics are about: the workload that was called, not the proxy that counted."""
-    workload, namespace = labels.get("destination_workload"), labels.get("destination_workload_namespace")
-    if not workload or not namespace or "unknown" in {workload, namespace}:
-        return {}
-    return {"workload": workload, "namespace": namespace}
+    """Return what Istio's metrics are about: what was called, not the proxy that counted."""
+    for label, called, place in _CALLED:
+        name, namespace = labels.get(called), labels.get(place)
+        if name and namespace and "unknown" not in {name, namespace}:
+            return {label: name, "namespace": namespace}
+    return {}
 
 
 def comes_from_exporter(labels: Labels) -> bool:

@@ -24,21 +24,29 @@ def judge_alerts(snapshot: Snapshot, case: Case) -> HandOver | NothingWrong:
     return _conclude(_praise(snapshot), case, lambda alert: _doubt(alert, snapshot))
 
 
-def judge_claims(case: Case, claim: Claim, healthy: str) -> HandOver | NothingWrong:
-    """Do the same about another object, of which one claim was looked at; `healthy` says what was seen."""
+def judge_claims(case: Case, claim: Claim, healthy: str, advice: str) -> HandOver | NothingWrong:
+    """Do the same about another object, of which one claim was looked at.
+
+    `healthy` says what was seen, `advice` where else to look.
+    """
     return _conclude(
-        healthy, case, lambda alert: "" if find_claim(alert) == claim else describe_blindness(alert)
+        healthy, case, lambda alert: "" if find_claim(alert) == claim else describe_blindness(alert), advice
     )
 
 
-def _conclude(healthy: str, case: Case, doubt_of: Callable[[Alert], str]) -> HandOver | NothingWrong:
+def _conclude(
+    healthy: str, case: Case, doubt_of: Callable[[Alert], str], *advice: str
+) -> HandOver | NothingWrong:
     doubts = [(alert, doubt) for alert in list_firing(case) if (doubt := doubt_of(alert))]
     if not doubts:
         return NothingWrong(reason=healthy)
     why = "; ".join(unique(doubt for _, doubt in doubts)[:_MOST_ALERTS])
     return HandOver(
         reason=f"{healthy}, as far as the Kubernetes API shows. But {why}",
-        advice=unique(line for alert, _ in doubts[:_MOST_ALERTS] for line in advise_on_alert(alert)),
+        advice=(
+            *unique(line for alert, _ in doubts[:_MOST_ALERTS] for line in advise_on_alert(alert)),
+            *advice,
+        ),
         keep=True,
     )
 
@@ -52,7 +60,7 @@ def list_firing(case: Case) -> tuple[Alert, ...]:
 def describe_blindness(alert: Alert) -> str:
     """Return in words that what an alert measures can't be seen."""
     what = describe_measure(alert)
-    measured = f"measures something else ({what})" if what else "isn't one whose claim the API can show"
+    measured = f"measures something else ({what})" if what else "may measure something else"
     return f"alert {quote(alert.name)} {measured}, which can't be seen there"
 
 

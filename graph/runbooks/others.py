@@ -70,7 +70,9 @@ def _node(case: Case, node: Sourced[Node] | None) -> HandOver | NothingWrong:
     assert node is not None, "errors were sorted out before"
     target = case.target
     if not is_sick(node.value):
-        return judge_claims(case, "node", f"{target} is ready and under no pressure [{node.evidence}]")
+        look = f"Look at the node itself: kubectl describe node {target.name}; on it, df -h, free -m, uptime."
+        healthy = f"{target} is ready and under no pressure [{node.evidence}]"
+        return judge_claims(case, "node", healthy, look)
     what = describe_node(node.value)
     return _hand_over(
         target, "node", f"node {target.name} {what}", (advise_on_node(target.name),), (node.evidence,)
@@ -81,7 +83,9 @@ def _namespace(case: Case, namespace: Sourced[_Namespace] | None) -> HandOver | 
     assert namespace is not None, "errors were sorted out before"
     target = case.target
     if namespace.value.status.phase != "Terminating":
-        return judge_claims(case, "namespace", f"{target} isn't being deleted [{namespace.evidence}]")
+        look = f"Look at what it holds: kubectl get all -n {target.name}"
+        healthy = f"{target} isn't being deleted [{namespace.evidence}]"
+        return judge_claims(case, "namespace", healthy, look)
     left = [
         each.message
         for each in namespace.value.status.conditions

@@ -123,6 +123,14 @@ def test_other_spellings_of_a_subject_are_known(labels: dict[str, str]) -> None:
     assert fired.namespace == "shop"
 
 
+def test_a_service_that_was_called_through_a_mesh_is_the_subject() -> None:
+    called = {"destination_service_name": "web", "destination_service_namespace": "shop"}
+
+    found = find_target(alert(alertname="High5xx", namespace="front", pod="front-0", **called))
+
+    assert found == WEB.model_copy(update={"kind": "Service"})
+
+
 def test_the_namespace_in_which_an_exporter_was_found_is_not_its_subjects() -> None:
     found = {"kubernetes_namespace": "monitoring", "kubernetes_name": "kube-state-metrics"}
 
