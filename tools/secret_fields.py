@@ -101,7 +101,7 @@ class _Redactor:
             return self._named(key, value, place)
         if isinstance(value, list):
             return [
-                self._named(key, one, place) if isinstance(one, str) else self.redact(one, "field")
+                self.redact(one, "field") if isinstance(one, list) else self._field(key, one, place)
                 for one in value
             ]
         return self.redact(value, _PLACES.get(key, "field"))
@@ -109,9 +109,9 @@ class _Redactor:
     def _below(self, key: str, value: dict[Any, Any]) -> Any:
         """Return a map below a secret's name: what it calls value is the secret's."""
         hidden = {
-            inner: self._named(key, value[inner], "field")
+            inner: self._field(key, value[inner], "field")
             for inner in _INNER & value.keys()
-            if isinstance(value[inner], str)
+            if isinstance(value[inner], str | list)
         }
         shown = self.redact(value, "field")
         return shown | hidden if isinstance(shown, dict) else shown

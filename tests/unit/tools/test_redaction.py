@@ -123,6 +123,17 @@ def test_a_change_of_an_object_whose_name_sounds_like_a_secret_is_shown() -> Non
     assert redact(change) == change
 
 
+@pytest.mark.parametrize(
+    "value",
+    [["hunter22"], [{"value": "hunter22"}], {"value": ["hunter22"]}, [{"value": ["hunter22"]}], [123456]],
+)
+def test_what_a_list_below_a_secrets_name_holds_is_hidden(value: Any) -> None:
+    shown = str(redact({"password": value}))
+
+    assert "hunter22" not in shown
+    assert "123456" not in shown
+
+
 def test_the_document_itself_is_left_as_it_was() -> None:
     document = {"env": [{"name": "PASSWORD", "value": "hunter22"}]}
     before = json.dumps(document)
