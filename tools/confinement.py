@@ -34,8 +34,9 @@ class Confinement:
         """Return this with more folders to write in. Raises BadInput for one that holds what is hidden."""
         folders = frozenset(folders)
         for folder in folders:
-            for path in self.hidden:
-                if path.resolve().is_relative_to(folder.resolve()):
+            for path in self.hidden:  # and the link that leads to it, where it is one
+                real = (path.resolve(), path.parent.resolve() / path.name)
+                if any(one.is_relative_to(folder.resolve()) for one in real):
                     raise BadInput(
                         f"no tool server may write in {folder}, since {path} is in it: name a folder below it"
                     )

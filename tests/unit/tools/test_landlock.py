@@ -98,6 +98,14 @@ def test_no_folder_that_holds_what_is_hidden_may_be_written_in(folder: Path) -> 
         confinement.writing([folder])
 
 
+def test_no_folder_that_holds_a_link_to_what_is_hidden_may_be_written_in(folder: Path) -> None:
+    (folder / "code" / "key").symlink_to(folder / "key")
+    confinement = Confinement(frozenset({folder / "code" / "key"}))
+
+    with pytest.raises(BadInput, match="name a folder below it"):
+        confinement.writing([folder / "code"])
+
+
 def test_a_kubeconfig_leads_to_its_credentials_its_authorities_and_its_commands(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text(
