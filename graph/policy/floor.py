@@ -2,7 +2,7 @@
 
 import re
 
-RULES = 6
+RULES = 7
 """Raise it with every change of what the code itself refuses: it is part of a policy's version."""
 CLOSED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 # Those of the platform itself, under their usual names: operators change them back, and much hangs on them.

@@ -28,9 +28,10 @@ class SecretNames:
         """Whether a leaf names none but these. Credentials of a registry aren't shown to a container."""
         if change.removed:
             return True
+        name = change.after if isinstance(change.after, str) else ""
         if _SHOWING.search(change.path):
-            return change.after in self.shown
-        return not _PULLING.search(change.path) or change.after in self.shown | self.pulling
+            return name in self.shown
+        return not _PULLING.search(change.path) or name in self.shown | self.pulling
 
 
 NO_SECRETS = SecretNames()

@@ -61,11 +61,12 @@ def _refuse_probe(path: str, field: str, before: Any, after: Any) -> str | None:
 
 
 def _patience(probe: dict[str, Any]) -> int:
-    """Return after how many seconds a container that never answers has failed, or one that does is ready."""
+    """Return after how many seconds a container that never answers is ended, or one that does is ready."""
     delay, timeout, period, successes, failures = (
         value if isinstance(value := probe.get(name), int) else default for name, default in _DEFAULTS.items()
     )
-    return delay + max(failures, successes) * max(period, timeout)
+    grace = probe.get("terminationGracePeriodSeconds")  # so long it may go on after it has failed
+    return delay + max(failures, successes) * max(period, timeout) + (grace if isinstance(grace, int) else 0)
 
 
 def _spell(handlers: frozenset[str]) -> str:

@@ -202,6 +202,7 @@ def test_a_cure_of_the_symptom_or_an_unknown_field_is_refused(change: FieldChang
 
 PROBE = {"httpGet": {"path": "/", "port": 80}}
 LIVENESS = f"{CONTAINER}.livenessProbe"
+GRACE = "terminationGracePeriodSeconds"
 MEMORY = f"{CONTAINER}.resources.limits.memory"
 
 
@@ -218,6 +219,7 @@ MEMORY = f"{CONTAINER}.resources.limits.memory"
         (FieldChange(path=f"{LIVENESS}.exec.command", before=["a"], after=["true"]), "can fail"),
         (FieldChange(path=LIVENESS, before=PROBE, after={"tcpSocket": {"port": 80}}), "another probe"),
         (FieldChange(path=f"{LIVENESS}.failureThreshold", before=3, after=10_000), "couldn't fail"),
+        (FieldChange(path=f"{LIVENESS}.{GRACE}", after=100_000, added=True), "couldn't fail"),
         (FieldChange(path=f"{LIVENESS}.successThreshold", before=1, after=10_000), "recover"),
         (FieldChange(path=f"{LIVENESS}.initialDelaySeconds", after=601, added=True), "within 600 s"),
         (FieldChange(path=f"{CONTAINER}.startupProbe", after={**PROBE, "failureThreshold": 181}, added=True),

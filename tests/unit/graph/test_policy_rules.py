@@ -140,6 +140,16 @@ def test_an_explanation_says_what_an_automatic_approval_and_a_secret_depend_on()
     assert named.provided == ("the workload, or a revision of it that ran, names Secret db",)
 
 
+def test_a_secrets_name_that_is_no_text_is_explained_as_one_that_nothing_names() -> None:
+    source = {"secretRef": {"name": ["db"]}}
+    naming = patch({"spec": {"template": {"spec": {"containers": [{"name": "nginx", "envFrom": [source]}]}}}})
+
+    ruling = explain_patch(naming, WIDEST, grounding="evidence", risk="low").ruling
+
+    assert ruling is not None
+    assert "names Secret ['db']" in ruling.provided[0]
+
+
 def test_one_field_too_many_keeps_a_rule_from_approving() -> None:
     diff = (
         FieldChange(path=IMAGE, before="nginx:1.25-", after="nginx:1.25"),
