@@ -10,16 +10,17 @@ _OVER = (
     r"over|past|closed|cleared|gone|done|finished|ended|settled|history|handled|contained|mitigated|averted"
     r"|under control|dealt with|taken care of|behind us|a non-?issue|nothing"
 )
+# Every repetition is bounded: a model chooses what is searched.
 _PATTERNS = (
     # a success, an end, a state of health
     r"\b(resolved|mended|solved|cured|repaired|recovered|remediated|succeeded|successful(ly)?)\b",
     (
         r"\b(has|have|had|was|were|is|are|been|being|got|now)( (now|been|fully|already"
-        r"|completely))* (fixed|restored)\b"
+        r"|completely)){0,8} (fixed|restored)\b"
     ),
     (
         r"\b(is|are|was|were|works?|runs?|running|now|all|everything|looks?|seems?|stays?|remains?|back to)"
-        r"( (is|are|now|all|completely|perfectly))* (healthy|fine|well|good|normal(ly)?|again|okay|ok"
+        r"( (is|are|now|all|completely|perfectly)){0,8} (healthy|fine|well|good|normal(ly)?|again|okay|ok"
         r"|safe|stable)\b"
     ),
     (

@@ -172,3 +172,9 @@ def test_a_diagnosis_keeps_no_sentence_that_a_model_has_no_say_in(sentence: str)
 )
 def test_a_diagnosis_keeps_what_it_says_of_fault_and_change(said: str) -> None:
     assert restrain(said) == said
+
+
+@pytest.mark.parametrize("words", ["is now ", "has been ", "it was ", "alert "])
+def test_much_hostile_text_does_not_hold_the_service_up(words: str) -> None:
+    # With an unbounded repetition this alone would take minutes.
+    assert not overreaches(words * 10_000)
