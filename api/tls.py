@@ -64,6 +64,8 @@ class _Pair:
         """Have new connections served with what the files hold now. Raises `BadInput`."""
         self._seen = self._stamps()
         try:
+            # a pair that doesn't match would leave the context without a key: it is tried elsewhere
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
             context.load_cert_chain(*self._files)
         except (OSError, ssl.SSLError) as error:
             names = " and ".join(map(str, self._files))

@@ -292,6 +292,30 @@ async def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path)
     assert first
 
 
+async def test_a_certificate_that_does_not_fit_its_key_leaves_the_one_before_in_use(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate, key = issue(tmp_path)
+
+    async with certified(Settings(tls_cert=certificate, tls_key=key), look_seconds=0.02) as context:
+        assert context is not None
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "localhost", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            first = await asyncio.to_thread(fetch_certificate, port)
+            (tmp_path / "other").mkdir()
+            other, _ = issue(tmp_path / "other")
+            other.replace(certificate)
+
+            async def noticed() -> bool | None:
+                return "the certificate stays as it was" in caplog.text or None
+
+            await await_condition(noticed, "the mistake to be logged")
+            second = await asyncio.to_thread(fetch_certificate, port)
+
+    assert second == first
+
+
 def commands_below(pid: int) -> list[str]:
     """Return how each child of a process was started."""
     children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
