@@ -53,9 +53,9 @@ async def test_an_alert_opens_one_incident_whatever_its_labels_say(
     assert (await ledger.incidents.group(incident.id)).alerts
 
 
-async def test_targets_that_differ_at_their_end_alone_are_two(ledger: Ledger) -> None:
-    one = await open_incident(ledger, deployment=f"{LONG}1")
-    body = body_with(deployment=f"{LONG}2")
+async def test_long_names_that_differ_at_their_end_alone_are_two(ledger: Ledger) -> None:
+    one = await open_incident(ledger, namespace=f"{LONG}1")  # no target: rule and namespace tell them apart
+    body = body_with(namespace=f"{LONG}2")
     for alert in body["alerts"]:
         alert["fingerprint"] = f"other-{alert['fingerprint']}"[:64]
 
