@@ -19,7 +19,8 @@ from checkpoints.tables import FreezeRow
 from checkpoints.witness import Witness
 from graph.identifiers import new_id
 from graph.policy import Policy, matches_any
-from tools.errors import AlertmendError
+from tools.errors import AlertmendError, BadInput
+from tools.redaction import redact
 
 _OF_POLICY = "policy:"
 
@@ -151,7 +152,10 @@ async def _record(
 ) -> Freeze:
     await session.flush()
     freeze = Freeze.model_validate(row)
-    await audit.append(session, action, actor=by, freeze=freeze.model_dump(mode="json"), **facts)
+    sealed = freeze.model_dump(mode="json")
+    if redact(sealed["namespaces"]) != sealed["namespaces"]:  # the audit would hold another freeze
+        raise BadInput("a namespace looks like a credential, which the audit never keeps: shorten it with *")
+    await audit.append(session, action, actor=by, freeze=sealed, **facts)
     return freeze
 
 

@@ -25,7 +25,7 @@ from tools.errors import AlertmendError
 _APPROVERS = select(DecisionRow.by).where(
     DecisionRow.approval_id == bindparam("id"), DecisionRow.verdict == "approve"
 )
-ALTERED = "somebody has altered the database; reject it, and see GET /v1/audit/verify"
+ALTERED = "somebody has altered the database; reject or revoke it, and see GET /v1/audit/verify"
 
 
 class NotAsSealed(AlertmendError):

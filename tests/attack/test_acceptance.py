@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from api.schemas import Accepted
 from checkpoints.acceptance import NothingToAccept
+from checkpoints.freezes import FreezeWindow
 from checkpoints.ledger import Ledger, open_ledger
 from graph.alerts import AlertGroup
 from graph.proposal import Approval
@@ -15,6 +17,7 @@ from tests.integration.audits import tamper
 from tests.integration.rest.house import House, open_house
 from tests.unit.graph.proposals import make_proposal
 from tests.unit.graph.test_alerts_and_targets import real_body
+from tools.errors import BadInput
 from tools.executor import ClaimRefused, Grant, Outcome
 
 
@@ -42,6 +45,11 @@ async def approve_one(ledger: Ledger) -> tuple[Approval, int]:
 def copy(key: Path, other: Path) -> None:
     other.write_bytes(key.read_bytes())
     other.chmod(0o600)
+
+
+def lose(*files: Path) -> None:
+    for file in files:
+        file.unlink()
 
 
 async def stopped_by(ledger: Ledger) -> str:
@@ -250,3 +258,27 @@ async def test_a_restart_after_an_acceptance_keeps_the_kill_switch_as_it_was(
         assert await stopped_by(restarted) == "None"
     async with open_ledger(database_url, key) as later:
         assert await stopped_by(later) == "None"
+
+
+async def test_an_audit_that_is_begun_again_is_accepted_with_the_stops_of_before(
+    ledger: Ledger, database_url: str, key: Path
+) -> None:
+    await ledger.stops.set_kill_switch(engaged=True, by="alice", reason="drill")
+    await tamper(database_url, "DELETE FROM audit")
+    lose(key, key.with_name(f"{key.name}.head"))
+    async with open_ledger(database_url, key) as restarted:
+        assert "the kill switch in the database isn't as" in await stopped_by(restarted)
+        await restarted.acceptance.accept(by="root", reason="the key was lost")
+
+        assert await stopped_by(restarted) == "the kill switch is on (by root: the key was lost)"
+
+
+async def test_a_freeze_that_the_audit_would_not_keep_as_it_is_is_refused(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    window = FreezeWindow(
+        starts_at=now, ends_at=now + timedelta(hours=1), reason="x", namespaces=("sk-live-4242424242424242",)
+    )
+    with pytest.raises(BadInput, match="looks like a credential"):
+        await ledger.freezes.add(window, by="root")
+
+    assert await stopped_by(ledger) == "None"
