@@ -13,12 +13,21 @@ _MEND_DOUBT = (
 
 
 async def check_audit(settings: Settings) -> Check:
-    """Return whether the audit stops all writes. Raises `AuditUnusable` and `DatabaseUnavailable`."""
+    """Return whether the audit stops all writes. Raises `AuditUnusable` and `DatabaseUnavailable`.
+
+    A database that can't be looked at at all is another check's.
+    """
     from checkpoints.audit_condition import examine_audit
     from checkpoints.condition import examine_database
+    from checkpoints.database import DatabaseUnavailable
 
-    database = await examine_database(settings.database_url)
-    if not database.exists or database.tables != "current":
+    try:
+        database = await examine_database(settings.database_url)
+    except DatabaseUnavailable:
+        return skipped(AUDIT, "the database can't be used")
+    if not database.exists:
+        return ok(AUDIT, "nothing was recorded yet")
+    if database.tables != "current":
         return skipped(AUDIT, "there are no tables of this version to read it from")
     if doubt := await examine_audit(settings.database_url, settings.audit_key):
         return failed(AUDIT, f"all writes are stopped: {doubt}", _MEND_DOUBT)

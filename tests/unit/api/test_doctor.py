@@ -237,7 +237,7 @@ async def test_tables_of_a_newer_version_have_failed(empty_house: Path) -> None:
 
 async def test_an_audit_that_stops_all_writes_has_failed_with_the_command(empty_house: Path) -> None:
     settings = load_settings()
-    assert (await check_audit(settings)).status == "skipped"
+    assert (await check_audit(settings)).found == "nothing was recorded yet"
     async with open_ledger(settings.database_url, settings.audit_key) as ledger:
         await ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
     sound = await check_audit(settings)
@@ -265,6 +265,7 @@ async def test_an_audit_without_its_key_has_failed(empty_house: Path) -> None:
 
     assert found.status == "failed"
     assert "is gone: put it back" in found.found
+    assert found.mend == MEND_AUDIT
     assert not settings.audit_key.exists()
 
 
