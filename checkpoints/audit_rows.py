@@ -47,6 +47,8 @@ async def consult(session: AsyncSession) -> Witness:
     """Return the witness, who has seen all that was committed before this transaction appended anything."""
     keeper: Keeper = session.info[KEEPER]
     witness = keeper.witness
+    # Before its turn: whoever had the turn and waited for a connection would wait for those who have one.
+    await session.connection()
     async with keeper.looking:
         # once it is contradicted, what is remembered isn't there until an admin has accepted the chain
         if lost := await _catch_up(session, witness, None if witness.contradiction else keeper.remembered):

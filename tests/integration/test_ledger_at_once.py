@@ -224,6 +224,18 @@ async def test_no_intent_is_written_after_the_kill_switch_has_answered(ledger: L
         await ledger.stops.set_kill_switch(engaged=False, by="root", reason="over")
 
 
+async def test_looks_at_the_stops_and_decisions_do_not_wait_for_each_other(ledger: Ledger) -> None:
+    approval, _ = await propose(ledger, Terms(quorum=MANY))
+    looks = [ledger.stops.standing() for _ in range(MANY)]
+    decisions = [approve(ledger, approval, f"person-{number}") for number in range(MANY)]
+
+    in_turns = [call for pair in zip(decisions, looks, strict=True) for call in pair]
+    ended = await asyncio.wait_for(at_once(*in_turns), timeout=30)
+
+    assert [one for one in ended if isinstance(one, BaseException)] == []
+    assert (await ledger.approvals.find(approval.id)).status == "approved"
+
+
 async def _ended_at(call: Awaitable[Any]) -> tuple[datetime, Any]:
     (answer,) = await at_once(call)
     return datetime.now(UTC), answer
