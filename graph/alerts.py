@@ -6,7 +6,7 @@ Fields that newer servers and Grafana add (`notification_reason`, `orgId`, …) 
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictInt,
-    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -47,6 +46,11 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_require_rfc_3339)]
 _Beginning = Annotated[Instant, AfterValidator(_cut_to_milliseconds)]
 
 
+def _compute_fingerprint(said: dict[str, Any]) -> str:
+    """Return the fingerprint of an alert without one; of labels that can't be used there is none."""
+    return compute_fingerprint(said.get("labels", {}))
+
+
 class Alert(BaseModel):
     """One alert of a group. A firing alert carries the zero `endsAt`.
 
@@ -61,13 +65,7 @@ class Alert(BaseModel):
     starts_at: _Beginning
     ends_at: Instant | None = None
     generator_url: Annotated[str, Field(alias="generatorURL")] = ""
-    fingerprint: Annotated[str, Field(min_length=1, max_length=64)] = ""
-
-    @model_validator(mode="after")
-    def _complete(self) -> "Alert":
-        if not self.fingerprint:
-            object.__setattr__(self, "fingerprint", compute_fingerprint(self.labels))  # it is frozen
-        return self
+    fingerprint: Annotated[str, Field(min_length=1, max_length=64, default_factory=_compute_fingerprint)]
 
     @property
     def name(self) -> str:
