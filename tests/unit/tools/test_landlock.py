@@ -46,6 +46,12 @@ def test_links_to_what_is_hidden_and_other_names_of_it_are_not_allowed(folder: P
     assert allowed(folder, "key") == {"open", "code", "data"}
 
 
+def test_a_link_to_the_folder_of_a_hidden_file_is_not_allowed(folder: Path) -> None:
+    (folder / "way").symlink_to("data")
+
+    assert allowed(folder, "data/db") == {"key", "key.head", "open", "code"}
+
+
 def test_a_secret_behind_a_link_is_hidden_where_it_really_is(folder: Path) -> None:
     """A mounted Secret is a link to a folder that is replaced: the next one stays closed, too."""
     for name in ("mounted/..2026_1", "mounted/..2026_2"):
