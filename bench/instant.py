@@ -21,6 +21,7 @@ from graph.ports import Case, Desk, Mind
 from graph.remediation import Remediation
 from graph.targets import Target
 from graph.verification import Verifier
+from tools.api_server import Answer
 from tools.executor import Executor
 from tools.patch import PatchArguments
 from tools.sandbox.strategic import apply_strategic_patch
@@ -95,6 +96,12 @@ class InstantCluster:
             self._patched[name] = patched
             self._tell(name)
         return patched
+
+    async def dry_run(
+        self, kind: str, name: str, namespace: str | None, patch_type: str, body: Object
+    ) -> Answer:
+        """Return the Deployment as it would be with the patch; this server warns about nothing."""
+        return Answer(await self.patch(kind, name, namespace, patch_type, body, dry_run=True))
 
     def _image_of(self, name: str) -> str:
         image: str = self._deployment(name)["spec"]["template"]["spec"]["containers"][0]["image"]

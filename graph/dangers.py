@@ -19,7 +19,7 @@ from tools.patch import APPROVAL_PATH
 from tools.plain_text import make_inert
 
 Level = Literal["medium", "high"]
-_SHOWN = 120
+_SHOWN, _WARNING_SHOWN = 120, 300
 _CONTAINER = r"(containers|initContainers)"
 _PROBE = r"(liveness|readiness|startup)Probe"
 _SECRETS = r"(secretKeyRef|secretRef|secret|imagePullSecrets)"
@@ -70,6 +70,13 @@ def find_dangers(diff: Iterable[FieldChange], target: Target, about: Target | No
     found = [danger for change in diff for danger in dangers_of(change)]
     found += _other_object(target, about)
     return tuple(sorted(dict.fromkeys(found), key=lambda one: one.level != "high"))
+
+
+def dangers_in(warnings: Iterable[str]) -> tuple[Danger, ...]:
+    """Return what the API server warned about at the dry-run: a person has to read it, whatever it is."""
+    return tuple(
+        Danger("medium", f"the API server warns: {make_inert(text, _WARNING_SHOWN)}") for text in warnings
+    )
 
 
 def dangers_of(change: FieldChange) -> Iterator[Danger]:

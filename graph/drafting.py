@@ -12,7 +12,7 @@ from graph.confidential import (
     refuse_secrets_in,
 )
 from graph.crossings import find_crossings
-from graph.dangers import find_dangers
+from graph.dangers import dangers_in, find_dangers
 from graph.diagnosis import Candidate, Trace
 from graph.grounding import TooManyValues, find_traces, restored, weigh
 from graph.identifiers import new_id
@@ -78,6 +78,7 @@ class Drafter:
         grounding, risk = weigh(candidate.grounding, candidate.risk, traces)
         target = Target(kind=preview.kind, namespace=preview.arguments.namespace, name=preview.arguments.name)
         dangers = await run_off_loop(find_dangers, preview.diff, target, known.target)
+        dangers = (*dangers, *dangers_in(preview.warnings))
         if not _is_own_undo(candidate):
             dangers = (*await find_crossings(self.observer, preview.before, values), *dangers)
         if candidate.purpose == "undo":

@@ -5,6 +5,7 @@ that is safe.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -18,6 +19,7 @@ from tools.errors import (
     WriteConflict,
 )
 from tools.loopback import leads_to_loopback
+from tools.server_warnings import read_warnings
 
 if TYPE_CHECKING:
     import httpx2
@@ -33,6 +35,14 @@ _BY_CODE: dict[int, type[ClusterError]] = {
     409: WriteConflict,
     429: ClusterUnreachable,
 }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer's JSON object, and what the server warned about (`read_warnings`)."""
+
+    document: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 class ApiServer:
@@ -79,6 +89,19 @@ class ApiServer:
         content_type: str | None = None,
     ) -> dict[str, Any]:
         """Send one request, with `body` as JSON unless it is None, and return the answer's JSON object."""
+        answer = await self.request(method, path, query, body=body, content_type=content_type)
+        return answer.document
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        *,
+        body: Any = None,
+        content_type: str | None = None,
+    ) -> Answer:
+        """Do the same, and return what the server warned about, too."""
         content = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
         response = await self._send(method, path, params=query, content=content, headers=headers)
@@ -87,7 +110,7 @@ class ApiServer:
             raise self._unreachable(
                 "it answered with something that isn't a JSON object", response.status_code
             )
-        return document
+        return Answer(document, read_warnings(response.headers.get_list("warning")))
 
     async def read_bytes(self, path: str, query: dict[str, str]) -> bytes:
         """Return the body of one GET as it came."""

@@ -22,12 +22,14 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from tools.api_server import Answer
 from tools.diffing import FieldChange, diff_objects, same_changes
 from tools.errors import (
     AlertmendError,
     ClusterError,
     ClusterUnreachable,
     ObjectNotFound,
+    RequestRejected,
     ToolServerError,
     ToolServerLost,
     WriteConflict,
@@ -36,10 +38,11 @@ from tools.kubernetes import Cluster, Object
 from tools.off_loop import run_off_loop
 from tools.patch import APPROVAL_ANNOTATION, APPROVAL_PATH, PatchArguments
 from tools.readback import find_deviation, find_unlikeness, fingerprint
+from tools.server_warnings import find_ignored
 from tools.tool_session import ToolSession
 
 PATCH_TOOL = "kubectl_patch"
-_CONFLICT = 409
+_CONFLICT, _INVALID = 409, 422
 # Answers that prove that nothing was written; a 408 or a 5xx doesn't.
 _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 410, 413, 415, 422})
 
@@ -66,6 +69,8 @@ class Preview(_Frozen):
     diff: tuple[FieldChange, ...]
     before: dict[str, Any]
     after: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    """What the API server warned about, from deprecated fields to an admission webhook's advice."""
 
     @property
     def is_void(self) -> bool:
@@ -163,7 +168,7 @@ class Executor:
             live = await self._read(call)
             stamped = call.stamped(approval_id, live["metadata"].get("annotations"))
             try:
-                after = await self._dry_run(stamped, live)
+                answer = await self._dry_run(stamped, live)
             except WriteConflict:
                 continue
             return Preview(
@@ -171,9 +176,10 @@ class Executor:
                 server=await self._server(),
                 kind=live["kind"],
                 uid=live["metadata"]["uid"],
-                diff=await run_off_loop(diff_objects, live, after),
+                diff=await run_off_loop(diff_objects, live, answer.document),
                 before=live,
-                after=after,
+                after=answer.document,
+                warnings=answer.warnings,
             )
         raise ClusterUnreachable(f"{call.resource_type} {call.name} kept changing while it was previewed")
 
@@ -245,12 +251,20 @@ class Executor:
     async def _read(self, call: PatchArguments) -> Object:
         return await self.cluster.get(call.resource_type, call.name, call.namespace)
 
-    async def _dry_run(self, call: PatchArguments, live: Object) -> Object:
-        """Return what the patch would make of exactly `live`; raise `WriteConflict` if it has moved on."""
+    async def _dry_run(self, call: PatchArguments, live: Object) -> Answer:
+        """Return what the patch would make of exactly `live`; raise `WriteConflict` if it has moved on.
+
+        Raises `RequestRejected` where the server warns that it ignores a part of the patch: what is approved
+        must be what happens.
+        """
         made_for = call.guarded(live["metadata"]["uid"], live["metadata"]["resourceVersion"])
-        return await self.cluster.patch(
-            call.resource_type, call.name, call.namespace, call.patch_type, made_for.patch_data, dry_run=True
+        answer = await self.cluster.dry_run(
+            call.resource_type, call.name, call.namespace, call.patch_type, made_for.patch_data
         )
+        if ignored := find_ignored(answer.warnings):
+            why = f"it would ignore a part of it ({ignored}): correct the name of the field"
+            raise RequestRejected(why, code=_INVALID, reason="Invalid")
+        return answer
 
     async def _compare(self, live: Object, grant: Grant) -> Object:
         """Return what the patch makes of the object; raise `Drifted` unless that is what was approved."""
@@ -260,7 +274,7 @@ class Executor:
             raise Drifted("the tool server is no longer the one that was approved")
         if refusal := self.refuse_object(live):
             raise Drifted(refusal)
-        after = await self._dry_run(grant.arguments, live)
+        after = (await self._dry_run(grant.arguments, live)).document
         if not same_changes(await run_off_loop(diff_objects, live, after), grant.diff):
             raise Drifted("the patch would no longer change what was approved: the object has changed since")
         return after

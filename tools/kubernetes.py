@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tools.api_server import ApiServer
+from tools.api_server import Answer, ApiServer
 from tools.kinds import Kind, find_kind
 from tools.patch import PatchType
 
@@ -103,13 +103,38 @@ class Cluster:
     ) -> Object:
         """Patch one object and return it as it then is (with `dry_run`: as it would be).
 
-        Servers that validate fields (Kubernetes 1.27 and later) refuse a misspelled one.
+        Servers that validate fields (Kubernetes 1.25 and later) refuse a misspelled or doubled one; older
+        ones take no notice of the wish, and drop it.
         """
+        answer = await self._patch(kind, name, namespace, patch_type, body, dry_run=dry_run)
+        return answer.document
+
+    async def dry_run(
+        self,
+        kind: Kind | str,
+        name: str,
+        namespace: str | None,
+        patch_type: PatchType,
+        body: Object | Objects,
+    ) -> Answer:
+        """Return what a patch would make of one object, and what the server warns about."""
+        return await self._patch(kind, name, namespace, patch_type, body, dry_run=True)
+
+    async def _patch(  # noqa: PLR0913 - what a patch is made of
+        self,
+        kind: Kind | str,
+        name: str,
+        namespace: str | None,
+        patch_type: PatchType,
+        body: Object | Objects,
+        *,
+        dry_run: bool,
+    ) -> Answer:
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
         path, content_type = _resolve(kind).path(namespace, name), _CONTENT_TYPES[patch_type]
-        return await self._api.request_json("PATCH", path, query, body=body, content_type=content_type)
+        return await self._api.request("PATCH", path, query, body=body, content_type=content_type)
 
     async def logs(  # noqa: PLR0913 - the options of `kubectl logs`
         self,

@@ -4,7 +4,8 @@ import re
 from functools import partial
 from typing import Any
 
-from tools.errors import BadInput, ClusterError
+from tools.errors import BadInput, ClusterError, RequestRejected
+from tools.kept_logs import split_log
 from tools.kinds import Kind
 from tools.kubernetes import Cluster, Object
 from tools.redaction import redact_text
@@ -29,10 +30,11 @@ async def read_logs(  # noqa: PLR0913 - the options of `kubectl logs`
     """Return the log, one after the other under a title where there are several.
 
     Of a workload at most five pods are read. A container without a log says why in its place; where there is
-    only one, its ClusterError is raised.
+    only one, its ClusterError is raised: 400 where the kubelet keeps no log of that run.
     """
     pods = await _pods_behind(cluster, kind, name, namespace)
-    read = partial(cluster.logs, previous=previous, tail_lines=tail_lines, since_seconds=since_seconds)
+    options = {"previous": previous, "tail_lines": tail_lines, "since_seconds": since_seconds}
+    read = partial(_read_kept, cluster, options)
     sources = [
         (pod["metadata"]["name"], each) for pod in pods[:MOST_PODS] for each in _containers(pod, container)
     ]
@@ -66,6 +68,16 @@ def _containers(pod: Object, wanted: str | None) -> list[str]:
     if wanted:
         return [wanted]
     return [container["name"] for container in pod["spec"]["containers"]]
+
+
+async def _read_kept(
+    cluster: Cluster, options: dict[str, Any], pod: str, namespace: str, *, container: str
+) -> str:
+    """Return the log; raise `RequestRejected` where the kubelet answers that it keeps none."""
+    written, no_more = split_log(await cluster.logs(pod, namespace, container=container, **options))
+    if no_more and not written:
+        raise RequestRejected(f"the node keeps no log of that run ({no_more})", code=400, reason="BadRequest")
+    return written
 
 
 async def _try(read: Any, pod: str, namespace: str, container: str) -> str:

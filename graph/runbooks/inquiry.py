@@ -16,6 +16,7 @@ from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Worklo
 from graph.runbooks.resolution import find_pod, resolve_workload
 from graph.runbooks.snapshot import LogTail, Snapshot, UnreadLog
 from graph.runbooks.surroundings import Service
+from tools.kept_logs import split_log
 from tools.tool_results import refusal
 
 _MOST_LOGS = 7
@@ -172,7 +173,10 @@ def _with_logs(snapshot: Snapshot, answers: Answers) -> Snapshot:
     for call in _log_calls(snapshot):
         if text := answers.read_text(call):
             arguments = call.arguments
-            tail = LogTail(arguments["container"], arguments.get("previous", False), text.value)
+            written, no_more = split_log(text.value)
+            if no_more and not written:
+                continue
+            tail = LogTail(arguments["container"], arguments.get("previous", False), written)
             tails.append(Sourced(text.evidence, tail))
         elif (answer := answers.find(call)) and (log := _unread(snapshot, call, answer)):
             unread.append(Sourced(answer.id, log))

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from graph.dangers import dangers_in
 from graph.diagnosis import Candidate, Evidence
 from graph.drafting import Drafter, Refused
 from graph.own_pod import OwnPod
@@ -40,6 +41,7 @@ class Cluster:
     """An API server that merges containers by name, and knows the container fields `known`."""
 
     known: frozenset[str] = frozenset({"name", "image", "args"})
+    warnings: tuple[str, ...] = ()
 
     async def preview(self, call: PatchArguments, approval_id: str) -> Preview:
         stamped = call.stamped(approval_id, None)
@@ -53,7 +55,7 @@ class Cluster:
         server = ExecutingServer(name="s", version="1", schema_sha256="0" * 64)
         return Preview(
             arguments=stamped, server=server, kind="Deployment", uid="u", diff=diff_objects(WEB, after),
-            before=WEB, after=after,
+            before=WEB, after=after, warnings=self.warnings,
         )  # fmt: skip
 
     async def get(self, kind: str, name: str, namespace: str | None) -> Object:
@@ -254,3 +256,15 @@ def test_it_knows_itself_by_the_downward_api_alone() -> None:
     assert OwnPod.of({"POD_NAME": "a-0", "POD_NAMESPACE": "b"}) == OwnPod(name="a-0", namespace="b")
     assert OwnPod.of({"POD_NAME": "a-0"}) is None
     assert OwnPod.of({}) is None
+
+
+async def test_what_the_server_warns_about_is_shown_and_bound_by_the_digest() -> None:
+    warned = "would violate PodSecurity *restricted*"
+    plain = await draft(candidate(image="nginx:1.25"))
+    proposal = await draft(candidate(image="nginx:1.25"), cluster=Cluster(warnings=(warned,)))
+
+    (reason,) = (one for one in proposal.risk_reasons if one not in plain.risk_reasons)
+    assert reason == "the API server warns: would violate PodSecurity \u2217restricted\u2217"
+    assert [one.level for one in dangers_in([warned])] == ["medium"]
+    changed = proposal.model_copy(update={"risk_reasons": plain.risk_reasons})
+    assert changed.digest != proposal.digest
