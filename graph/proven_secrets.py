@@ -7,6 +7,7 @@ from typing import Any
 
 from graph.policy import NO_SECRETS, SecretNames, secrets_of, secrets_of_pod
 from graph.ports import Observer
+from graph.vanished import is_made_by
 from graph.workloads import Document, is_ready, owned_by, pods_of, render_selector
 from tools.errors import ClusterError, ClusterUnreachable
 
@@ -55,14 +56,15 @@ async def _list(observer: Observer, workload: Document, kind: str) -> list[dict[
 
 
 def _started(events: Sequence[Document]) -> Iterator[str]:
+    """Yield the names of the pods of which a container has started."""
     for event in events:
-        if event.get("reason") == "Started":
-            yield str((event.get("involvedObject") or {}).get("name"))
+        about = event.get("involvedObject") or {}
+        if event.get("reason") == "Started" and about.get("kind") == "Pod":
+            yield str(about.get("name"))
 
 
 def _ran(revision: Document, started: Sequence[str]) -> bool:
-    prefix = f"{revision['metadata']['name']}-"
-    return any(name.startswith(prefix) for name in started)
+    return any(is_made_by(revision["metadata"]["name"], name) for name in started)
 
 
 def _names_of(revision: Document) -> SecretNames:

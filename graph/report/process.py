@@ -1,34 +1,19 @@
 """How an incident was handled: what was read, what was proposed and decided, and what the cluster showed."""
 
 import json
-import re
-from collections.abc import Iterator
-from itertools import islice
 
+from graph.causal_chain import CausalChain
 from graph.diagnosis import Evidence
 from graph.headline import draw_headline
 from graph.incident import CaseFile, Check, Verification
 from graph.markdown import at, bullets, code, fence, sentence, table, text
-from graph.new_values import flatten
 from graph.proposal import Approval
 from graph.report.commands import as_command
+from graph.report.standing_out import list_telling_lines, read_chain
 from graph.report.words import Words
-from graph.sightings import documents_of
 from tools.diffing import FieldChange
-from tools.redaction import redact_text
 
-_MOST_LINES = 6
-_LINE_CHARACTERS = 300
-# of each answer no more is looked through for lines that stand out
-_MOST_FIELDS = 5_000
-_MOST_CHARACTERS = 50_000
 _MOST_LOOKS = 20
-_TELLING = re.compile(
-    r"fail|error|back-?off|kill|refused|denied|not found|unhealthy|timed? ?out|forbidden|exceeded|invalid"
-    r"|no such|cannot|can't|couldn't|unable|panic|fatal|exception|insufficient|didn't match|warning",
-    re.IGNORECASE,
-)
-_SPOKEN = frozenset({"message", "reason"})
 
 
 def show_diagnosis(case: CaseFile, words: Words) -> str:
@@ -38,7 +23,8 @@ def show_diagnosis(case: CaseFile, words: Words) -> str:
     reasons = _reasons(case)
     cited = _cited(case)
     shown = [piece for piece in case.evidence if piece.id in cited] or list(case.evidence[:1])
-    steps = [_show_step(number, piece, reasons, words) for number, piece in enumerate(shown, 1)]
+    chain = read_chain(case)
+    steps = [_show_step(number, piece, chain, reasons, words) for number, piece in enumerate(shown, 1)]
     if rest := len(case.evidence) - len(shown):
         steps.append(words("other_calls", count=rest))
     return "\n\n".join(steps)
@@ -61,33 +47,13 @@ def _reasons(case: CaseFile) -> dict[str, str]:
     return reasons
 
 
-def _show_step(number: int, piece: Evidence, reasons: dict[str, str], words: Words) -> str:
+def _show_step(
+    number: int, piece: Evidence, chain: CausalChain, reasons: dict[str, str], words: Words
+) -> str:
     reason = sentence(reasons.get(piece.id, "") or piece.tool)
-    lines = _first_lines(piece)
+    lines = list_telling_lines(piece, chain)
     found = f"\n\n{words('stands_out')}\n\n{fence(chr(10).join(lines))}" if lines else ""
     return f"**{number}.** {reason} [{piece.id}]\n\n{fence(as_command(piece), 'bash')}{found}"
-
-
-def _first_lines(piece: Evidence) -> list[str]:
-    found: dict[str, None] = {}
-    for line in _telling_lines(piece):
-        found[line] = None
-        if len(found) == _MOST_LINES:
-            break
-    return list(found)
-
-
-def _telling_lines(piece: Evidence) -> Iterator[str]:
-    documents = documents_of(piece)
-    leaves = (leaf for document in documents for leaf in flatten((), document.content))
-    said = (
-        leaf.value
-        for leaf in islice(leaves, _MOST_FIELDS)
-        if leaf.field in _SPOKEN and isinstance(leaf.value, str)
-    )
-    for line in said if documents else redact_text(piece.text[:_MOST_CHARACTERS]).splitlines():
-        if _TELLING.search(line):
-            yield " ".join(redact_text(line).split())[:_LINE_CHARACTERS]
 
 
 def show_repair(case: CaseFile, words: Words) -> str:

@@ -39,9 +39,6 @@ def _examine(snapshot: Snapshot, revision: Workload) -> Past:
     source = snapshot.revisions.evidence
     if ready := revision.status.ready_replicas:
         return Past(revision, f"{ready} of its pods are ready now", (source,))
-    prefix = revision.metadata.name + "-"
-    for events in snapshot.events:
-        for event in events.value:
-            if event.reason == "Started" and event.involved_object.name.startswith(prefix):
-                return Past(revision, "events show that its containers started", (source, events.evidence))
+    if started := next(snapshot.starts_of(revision), None):
+        return Past(revision, "events show that its containers started", (source, started))
     return Past(revision, "", (source,))

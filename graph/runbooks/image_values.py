@@ -1,5 +1,6 @@
 """Which image to propose instead of one that can't be pulled, best first, and where each comes from."""
 
+import re
 from collections.abc import Iterator
 from itertools import takewhile
 
@@ -9,6 +10,8 @@ from graph.runbooks.finding import Remedy
 from graph.runbooks.objects import Workload
 from graph.runbooks.snapshot import Snapshot
 from graph.tags import tag_words
+
+_LACKING = re.compile(r"not found|manifest unknown|does(n't| not) exist", re.IGNORECASE)
 
 
 def find_remedies(
@@ -68,21 +71,21 @@ def _proof(snapshot: Snapshot, revision: Workload) -> tuple[str, str] | None:
     """Return how it is known that a revision's pods have run, and the evidence's id."""
     if revision.status.ready_replicas and snapshot.revisions:
         return f"{revision.status.ready_replicas} of its pods are ready now", snapshot.revisions.evidence
-    prefix = revision.metadata.name + "-"
-    for source in snapshot.events:
-        for event in source.value:
-            if event.reason == "Started" and event.involved_object.name.startswith(prefix):
-                return "events show that its containers started", source.evidence
-    return None
+    started = next(snapshot.starts_of(revision), None)
+    return ("events show that its containers started", started) if started else None
 
 
 def _failed(snapshot: Snapshot, image: Image) -> bool:
-    """Whether an event says that this image, too, couldn't be pulled."""
+    """Whether an event says that this image, too, couldn't be pulled.
+
+    Why another workload couldn't pull it may be its own matter, unless its registry doesn't have it.
+    """
     return any(
         event.reason in {"Failed", "BackOff", "InspectFailed"} and f'"{image.text}"' in event.message
         for source in snapshot.events
         for event in source.value
         if "pull" in event.message.lower()
+        if snapshot.is_about_own_pod(event) or _LACKING.search(event.message)
     )
 
 

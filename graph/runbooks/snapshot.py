@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from graph.chain_links import Key
 from graph.runbooks.answers import Sourced
 from graph.runbooks.bounds import Bounds
 from graph.runbooks.front import Front
 from graph.runbooks.objects import ContainerStatus, Event, Metadata, Pod, Workload
 from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node, Service
 from graph.runbooks.templates import Container, PodSpec
+from graph.vanished import is_made_by, name_patterns
 from tools.patch import PatchArguments
 
 # the kubelet waits at most 5 minutes between two restarts: twice that without a crash is a good sign
@@ -147,6 +149,27 @@ class Snapshot:
     def events_of(self, pods: tuple[Pod, ...], *reasons: str) -> Iterator[Sourced[Event]]:
         """Return what happened to these pods, the newest first; without reasons, whatever it was."""
         return self._events("Pod", [pod.metadata for pod in pods], reasons)
+
+    def starts_of(self, revision: Workload) -> Iterator[str]:
+        """Return the evidence that containers of a Deployment's revision have started, gone or not."""
+        for source in self.events:
+            for event in source.value:
+                about = event.involved_object
+                if (event.reason, about.kind) == ("Started", "Pod") and is_made_by(
+                    revision.metadata.name, about.name
+                ):
+                    yield source.evidence
+
+    def is_about_own_pod(self, event: Event) -> bool:
+        """Whether an event happened to a pod of the workload, even to one that is gone."""
+        known = {pod.metadata.name: pod for pod in (*self.pods.value, *self.ended, *self.leaving)}
+        about = event.involved_object
+        if pod := known.get(about.name):
+            return event.is_about("Pod", pod.metadata)
+        makers = (self.workload.value, *(self.revisions.value if self.revisions else ()))
+        keys = {Key.of(one.kind, one.metadata.namespace, one.metadata.name) for one in makers}
+        gone = Key.of(about.kind, self.workload.value.metadata.namespace, about.name)
+        return any(pattern.matches(gone) for pattern in name_patterns(keys))
 
     def refusals(self) -> Iterator[Sourced[str]]:
         """Return why pods of the newest template can't be made, as the API server told their controller."""

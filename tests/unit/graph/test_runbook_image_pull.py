@@ -10,6 +10,7 @@ from tests.unit.graph.runbook_cases import (
     MadeUpCluster,
     decide,
     deployment,
+    event,
     fields_of,
     load,
     running,
@@ -218,3 +219,39 @@ async def test_where_access_is_refused_the_pull_secrets_that_worked_come_first()
     for step in (unproved, neighbours, nobody):
         assert isinstance(step, HandOver)
     assert "name the imagePullSecrets regcred" in str(getattr(neighbours, "advice", ""))
+
+
+@pytest.mark.parametrize(
+    ("pod", "proved"),
+    [("shop-1-x7k2p", True), ("shop-1-admin-x7k2p", False), ("shop-1-x7k2p-debug", False), ("shop-1", False)],
+)
+async def test_only_the_start_of_a_pod_that_the_revision_made_proves_that_it_ran(
+    pod: str, *, proved: bool
+) -> None:
+    started = event("Started", "Started container app", name=pod)
+
+    step = await decide(broken(older=[[container("shop/api:1.1")]], events=[started]))
+
+    assert image_of(step) == "shop/api:1.1"
+    assert isinstance(step, ProposePatch)
+    assert ("events show that its containers started" in step.candidate.basis) is proved
+
+
+@pytest.mark.parametrize(
+    ("pod", "why", "proposed"),
+    [
+        ("cart-1-x7k2p", "pull access denied", "shop/api:1.1"),
+        ("cart-1-x7k2p", "not found", "shop/api:1.0"),
+        ("shop-1-x7k2p", "pull access denied", "shop/api:1.0"),
+    ],
+    ids=["another's credentials say nothing", "its registry lacks it", "a pod of its own that is gone"],
+)
+async def test_why_another_workload_cannot_pull_an_image_may_be_its_own_matter(
+    pod: str, why: str, proposed: str
+) -> None:
+    refused = event("Failed", f'Failed to pull image "shop/api:1.1": {why}', name=pod)
+    older = [[container("shop/api:1.0")], [container("shop/api:1.1")]]
+
+    step = await decide(broken(older=older, events=[refused]))
+
+    assert image_of(step) == proposed
