@@ -108,7 +108,6 @@ async def _has_run(observer: Observer, workload: Document, name: str, image: str
         if not any((each.get("name"), each.get("image")) == (name, image) for each in made):
             continue
         for status in container_statuses(pod):
-            states = {**(status.get("state") or {}), **(status.get("lastState") or {})}
-            if status.get("name") == name and ({"running", "terminated"} & states.keys()):
+            if status.name == name and (status.state.running or status.ends):
                 return True
     return False

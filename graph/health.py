@@ -4,9 +4,9 @@ A finding is held (True), failed (False) or couldn't be told (None), and what wa
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
+from graph.container_status import ContainerStatus, stays_up
 from graph.ports import Observer
 from graph.targets import Target
 from graph.workloads import Document, count_replicas, is_ready, pods_of
@@ -14,8 +14,6 @@ from tools.errors import BadInput, ClusterError
 
 Finding = tuple[bool | None, str]
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
-# the kubelet waits at most 5 minutes between two restarts: twice that without a crash is a good sign
-_CALM = timedelta(minutes=10)
 
 
 async def find_fault(observer: Observer, workload: Target) -> str | None:
@@ -67,49 +65,91 @@ def judge_readiness(workload: Document, pods: Sequence[Document]) -> Finding:
 
 
 def judge_symptoms(pods: Sequence[Document]) -> Finding:
-    """Judge whether no container waits for anything but its start."""
-    waiting = sorted(
-        {
-            reason
-            for pod in pods
-            for status in container_statuses(pod)
-            if (reason := (status.get("state", {}).get("waiting") or {}).get("reason"))
-            and reason not in _STARTING
-        }
-    )
-    return not waiting, f"containers wait: {', '.join(waiting)}" if waiting else "no container waits"
+    """Judge whether no container waits for anything but its start, and none has ended that should run.
+
+    A current kubelet leaves a container that crash-loops in the state of its last end; an older one lets it
+    wait.
+    """
+    seen = [(pod, status) for pod in pods for status in container_statuses(pod)]
+    waiting = {status.state.waiting.reason for _, status in seen if status.state.waiting} - _STARTING - {""}
+    ended = {
+        f"{end.reason or 'exit'} {end.exit_code}"
+        for pod, status in seen
+        if (end := status.state.terminated) and (end.exit_code or stays_up(pod.get("spec", {}), status.name))
+    }
+    words = [
+        *([f"containers wait: {', '.join(sorted(waiting))}"] if waiting else []),
+        *([f"containers have ended: {', '.join(sorted(ended))}"] if ended else []),
+    ]
+    return not words, "; ".join(words) or "no container waits"
 
 
-def judge_restarts(before: Mapping[str, int], now: Mapping[str, int]) -> Finding:
-    """Judge whether no count of restarts has risen."""
-    risen = [name for name, count in now.items() if count > before.get(name, count)]
-    return (
-        not risen,
-        f"{len(risen)} containers restarted within the window, {sum(now.values())} times in all",
-    )
+def judge_restarts(
+    before: Mapping[str, int] | None, now: Mapping[str, int], missing: Sequence[str]
+) -> Finding:
+    """Judge whether no container was restarted since the beginning of the window, nor its pod replaced.
+
+    `before` are the counts then, None at the first look; `missing` the containers of which the kubelet says
+    nothing at this moment.
+    """
+    if before is None:
+        before = now
+    risen = [name for name, count in now.items() if count > before.get(name, 0)]
+    young = now.keys() - before.keys()
+    if risen:
+        times = sum(now.values())
+        return False, f"{len(risen)} containers restarted within the window, {times} times in all"
+    if missing:
+        return None, f"the kubelet says nothing of {', '.join(sorted(set(missing)))} at this moment"
+    if young:
+        return None, f"{len(young)} containers are younger than the window"
+    return True, f"0 containers restarted within the window, {sum(now.values())} times in all"
 
 
-def container_statuses(pod: Document) -> list[dict[str, Any]]:
+def container_statuses(pod: Document) -> list[ContainerStatus]:
     """Return the statuses of a pod's containers, those that initialise first."""
     status = pod.get("status", {})
-    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    listed = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    return [ContainerStatus.model_validate(one) for one in listed]
 
 
 def count_restarts(pods: Sequence[Document]) -> dict[str, int]:
-    """Return how often each container was restarted."""
+    """Return how often each container was restarted, by its pod's uid and its name."""
     return {
-        f"{pod['metadata']['uid']}/{status['name']}": status.get("restartCount", 0)
+        f"{pod['metadata']['uid']}/{status.name}": status.restart_count
         for pod in pods
         for status in container_statuses(pod)
     }
 
 
-def _judge_calm(pods: Sequence[Document], now: datetime) -> Finding:
-    crashed = [
-        status["name"]
+def list_missing(pods: Sequence[Document]) -> list[str]:
+    """Return the names of the containers that have no status, as for a moment after a kubelet's restart."""
+    return [
+        container["name"]
         for pod in pods
-        for status in pod.get("status", {}).get("containerStatuses") or []
-        for end in (status.get("state", {}).get("terminated"), status.get("lastState", {}).get("terminated"))
-        if end and not (end.get("finishedAt") and now - datetime.fromisoformat(end["finishedAt"]) >= _CALM)
+        for container in pod.get("spec", {}).get("containers") or []
+        if container["name"] not in {status.name for status in container_statuses(pod)}
     ]
-    return not crashed, f"containers ended in the last 10 minutes: {', '.join(sorted(set(crashed)))}"
+
+
+def crashed_lately(pods: Sequence[Document], now: datetime) -> list[Document]:
+    """Return the pods of which a container crash-loops: between two crashes it looks healthy for a while."""
+    return [
+        pod
+        for pod in pods
+        if any(
+            status.crash_loops(now, stays=stays_up(pod.get("spec", {}), status.name))
+            for status in container_statuses(pod)
+        )
+    ]
+
+
+def _judge_calm(pods: Sequence[Document], now: datetime) -> Finding:
+    crashed = {
+        status.name
+        for pod in pods
+        for status in container_statuses(pod)
+        if status.ended_lately(now)
+        and (stays_up(pod.get("spec", {}), status.name) or status.crash_loops(now, stays=False))
+    }
+    return not crashed, f"containers ended in the last 10 minutes: {', '.join(sorted(crashed))}"

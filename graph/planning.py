@@ -134,7 +134,8 @@ def longest_crashed_life(pods: Iterable[Mapping[str, Any]]) -> float:
     lives = [
         _seconds(ended["startedAt"], ended["finishedAt"])
         for pod in pods
-        for status in pod.get("status", {}).get("containerStatuses") or []
+        for group in ("initContainerStatuses", "containerStatuses")
+        for status in pod.get("status", {}).get(group) or []
         for ended in (
             status.get("state", {}).get("terminated"),
             status.get("lastState", {}).get("terminated"),

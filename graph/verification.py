@@ -6,21 +6,23 @@
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from graph.health import (
     Finding,
     count_restarts,
+    crashed_lately,
     judge_generation,
     judge_readiness,
     judge_restarts,
     judge_rollout,
     judge_symptoms,
+    list_missing,
 )
 from graph.incident import Check, Verdict, Verification
+from graph.planning import longest_crashed_life
 from graph.ports import Observer
 from graph.proposal import Proposal, VerificationPlan
 from graph.refusals import find_refusal
@@ -40,6 +42,8 @@ class Look:
     restarts: Mapping[str, int]
     refusal: str = ""
     """Why the API server doesn't let the new pods in; empty if it does."""
+    crashed_life: float = 0.0
+    """For how many seconds the longest-lived container had run that crashed a short while ago."""
 
     @property
     def steady(self) -> bool:
@@ -73,25 +77,28 @@ class Verifier:
         started, began = datetime.now(UTC), loop.time()
         stable_since: float | None = None
         refused_since: float | None = None
-        history: deque[tuple[float, Mapping[str, int]]] = deque()
+        history, window = History(), plan.window_seconds
         shown: tuple[Check, ...] | None = None
         looks = 0
         while True:
-            look = await self.look(proposal, history[0][1] if history else {}, started)
+            look = await self.look(proposal, history.at(loop.time() - window), started)
             looks, now = looks + 1, loop.time()
             if look.checks != shown:
                 await on_look(look.checks)
                 shown = look.checks
-            _remember(history, now, look.restarts, plan.window_seconds)
+            history.add(now, look.restarts)
+            window = max(window, min(2 * look.crashed_life, plan.budget_seconds / 2))
             stable_since = (stable_since if stable_since is not None else now) if look.steady else None
             stable = now - stable_since if stable_since is not None else 0.0
             refused_since = (refused_since if refused_since is not None else now) if look.refusal else None
             refused = refused_since is not None and now - refused_since >= self.refused_seconds
             verdict: Verdict | None = (
-                "not_verified" if refused else _judge(look, plan, stable=stable, elapsed=now - began)
+                "not_verified"
+                if refused
+                else _judge(look, plan, window=window, stable=stable, elapsed=now - began)
             )
             if verdict:
-                reason = _explain(verdict, look, plan, elapsed=now - began)
+                reason = _explain(verdict, look, plan, window=window, elapsed=now - began)
                 return Verification(
                     verdict=verdict, reason=reason, checks=look.checks,
                     started_at=started, ended_at=datetime.now(UTC),
@@ -106,9 +113,9 @@ class Verifier:
             return None  # the Service is gone: that is no fault of the change
 
     async def look(
-        self, proposal: Proposal, restarts: Mapping[str, int], since: datetime | None = None
+        self, proposal: Proposal, restarts: Mapping[str, int] | None, since: datetime | None = None
     ) -> Look:
-        """Look once. `restarts` are the counts per container at the beginning of the window.
+        """Look once. `restarts` are the counts per container when the window began, None: it hasn't.
 
         `since` is when the verification began; None: refusals of the new pods aren't looked for.
         """
@@ -126,14 +133,14 @@ class Verifier:
             detail = f"the cluster couldn't be read: {error}"
             return Look(
                 tuple(Check(predicate=name, held=None, detail=detail) for name in plan.predicates),
-                restarts,
+                {},
             )
         counts = count_restarts(pods)
         judged = {
             "observed_generation": judge_generation(document),
             "rollout_complete": judge_rollout(document),
             "pods_ready": judge_readiness(document, pods),
-            "restarts_stable": judge_restarts(restarts, counts),
+            "restarts_stable": judge_restarts(restarts, counts, list_missing(pods)),
             "symptom_gone": judge_symptoms(pods),
             "endpoints_present": _endpoints(endpoints),
             "in_place": _in_place(document, proposal),
@@ -145,6 +152,7 @@ class Verifier:
             ),
             counts,
             refusal,
+            longest_crashed_life(crashed_lately(pods, datetime.now(UTC))),
         )
 
 
@@ -163,31 +171,46 @@ def doubt(verification: Verification, deviation: str) -> Verification:
     )
 
 
-def _remember(
-    history: deque[tuple[float, Mapping[str, int]]], now: float, counts: Mapping[str, int], window: float
-) -> None:
-    """Keep the counts of the window, and the last ones from before it."""
-    history.append((now, counts))
-    while len(history) > 1 and history[1][0] <= now - window:
-        history.popleft()
+@dataclass
+class History:
+    """The restart counts per container at each look.
+
+    A container of which a look says nothing keeps its last count: a restart that falls into such a moment
+    counts nevertheless.
+    """
+
+    looks: list[tuple[float, Mapping[str, int]]] = field(default_factory=list)
+
+    def add(self, now: float, counts: Mapping[str, int]) -> None:
+        """Remember the counts of one look."""
+        known = self.looks[-1][1] if self.looks else {}
+        raised = {name: max(count, known.get(name, 0)) for name, count in counts.items()}
+        self.looks.append((now, {**known, **raised}))
+
+    def at(self, moment: float) -> Mapping[str, int] | None:
+        """Return the counts at a moment, or at the first look where that is later; None before any look."""
+        before = (counts for at, counts in reversed(self.looks) if at <= moment)
+        return next(before, self.looks[0][1] if self.looks else None)
 
 
-def _judge(look: Look, plan: VerificationPlan, *, stable: float, elapsed: float) -> Verdict | None:
-    if look.held and stable >= plan.window_seconds:
+def _judge(
+    look: Look, plan: VerificationPlan, *, window: float, stable: float, elapsed: float
+) -> Verdict | None:
+    if look.held and stable >= window:
         return "verified"
     if elapsed < plan.budget_seconds:
         return None
     return "not_verified" if look.failed else "undetermined"
 
 
-def _explain(verdict: Verdict, look: Look, plan: VerificationPlan, *, elapsed: float) -> str:
+def _explain(verdict: Verdict, look: Look, plan: VerificationPlan, *, window: float, elapsed: float) -> str:
     if look.refusal:
         return f"after {elapsed:.0f} s: the API server doesn't let the new pods in: {look.refusal}"
     if verdict == "verified":
-        return f"every check held for {plan.window_seconds:g} s without a break"
+        return f"every check held for {window:g} s without a break"
     missed = "; ".join(f"{check.predicate}: {check.detail}" for check in look.checks if not check.held)
     if not missed:
-        missed = f"everything held at the end, but not yet for {plan.window_seconds:g} s"
+        missed = f"everything held at the end, but not yet for {window:g} s"
     return f"after {plan.budget_seconds:g} s: {missed}"
 
 

@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from graph.parts import Part
 from graph.quantities import parse_amount
 from graph.runbooks.answers import Sourced
 from graph.runbooks.objects import Metadata, Workload
-from graph.runbooks.templates import Container, Part
+from graph.runbooks.templates import Container
 
 Amounts = dict[str, str | int]
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graph.container_status import CANNOT_START, Terminated
 from graph.runbooks.answers import Sourced
 from graph.runbooks.log_levels import rank_lines
-from graph.runbooks.objects import Terminated
 from graph.runbooks.snapshot import Sighting, Snapshot
 from graph.runbooks.templates import Container
 
@@ -50,13 +50,13 @@ def list_crashes(snapshot: Snapshot) -> Iterator[Crash]:
 
 def find_end(sighting: Sighting) -> Terminated | None:
     """Return how the container's last run ended, or None if it hasn't run."""
-    return sighting.status.state.terminated or sighting.status.last_state.terminated
+    return next(iter(sighting.status.ends), None)
 
 
 def hear(snapshot: Snapshot, sighting: Sighting) -> Iterator[Sourced[str]]:
     """Yield what is said about a container, line by line: the kubelet first, then its log's gravest lines."""
-    waiting, end = sighting.status.state.waiting, find_end(sighting)
-    for message in (waiting.message if waiting else "", end.message if end else ""):
+    waiting, ends = sighting.status.state.waiting, sighting.status.ends
+    for message in (waiting.message if waiting else "", *(end.message for end in ends)):
         if message:
             yield Sourced(snapshot.pods.evidence, message)
     for event in snapshot.events_of((sighting.pod,), "Failed"):
@@ -71,7 +71,7 @@ def _has_crashed(snapshot: Snapshot, sighting: Sighting) -> bool:
     status, end = sighting.status, find_end(sighting)
     if end is None:
         waiting = status.state.waiting
-        return waiting is not None and waiting.reason in {"RunContainerError", "CreateContainerError"}
+        return waiting is not None and waiting.reason in CANNOT_START
     if end.reason == "OOMKilled" or (end.exit_code == 0 and end.reason == "Completed"):
         return False
     killed = end.exit_code in _TERMINATED_BY_SIGNAL and any(

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from graph.parts import Part
 from graph.runbooks.objects import Condition, Labels, Metadata, Selector
-from graph.runbooks.templates import Part
 
 Number = Annotated[int, Field(ge=0, le=2**63)]
 

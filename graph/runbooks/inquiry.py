@@ -87,7 +87,7 @@ def _log_calls(snapshot: Snapshot) -> Iterator[ReadCall]:
     asked: set[str] = set()
     for pod, status in ((each.pod, each.status) for each in snapshot.sightings()):
         has_run = status.state.running or status.state.terminated or status.restart_count
-        init = pod.spec.is_init(status.name)
+        init = pod.spec.initialises(status.name)
         if status.name in asked or not has_run or not snapshot.is_unwell(status, init=init):
             continue
         asked.add(status.name)

@@ -32,7 +32,7 @@ def _lines(snapshot: Snapshot) -> list[Sourced[str]]:
     return [
         line
         for sighting in snapshot.sightings()
-        if snapshot.is_unwell(sighting.status, init=sighting.pod.spec.is_init(sighting.status.name))
+        if snapshot.is_unwell(sighting.status, init=sighting.pod.spec.initialises(sighting.status.name))
         for line in hear(snapshot, sighting)
         if "pull image" not in line.value and "failed to resolve reference" not in line.value
     ]

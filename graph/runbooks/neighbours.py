@@ -85,12 +85,8 @@ def _keyed(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _ran_out_of_memory(snapshot: Snapshot) -> bool:
-    ends = (
-        end
-        for sighting in snapshot.sightings()
-        for end in (sighting.status.state.terminated, sighting.status.last_state.terminated)
-    )
-    return any(end is not None and end.reason == "OOMKilled" for end in ends)
+    ends = (end for sighting in snapshot.sightings() for end in sighting.status.ends)
+    return any(end.reason == "OOMKilled" for end in ends)
 
 
 def _concerns_nodes(snapshot: Snapshot) -> bool:

@@ -1,17 +1,18 @@
 """The parts of Kubernetes objects that runbooks read, as frozen models."""
 
-from typing import Annotated, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import AwareDatetime, Field, field_validator
 
-from graph.runbooks.templates import Container, Name, Part, PodSpec, PodTemplate
+from graph.container_status import ContainerStatus
+from graph.parts import Name, Number, Part
+from graph.runbooks.templates import Container, PodSpec, PodTemplate
 from graph.targets import Target
 
 _REVISION = "deployment.kubernetes.io/revision"
 _REVISION_DIGITS = 12
 _REVISION_HASH = "controller-revision-hash"
 Labels = dict[str, str]
-Number = Annotated[int, Field(ge=0, le=2**63)]
 
 
 class Owner(Part):
@@ -193,46 +194,6 @@ class ControllerRevision(Part):
         """Return it as a Deployment keeps its own: a workload with the template and the revision."""
         metadata = self.metadata.model_copy(update={"annotations": {_REVISION: str(self.revision)}})
         return Workload(kind="ControllerRevision", metadata=metadata, spec=self.data.spec)
-
-
-class Waiting(Part):
-    """Why a container hasn't started."""
-
-    reason: str = ""
-    message: str = ""
-
-
-class Terminated(Part):
-    """How a container ended."""
-
-    reason: str = ""
-    message: str = ""
-    exit_code: int = 0
-    finished_at: AwareDatetime | None = None
-
-
-class Running(Part):
-    """A container is running."""
-
-    started_at: AwareDatetime | None = None
-
-
-class State(Part):
-    """A container's state; one of the three is set."""
-
-    waiting: Waiting | None = None
-    running: Running | None = None
-    terminated: Terminated | None = None
-
-
-class ContainerStatus(Part):
-    """A container as the kubelet sees it."""
-
-    name: Name
-    ready: bool = False
-    restart_count: Number = 0
-    state: State = State()
-    last_state: State = State()
 
 
 class PodStatus(Part):

@@ -2,6 +2,7 @@
 
 from graph.claims import find_claim
 from graph.diagnosis import CallTools, Diagnosis, HandOver, NothingWrong, ReadCall
+from graph.parts import Part
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, quote, quote_error
 from graph.runbooks.calls import get_one, list_events, list_everywhere
@@ -10,7 +11,6 @@ from graph.runbooks.lost_nodes import advise_on_node, describe_node, is_sick
 from graph.runbooks.names import find_nearest
 from graph.runbooks.objects import Condition, Event, Items, Metadata
 from graph.runbooks.surroundings import Claim, Named, Node
-from graph.runbooks.templates import Part
 from graph.targets import Target
 
 OTHERS = frozenset({"Node", "PersistentVolumeClaim", "Namespace"})

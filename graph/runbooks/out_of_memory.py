@@ -74,10 +74,9 @@ def _kills(snapshot: Snapshot) -> Iterator[_Kill]:
 
 
 def _was_killed(snapshot: Snapshot, sighting: Sighting) -> bool:
-    ends = (sighting.status.state.terminated, sighting.status.last_state.terminated)
-    killed = any(end is not None and end.reason == "OOMKilled" for end in ends)
-    waiting = sighting.status.state.waiting
-    return killed and (waiting is not None or snapshot.crashed_lately(sighting.status))
+    status = sighting.status
+    killed = any(end.reason == "OOMKilled" for end in status.ends)
+    return killed and (status.state.running is None or snapshot.crashed_lately(status))
 
 
 def _limit(container: Container | None) -> str | int | None:

@@ -44,7 +44,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
     """Return a finding if containers that aren't well were forbidden something, or None."""
     rights: dict[_Right, Sourced[str]] = {}
     for sighting in snapshot.sightings():
-        unwell = snapshot.is_unwell(sighting.status, init=sighting.pod.spec.is_init(sighting.status.name))
+        unwell = snapshot.is_unwell(sighting.status, init=sighting.pod.spec.initialises(sighting.status.name))
         for line in hear(snapshot, sighting) if unwell else ():
             if match := _FORBIDDEN.search(line.value[:2_000]):
                 rights.setdefault(_as_right(match), line)

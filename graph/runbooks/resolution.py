@@ -7,13 +7,13 @@ are asked; a chain of at most three steps.
 from pydantic import TypeAdapter, ValidationError
 
 from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
+from graph.parts import Name
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, quote, quote_error
 from graph.runbooks.calls import describe_pod, get_one, list_all
 from graph.runbooks.leads import LEADING, follow_lead
 from graph.runbooks.objects import Items, Owner, Pod, Workload
 from graph.runbooks.others import OTHERS, examine
-from graph.runbooks.templates import Name
 from graph.targets import Target, find_target
 from graph.targets import find_pod as find_alerts_pod
 

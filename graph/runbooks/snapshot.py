@@ -2,20 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from graph.chain_links import Key
+from graph.container_status import ContainerStatus
 from graph.runbooks.answers import Sourced
 from graph.runbooks.bounds import Bounds
 from graph.runbooks.front import Front
-from graph.runbooks.objects import ContainerStatus, Event, Metadata, Pod, Workload
+from graph.runbooks.objects import Event, Metadata, Pod, Workload
 from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node, Service
 from graph.runbooks.templates import Container, PodSpec
 from graph.vanished import is_made_by, name_patterns
 from tools.patch import PatchArguments
 
-# the kubelet waits at most 5 minutes between two restarts: twice that without a crash is a good sign
-_CALM = timedelta(minutes=10)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -134,15 +133,19 @@ class Snapshot:
 
     def crashed_lately(self, status: ContainerStatus) -> bool:
         """Whether a container ended in the last 10 minutes: just restarted, it looks healthy for a moment."""
-        ends = (status.state.terminated, status.last_state.terminated)
-        return any(end and (end.finished_at is None or self.at - end.finished_at < _CALM) for end in ends)
+        return status.ended_lately(self.at)
+
+    def is_crash_looping(self, sighting: Sighting) -> bool:
+        """Whether a container is in a crash loop, in whichever of a loop's states it was seen."""
+        stays = sighting.pod.spec.stays_up(sighting.status.name)
+        return sighting.status.crash_loops(self.at, stays=stays)
 
     @property
     def is_healthy(self) -> bool:
         """Whether all replicas are there and ready, no pod lacks a node, and no container is unwell."""
         return self.workload.value.is_settled and not any(
             pod.unschedulable is not None
-            or any(self.is_unwell(status, init=pod.spec.is_init(status.name)) for status in pod.statuses)
+            or any(self.is_unwell(status, init=pod.spec.initialises(status.name)) for status in pod.statuses)
             for pod in self.pods.value
         )
 

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from graph.parts import Part
 from graph.runbooks.objects import Condition, Labels, Metadata, PodStatus
-from graph.runbooks.templates import Part
 
 
 class ServicePort(Part):

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from graph.container_status import ContainerStatus
 from graph.runbooks.answers import quote
 from graph.runbooks.finding import unique
 from graph.runbooks.log_levels import rank_lines
-from graph.runbooks.objects import ContainerStatus, Pod
+from graph.runbooks.objects import Pod
 from graph.runbooks.snapshot import Snapshot
 
 _MOST = 5
@@ -29,10 +30,16 @@ def advise_on(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def is_settling(snapshot: Snapshot) -> bool:
-    """Whether containers are only just being made: what is wrong with them may show in a moment."""
+    """Whether containers are only just being made: what is wrong with them may show in a moment.
+
+    The states that a crash loop passes through are no progress: nor is the main container's wait for an init
+    container that crash-loops, nor a rollout that waits for such a pod.
+    """
     workload = snapshot.workload.value
     if workload.condition("Failed"):
         return False  # a Job that was given up
+    if any(map(snapshot.is_crash_looping, snapshot.sightings())):
+        return False
     wanted, updated, _ = workload.counts
     waiting = [one.state.waiting for pod in snapshot.pods.value for one in pod.statuses]
     starting = any(state and state.reason in _STARTING for state in waiting)
@@ -47,7 +54,7 @@ def _symptoms(snapshot: Snapshot) -> Iterator[str]:
         if pod.status.reason:
             yield f"pods are {quote(pod.status.reason)}: {quote(pod.status.message)} {source}"
         for status in pod.statuses:
-            if snapshot.is_unwell(status, init=pod.spec.is_init(status.name)):
+            if snapshot.is_unwell(status, init=pod.spec.initialises(status.name)):
                 yield f"container {status.name} {_state(status)} {source}"
         if not pod.statuses:
             yield from _events(snapshot, pod)

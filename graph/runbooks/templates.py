@@ -1,31 +1,10 @@
-"""The template that a workload makes its pods from, as far as runbooks read it, and what all parts share.
+"""The template that a workload makes its pods from, as far as runbooks read it."""
 
-What a cluster sends is data and may be anything: names that could never be Kubernetes names, or numbers that
-aren't numbers, are refused here, so that nothing behind this module has to doubt them. `null` means absent,
-as it does for the API server.
-"""
+from typing import Any
 
-from typing import Annotated, Any
+from pydantic import ConfigDict, Field
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
-
-
-class Part(BaseModel):
-    """A part of an object: frozen, named as the API names it; what runbooks don't read is left out."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_nulls(cls, document: Any) -> Any:
-        if not isinstance(document, dict):
-            return document
-        return {key: value for key, value in document.items() if value is not None}
+from graph.parts import Name, Part
 
 
 class Fragment(Part):
@@ -81,8 +60,8 @@ class Probe(Part):
 class Resources(Part):
     """What a container asks for and may use, by resource."""
 
-    limits: dict[str, str | int] = {}
-    requests: dict[str, str | int] = {}
+    limits: dict[str, str | int] = Field(default_factory=dict)
+    requests: dict[str, str | int] = Field(default_factory=dict)
 
 
 class Reference(Fragment):
@@ -170,6 +149,8 @@ class Container(Part):
     readiness_probe: Probe | None = None
     liveness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    restart_policy: str = ""
+    """`Always` makes an init container a sidecar, which keeps running; empty on other containers."""
 
 
 class PodSpec(Part):
@@ -178,8 +159,8 @@ class PodSpec(Part):
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
-    node_selector: dict[str, str] = {}
-    affinity: dict[str, Any] = {}
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    affinity: dict[str, Any] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
     topology_spread_constraints: tuple[Fragment, ...] = ()
     image_pull_secrets: tuple[Reference, ...] = ()
@@ -196,9 +177,19 @@ class PodSpec(Part):
         """Whether the name is an init container's."""
         return any(each.name == name for each in self.init_containers)
 
+    def initialises(self, name: str) -> bool:
+        """Whether the name is that of an init container that ends, and so is no sidecar."""
+        return any(each.name == name and each.restart_policy != "Always" for each in self.init_containers)
+
+    def stays_up(self, name: str) -> bool:
+        """Whether the container of that name should run for ever: none of a Job does, a sidecar always."""
+        if self.is_init(name):
+            return not self.initialises(name)
+        return self.restart_policy == "Always"
+
 
 class _Labels(Part):
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class PodTemplate(Part):

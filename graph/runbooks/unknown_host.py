@@ -75,7 +75,7 @@ def _strays(snapshot: Snapshot) -> Iterator[_Stray]:
     there = {each.metadata.name for each in snapshot.services.value} if snapshot.services else set[str]()
     for sighting in snapshot.sightings():
         container = sighting.wanted
-        unwell = snapshot.is_unwell(sighting.status, init=sighting.pod.spec.is_init(sighting.status.name))
+        unwell = snapshot.is_unwell(sighting.status, init=sighting.pod.spec.initialises(sighting.status.name))
         if container is None or container.name in seen or not unwell:
             continue
         for line in hear(snapshot, sighting):

@@ -1,6 +1,8 @@
 """Verification against a cluster that plays one picture after the other: three verdicts, none cheap."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -266,3 +268,125 @@ async def test_a_statefulset_s_refusal_is_told_by_events_since_the_change(at: st
 
     assert refused.refused == FORBIDDEN
     assert waited.refused == ""
+
+
+@dataclass
+class Acted:
+    """An Observer of a healthy Deployment with one pod, which is as the scenes say, look by look."""
+
+    scenes: list[list[dict[str, Any]]]
+    cluster: PlayedCluster = field(default_factory=lambda: PlayedCluster(HEALTHY | {"replicas": 1}))
+
+    async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
+        document = await self.cluster.get(kind, name, namespace)
+        one = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+        return {**document, "status": {**document["status"], **one}}
+
+    async def list(
+        self, kind: str, namespace: str | None, *, label_selector: str | None = None
+    ) -> list[dict[str, Any]]:
+        if kind != "Pod":
+            return await self.cluster.list(kind, namespace)
+        return self.scenes.pop(0) if len(self.scenes) > 1 else self.scenes[0]
+
+
+async def act(*scenes: list[dict[str, Any]], window: float = 0.05, budget: float = 0.3) -> Verification:
+    verifier = Verifier(Acted(list(scenes)), interval_seconds=0.005)
+    return await verifier.verify(plan(window, budget), ignore)
+
+
+def pod(
+    *statuses: dict[str, Any], uid: str = "u-1", init: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    made = _pod("web-0", uid, ready=True, statuses=[one for one in statuses if not one.get("init")])
+    made["status"]["initContainerStatuses"] = [one for one in statuses if one.get("init")]
+    made["spec"] = {"containers": [{"name": "nginx"}], **({"initContainers": [init]} if init else {})}
+    return [made]
+
+
+def container(restarts: int = 0, name: str = "nginx", **facts: Any) -> dict[str, Any]:
+    running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+    return {"name": name, "ready": True, "restartCount": restarts, "state": running, "lastState": {}, **facts}
+
+
+def ended(code: int, reason: str, lived: float = 3, ago: float = 3) -> dict[str, Any]:
+    end = datetime.now(UTC) - timedelta(seconds=ago)
+    times = {"startedAt": (end - timedelta(seconds=lived)).isoformat(), "finishedAt": end.isoformat()}
+    return {"terminated": {"exitCode": code, "reason": reason, **times}}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(3, "Error"), (137, "OOMKilled"), (128, "StartError"), (0, "Completed")]
+)
+async def test_a_container_that_has_ended_is_a_symptom_even_where_its_pod_is_called_ready(
+    code: int, reason: str
+) -> None:
+    verification = await act(pod(container(2, state=ended(code, reason))))
+
+    assert verification.verdict == "not_verified"
+    assert f"containers have ended: {reason} {code}" in verification.reason
+
+
+async def test_an_init_container_that_has_done_its_work_is_no_symptom() -> None:
+    done = container(name="migrate", init=True, state=ended(0, "Completed"))
+
+    assert (await act(pod(done, container(), init={"name": "migrate"}))).verdict == "verified"
+
+
+@pytest.mark.parametrize(
+    ("init", "code"), [({"name": "helper"}, 1), ({"name": "helper", "restartPolicy": "Always"}, 0)]
+)
+async def test_an_init_container_that_failed_and_a_sidecar_that_ended_are_symptoms(
+    init: dict[str, Any], code: int
+) -> None:
+    over = container(1, name="helper", init=True, state=ended(code, "Error"))
+
+    assert (await act(pod(over, container(), init=init))).verdict == "not_verified"
+
+
+async def test_a_container_between_two_crashes_must_outlive_twice_its_last_run() -> None:
+    just_restarted = pod(container(4, lastState=ended(1, "Error", lived=0.1)))
+
+    verification = await act(just_restarted, window=0.01, budget=60)
+
+    assert verification.reason == "every check held for 0.2 s without a break"
+    assert verification.stable_seconds >= 0.2
+
+
+async def test_a_crash_of_long_ago_needs_no_longer_window() -> None:
+    calm = pod(container(4, lastState=ended(1, "Error", lived=90, ago=3600)))
+
+    reason = (await act(calm, window=0.01, budget=60)).reason
+
+    assert reason == "every check held for 0.01 s without a break"
+
+
+async def test_a_restart_in_a_moment_without_statuses_starts_the_window_again() -> None:
+    scenes = [pod(container()), *([pod()] * 40), pod(container(1))]
+
+    verification = await act(*scenes, window=0.05, budget=60)
+
+    assert verification.verdict == "verified"
+    assert verification.looks > len(scenes)
+
+
+async def test_a_pod_whose_containers_have_no_status_is_not_verified_on_its_word() -> None:
+    verification = await act(pod(container()), pod())
+
+    assert verification.verdict == "undetermined"
+    assert "the kubelet says nothing of nginx at this moment" in verification.reason
+
+
+async def test_a_pod_that_replaces_another_within_the_window_starts_it_again() -> None:
+    scenes = [pod(container(), uid=f"u-{number}") for number in range(400)]
+
+    verification = await act(*scenes)
+
+    assert verification.verdict == "undetermined"
+    assert "younger than the window" in verification.reason
+
+
+async def test_a_replacing_pod_that_was_restarted_before_it_was_first_seen_counts_as_restarted() -> None:
+    scenes = [pod(container()), *(pod(container(2), uid=f"u-{number}") for number in range(400))]
+
+    assert (await act(*scenes)).verdict == "not_verified"
