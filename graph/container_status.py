@@ -64,6 +64,7 @@ class ContainerStatus(Part):
 
     name: Name
     ready: bool = False
+    started: bool = False
     restart_count: Number = 0
     state: State = State()
     last_state: State = State()

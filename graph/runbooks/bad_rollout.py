@@ -45,7 +45,7 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
             )
         ),
         options=() if against else combine(workload, ways),
-        advice=(*map(_quote, crashes), *unique(each.advice for each in against))
+        advice=(*filter(None, map(_quote, crashes)), *unique(each.advice for each in against))
         if against
         else (_roll_back(snapshot),),
         prevention=("Keep old pods until new ones are ready (maxUnavailable 0), and start images in CI.",),

@@ -14,6 +14,7 @@ from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, r
 from graph.runbooks.neighbours import list_neighbours, with_neighbours
 from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Workload
 from graph.runbooks.resolution import find_pod, resolve_workload
+from graph.runbooks.scenes import find_blocker
 from graph.runbooks.snapshot import LogTail, Snapshot, UnreadLog
 from graph.runbooks.surroundings import Service
 from tools.kept_logs import split_log
@@ -88,7 +89,8 @@ def _log_calls(snapshot: Snapshot) -> Iterator[ReadCall]:
     for pod, status in ((each.pod, each.status) for each in snapshot.sightings()):
         has_run = status.state.running or status.state.terminated or status.restart_count
         init = pod.spec.initialises(status.name)
-        if status.name in asked or not has_run or not snapshot.is_unwell(status, init=init):
+        unwell = status is find_blocker(pod) or snapshot.is_unwell(status, init=init)
+        if status.name in asked or not has_run or not unwell:
             continue
         asked.add(status.name)
         where = (pod.metadata.name, pod.metadata.namespace, status.name)

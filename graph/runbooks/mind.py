@@ -11,14 +11,14 @@ from graph.runbooks.finding import CONFIDENCES, Finding, Option, unique
 from graph.runbooks.inquiry import investigate
 from graph.runbooks.judgement import judge_alerts
 from graph.runbooks.own_values import find_foreign
+from graph.runbooks.settling import is_settling, most_looks
 from graph.runbooks.silent_nodes import describe_unread
 from graph.runbooks.snapshot import Snapshot
-from graph.runbooks.symptoms import advise_on, is_settling, list_symptoms
+from graph.runbooks.unknown_fault import hand_over_unknown
 from tools.off_loop import run_off_loop
 from tools.patch import PatchArguments
 
 _OURS = frozenset({"deployment", "statefulset", "daemonset", "service"})
-_LOOKS = 3
 _PAUSE_SECONDS = 5.0
 
 
@@ -42,11 +42,11 @@ class RunbookMind:
         findings = [(name, finding) for name, runbook in runbooks.items() if (finding := runbook(snapshot))]
         if snapshot.is_healthy and not findings:
             return judge_alerts(snapshot, case)
-        if not findings and is_settling(snapshot) and case.looks < _LOOKS:
+        if not findings and is_settling(snapshot) and case.looks < most_looks(snapshot):
             reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
             return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
         if not findings:
-            return _admit(snapshot, case)
+            return hand_over_unknown(snapshot, case)
         name, best = min(findings, key=lambda each: CONFIDENCES.index(each[1].confidence))
         foreign = tuple(why for each in best.options for why in find_foreign(snapshot, each))
         best = replace(best, options=tuple(each for each in best.options if not find_foreign(snapshot, each)))
@@ -107,14 +107,6 @@ def _recommend(finding: Finding, case: Case) -> HandOver:
         diagnosis=finding.diagnose(None),
         advice=(*repairs, *finding.advice),
     )
-
-
-def _admit(snapshot: Snapshot, case: Case) -> HandOver:
-    symptoms = list_symptoms(snapshot)
-    seen = "; ".join(symptoms) or "no container says why"
-    reason = f"{snapshot.workload.value} isn't healthy, but no runbook knows this: {seen}.{_recall(case)}"
-    reason = f"{reason}{describe_unread(snapshot)}"
-    return HandOver(reason=reason, advice=advise_on(snapshot))
 
 
 def _recall(case: Case) -> str:

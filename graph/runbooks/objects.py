@@ -22,6 +22,7 @@ class Owner(Part):
     name: Name
     uid: str = ""
     controller: bool = False
+    api_version: str = ""
 
 
 class Metadata(Part):
@@ -243,6 +244,11 @@ class _Involved(Part):
     kind: str = ""
     name: str = ""
     uid: str = ""
+    field_path: str = ""
+
+
+class _Series(Part):
+    count: Number = 0
 
 
 class Event(Part):
@@ -251,6 +257,8 @@ class Event(Part):
     reason: str = ""
     message: str = ""
     involved_object: _Involved = _Involved()
+    count: Number = 0
+    series: _Series = _Series()
     first_timestamp: AwareDatetime | None = None
     last_timestamp: AwareDatetime | None = None
     event_time: AwareDatetime | None = None
@@ -259,6 +267,11 @@ class Event(Part):
     @classmethod
     def _uncombine(cls, text: str) -> str:
         return text.removeprefix("(combined from similar events): ")
+
+    @property
+    def times(self) -> int:
+        """How often it happened; events of both APIs count it, in different places."""
+        return max(1, self.count, self.series.count)
 
     @property
     def seen_at(self) -> AwareDatetime | None:

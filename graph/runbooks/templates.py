@@ -190,6 +190,7 @@ class PodSpec(Part):
 
 class _Labels(Part):
     labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class PodTemplate(Part):

@@ -268,6 +268,12 @@ def running(name: str, *, ready: bool) -> Object:
 SHOP = Target(kind="Deployment", namespace="default", name="shop")
 
 
+def runbook_of(step: Step) -> str:
+    """Return the name of the runbook that found a fault; empty where none did."""
+    diagnosis = getattr(step, "diagnosis", None)
+    return str(diagnosis.runbook) if diagnosis else ""
+
+
 def fields_of(step: Step) -> Object:
     """Return what a step's patch changes of the template's pod."""
     assert isinstance(step, ProposePatch), step

@@ -117,7 +117,7 @@ async def test_what_no_runbook_knows_is_handed_over_with_its_symptoms_and_last_w
 
     assert isinstance(step, HandOver)
     assert "CrashLoopBackOff" in step.reason
-    assert any("fatal: exiting with status 1" in advice for advice in step.advice)
+    assert step.reason.count("fatal: exiting with status 1") == 1
 
 
 async def test_a_wrong_guess_of_the_workload_is_mended_through_the_pods_owners() -> None:
@@ -138,7 +138,7 @@ async def test_a_wrong_guess_of_the_workload_is_mended_through_the_pods_owners()
     step, _, asked = await play(alert_about(guess, "shop-new-1"), answer)
 
     assert isinstance(step, HandOver)
-    assert step.reason.startswith("Deployment/shop in default isn't healthy")
+    assert "Deployment/shop in default isn't healthy" in step.reason
     assert len(asked) <= 5
 
 

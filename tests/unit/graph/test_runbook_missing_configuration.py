@@ -12,6 +12,7 @@ from tests.unit.graph.runbook_cases import (
     event,
     fields_of,
     named,
+    runbook_of,
     waiting,
 )
 
@@ -106,7 +107,7 @@ async def test_names_that_differ_in_a_number_are_two_names() -> None:
 async def test_a_configmap_that_has_been_made_since_is_no_fault() -> None:
     step = await decide(lacking('configmap "app-config" not found', from_map("app-config"), ["app-config"]))
 
-    assert getattr(step, "diagnosis", None) is None
+    assert not runbook_of(step)
 
 
 async def test_a_misspelt_key_becomes_the_nearest_one_that_exists() -> None:
@@ -187,7 +188,7 @@ async def test_messages_that_say_something_else_make_no_finding(message: str) ->
     step = await decide(lacking(message, from_map("app-confg"), ["app-config"]))
 
     assert isinstance(step, HandOver)
-    assert step.diagnosis is None
+    assert not runbook_of(step)
 
 
 async def test_a_reference_in_an_init_container_is_mended_there() -> None:

@@ -16,6 +16,7 @@ from tests.unit.graph.runbook_cases import (
     killed,
     named,
     play,
+    runbook_of,
     running,
 )
 
@@ -104,7 +105,7 @@ async def test_an_answer_of_the_program_that_it_is_not_well_is_another_fault(cod
     step = await decide(unready(container(readinessProbe=probe()), said, older=[[older]]))
 
     assert isinstance(step, HandOver)
-    assert step.diagnosis is None
+    assert not runbook_of(step)
 
 
 async def test_a_pod_that_asks_the_nodes_name_server_is_led_to_the_clusters() -> None:

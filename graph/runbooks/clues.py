@@ -1,0 +1,82 @@
+"""The evidence that decides, picked from everything that is known of a fault that no runbook knows."""
+
+from collections.abc import Iterator
+
+from graph.runbooks.answers import quote
+from graph.runbooks.objects import Pod
+from graph.runbooks.refused_pods import describe_refusal
+from graph.runbooks.scenes import Clue, Scene, list_scenes, list_unwell_pods, make_bare_scene
+from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.telling_lines import essence
+from graph.runbooks.witnesses import WITNESSES, ask_warnings
+
+_MOST = 5
+_MOST_OF_ONE = 2
+_SHORT = 20
+_USUAL = frozenset({"Ready", "ContainersReady", "Initialized", "PodReadyToStartContainers"})
+
+
+def list_clues(snapshot: Snapshot) -> tuple[Clue, ...]:
+    """Return at most five clues, the one that decides first. None is told twice, at whatever times."""
+    found: list[Clue] = []
+    known: list[str] = []
+    for clue in (*_list_refusals(snapshot), *_list_verdicts(snapshot), *_list_of_containers(snapshot)):
+        told = essence(clue.said or f"{clue.about} {clue.state}")
+        if not any(told in each or (each in told and len(each) > _SHORT) for each in known):
+            known.append(told)
+            found.append(clue)
+    return tuple(found[:_MOST])
+
+
+def _list_refusals(snapshot: Snapshot) -> Iterator[Clue]:
+    workload = snapshot.workload.value
+    for said in snapshot.refusals():
+        by_status = said.evidence == snapshot.workload.evidence
+        refusal = describe_refusal(said.value, workload.metadata.namespace)
+        yield Clue(
+            about=str(workload),
+            state=f"gets no new pods: {refusal.meaning}",
+            evidence=said.evidence,
+            said=said.value,
+            source="condition ReplicaFailure" if by_status else "event FailedCreate",
+            look=refusal.look,
+        )
+
+
+def _list_verdicts(snapshot: Snapshot) -> Iterator[Clue]:
+    """Yield what the workload and its pods say of themselves as a whole."""
+    workload, namespace = snapshot.workload.value, snapshot.workload.value.metadata.namespace
+    for pod in list_unwell_pods(snapshot):
+        look = f"kubectl describe pod {pod.metadata.name} -n {namespace}"
+        state = f"is in phase {quote(pod.status.phase) or 'unknown'}"
+        for source, said in _verdicts(pod):
+            yield Clue(f"Pod {pod.metadata.name}", state, snapshot.pods.evidence, said, source, look)
+    if failed := workload.condition("Failed"):
+        said = f"{failed.reason}: {failed.message}"
+        yield Clue(str(workload), "has failed", snapshot.workload.evidence, said, "condition Failed")
+
+
+def _verdicts(pod: Pod) -> Iterator[tuple[str, str]]:
+    status = pod.status
+    if status.reason or status.message:
+        yield "status of the pod", f"{status.reason}: {status.message}".strip(": ")
+    for each in status.conditions:
+        said = f"{each.reason}: {each.message}".strip(": ")
+        gate = each.type == "Ready" and each.reason == "ReadinessGatesNotReady"
+        if each.status == "False" and said and (gate or each.type not in _USUAL):
+            yield f"condition {quote(each.type)}", said
+
+
+def _list_of_containers(snapshot: Snapshot) -> Iterator[Clue]:
+    scenes: dict[tuple[str, str], Scene] = {}
+    for pod in list_unwell_pods(snapshot):
+        for scene in list_scenes(snapshot, pod):
+            scenes.setdefault((scene.doing, scene.status.name), scene)
+    order = [*WITNESSES]
+    for scene in sorted(scenes.values(), key=lambda each: order.index(each.doing)):
+        clues = [clue for witness in WITNESSES[scene.doing] for clue in witness(scene)]
+        yield from clues[:_MOST_OF_ONE] or [scene.base]
+    for pod in list_unwell_pods(snapshot):
+        if not pod.statuses:
+            bare = make_bare_scene(snapshot, pod)
+            yield from list(ask_warnings(bare))[:_MOST_OF_ONE] or [bare.base]
