@@ -1,12 +1,15 @@
 """The real owner of an alert's pods: names only suggest it, the chain of controllers tells."""
 
-from graph.alerts import AlertGroup
+from graph.alerts import Alert, AlertGroup
+from graph.measured import find_measured, find_node
 from graph.ports import Observer
-from graph.targets import Target, find_node_exporter, find_pod, find_target, list_kinds
+from graph.subjects import comes_from_exporter, is_exporter
+from graph.targets import Target, find_pod, find_target, list_hosts, list_kinds
 from graph.workloads import Document
 from tools.errors import BadInput, ClusterError, ClusterUnreachable
 
 _MOST_PODS = 3
+_MOST_ALERTS = 3
 _INTERMEDIATE = frozenset({"ReplicaSet", "Job"})
 
 
@@ -17,8 +20,11 @@ async def find_owner(observer: Observer, group: AlertGroup) -> Target | None:
     """
     about = [(alert, found) for alert in group.alerts if (found := find_target(alert))]
     if not about:
-        return await _find_node(observer, group)
+        measured = [await find_measured(observer, alert) for alert in group.alerts[:_MOST_ALERTS]]
+        return next((found for found in measured if found), None)
     alert, guess = about[0]
+    if other := await _find_other(observer, alert, guess):
+        return other
     pods = dict.fromkeys(pod for alert, found in about if found == guess and (pod := find_pod(alert)))
     for pod in list(pods)[:_MOST_PODS]:
         if owner := await _climb(observer, Target(kind="Pod", namespace=alert.namespace, name=pod)):
@@ -30,13 +36,13 @@ async def find_owner(observer: Observer, group: AlertGroup) -> Target | None:
     return guess
 
 
-async def _find_node(observer: Observer, group: AlertGroup) -> Target | None:
-    """Return the node that the alert's exporter runs on, and measures."""
-    measured = (find_node_exporter(alert) for alert in group.alerts)
-    namespace, pod = next((one for one in measured if one), (None, None))
-    document = await _read(observer, Target(kind="Pod", namespace=namespace, name=pod)) if pod else None
-    node = document["spec"].get("nodeName") if document else None
-    return Target(kind="Node", namespace=None, name=node) if node else None
+async def _find_other(observer: Observer, alert: Alert, guess: Target) -> Target | None:
+    """Return what is meant where the labels give a node another name, or name the exporter alone."""
+    if guess.kind == "Node" and await _read(observer, guess) is None:
+        return await find_node(observer, (guess.name.lower(), *list_hosts(alert)))
+    if comes_from_exporter(alert.labels) and is_exporter(guess.name):
+        return await find_measured(observer, alert)
+    return None
 
 
 async def _climb(observer: Observer, target: Target) -> Target | None:

@@ -44,10 +44,20 @@ _WORKLOAD_TYPES = {
 }
 # rules about nodes, as the usual collections name them; their other labels are the exporter's
 _ABOUT_NODES = re.compile(r"^(Kube(rnetes)?Node|K8sNode|Node[A-Z]|Kubelet|Host[A-Z])")
+_OWNERS = (("owner_kind", "owner_name"), ("created_by_kind", "created_by_name"))
+# what measures itself, and names itself in its rules
+_ABOUT_ITSELF = re.compile(r"^(Prometheus(?!Target|Job|AllTargets)|KubeStateMetrics)")
+_ABOUT_CERTIFICATES = re.compile(r"cert", re.IGNORECASE)
+_CERTIFIER = re.compile(r"cert-?manager", re.IGNORECASE)
+_SERVICE_NAME = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?")
 # rules about what is scraped: there the exporter's labels do name the subject
 _ABOUT_SCRAPES = re.compile(r"Target|Scrape|Absent|Down$")
 _ABOUT_NAMESPACES = re.compile(r"Namespace(Is)?(Stuck|Terminating)")
 _LONGEST_NAME = 253
+_HOST = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]*@)?(?P<host>\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::\d+)?(?:[/?#].*)?$",
+    re.IGNORECASE,
+)
 _ADDRESS = re.compile(r"[\d.]+|\[?[0-9a-f]*:[0-9a-f:]*\]?", re.IGNORECASE)
 
 
@@ -89,7 +99,20 @@ def _find(alert: Alert) -> Target | None:
         return Target(kind="Service", namespace=namespace, name=service)
     if node := labels.get("node"):
         return Target(kind="Node", namespace=None, name=node)
-    return None
+    return _called_service(alert)
+
+
+def _called_service(alert: Alert) -> Target | None:
+    """Return the Service whose name within the cluster an exporter was pointed at."""
+    found = (_SERVICE_NAME.fullmatch(host) for host in list_hosts(alert))
+    return next((Target(kind="Service", **one.groupdict()) for one in found if one), None)
+
+
+def list_hosts(alert: Alert) -> tuple[str, ...]:
+    """Return the hosts that were measured: of what an exporter was pointed at, and of the instance."""
+    places = (alert.labels.get(name, "") for name in ("target", "exported_instance", "instance"))
+    hosts = (_HOST.match(place) for place in places)
+    return tuple(dict.fromkeys(host["host"].strip("[]").lower() for host in hosts if host))
 
 
 def find_pod(alert: Alert) -> str | None:
@@ -122,18 +145,31 @@ def list_kinds(alert: Alert) -> tuple[str, ...]:
 def _labelled_target(labels: Labels, namespace: str | None) -> Target | None:
     if namespace is None:
         return None
+    if certificate := _certificate(labels):
+        return Target(kind="Certificate", namespace=namespace, name=certificate)
     for label, kind in _LABELLED_KINDS.items():
         if name := labels.get(label):
             return Target(kind=kind, namespace=namespace, name=name)
     if workload := labels.get("workload"):
         kind = _WORKLOAD_TYPES.get(labels.get("workload_type", "").lower(), "Deployment")
         return Target(kind=kind, namespace=namespace, name=workload)
-    return None
+    owners = ((labels.get(kind, ""), labels.get(name)) for kind, name in _OWNERS)
+    known = ((_WORKLOAD_TYPES.get(kind.lower()), name) for kind, name in owners)
+    return next((Target(kind=k, namespace=namespace, name=n) for k, n in known if k and n), None)
+
+
+def _certificate(labels: Labels) -> str | None:
+    """Return the name of a Certificate that cert-manager reports on."""
+    measured = any(_CERTIFIER.search(labels.get(name, "")) for name in ("job", "service", "container"))
+    is_one = measured and _ABOUT_CERTIFICATES.search(labels.get("alertname", ""))
+    return labels.get("name") if is_one or "issuer_name" in labels else None
 
 
 def _subjects_pod(alert: Alert, labels: Labels) -> str | None:
     """Return the pod, unless it is the exporter's own: of such a one only readiness can be meant."""
     pod = labels.get("pod")
+    if "exported_pod" not in alert.labels and _is_about_its_node(alert):
+        return None
     measured = pod and is_exporter(pod) and comes_from_exporter(alert.labels)
     return None if measured and not _is_about_exporter(alert) else pod
 
@@ -145,8 +181,10 @@ def _subjects_service(alert: Alert, labels: Labels) -> str | None:
 
 
 def _is_about_exporter(alert: Alert) -> bool:
-    """Whether the alert may mean the exporter's own pods: whether they are ready, or can be scraped."""
-    return find_claim(alert) in {"pods", "replicas"} or _ABOUT_SCRAPES.search(alert.name) is not None
+    """Whether the alert may mean the exporter's own pods: whether they are ready, scraped, or at work."""
+    return find_claim(alert) in {"pods", "replicas"} or any(
+        about.search(alert.name) for about in (_ABOUT_SCRAPES, _ABOUT_ITSELF)
+    )
 
 
 def _find_of_cluster(alert: Alert, labels: Labels) -> Target | None:
@@ -154,6 +192,8 @@ def _find_of_cluster(alert: Alert, labels: Labels) -> Target | None:
     on_node = _ABOUT_NODES.match(alert.name) or _is_about_its_node(alert)
     if on_node and (node := labels.get("node") or _node_of_instance(alert)):
         return Target(kind="Node", namespace=None, name=node)
+    if volume := labels.get("persistentvolume"):
+        return Target(kind="PersistentVolume", namespace=None, name=volume)
     if alert.namespace and _ABOUT_NAMESPACES.search(alert.name):
         return Target(kind="Namespace", namespace=None, name=alert.namespace)
     return None
@@ -167,7 +207,14 @@ def _is_about_its_node(alert: Alert) -> bool:
 def _node_of_instance(alert: Alert) -> str | None:
     """Return the host that node-exporter was scraped at, where that is a name and no address."""
     host = alert.labels.get("instance", "").rpartition(":")[0]
-    return host if _is_about_its_node(alert) and host and not _ADDRESS.fullmatch(host) else None
+    return host if measures_node(alert) and host and not _ADDRESS.fullmatch(host) else None
+
+
+def measures_node(alert: Alert) -> bool:
+    """Whether the instance is the node that an alert is about, and no exporter that reports on others."""
+    if _is_about_its_node(alert):
+        return True
+    return not comes_from_exporter(alert.labels) or is_about_its_node(alert.labels)
 
 
 def _workload_of(pod: str, namespace: str) -> Target:

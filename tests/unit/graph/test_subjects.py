@@ -145,3 +145,71 @@ def test_the_type_of_a_workload_is_its_kind(kind: str, found: str) -> None:
     target = find_target(alert(namespace="shop", workload="web", workload_type=kind))
 
     assert target == Target(kind=found, namespace="shop", name="web")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "labels"),
+    [
+        ("Certificate", "shop-tls", {"name": "shop-tls", "exported_namespace": "shop", "job": "cert-manager",
+                                     "namespace": "cert-manager", "pod": "cert-manager-5c88b48cd7-6kmxz"}),
+        ("Certificate", "shop-tls", {"name": "shop-tls", "namespace": "shop", "issuer_name": "letsencrypt"}),
+        ("ResourceQuota", "compute", {**BY_KSM, "exported_namespace": "shop", "resourcequota": "compute"}),
+        ("HorizontalPodAutoscaler", "web", {"namespace": "shop", "hpa": "web"}),
+        ("PersistentVolumeClaim", "data-pg-0", {"job": "kubelet", "node": "w7", "namespace": "shop",
+                                                "persistentvolumeclaim": "data-pg-0"}),
+        ("PersistentVolumeClaim", "data-pg-0", {"namespace": "longhorn-system", "pod": "manager-x7k2p",
+                                                "pvc": "data-pg-0", "pvc_namespace": "shop"}),
+        ("Job", "nightly-1", {"namespace": "shop", "kube_job": "nightly-1", "job": "kube-state-metrics"}),
+        ("StatefulSet", "pg", {"namespace": "shop", "owner_kind": "StatefulSet", "owner_name": "pg"}),
+        ("Service", "cart", {"job": "blackbox", "instance": "https://cart.shop.svc:8443/health?deep=1"}),
+    ],
+)  # fmt: skip
+def test_what_exporters_of_other_things_report_on_is_the_subject(
+    kind: str, name: str, labels: dict[str, str]
+) -> None:
+    fired = alert(**{"alertname": "CertOrOtherTrouble", **labels})
+
+    assert find_target(fired) == Target(kind=kind, namespace="shop", name=name)
+
+
+def test_a_volume_belongs_to_no_namespace() -> None:
+    fired = alert(**{**BY_KSM, "alertname": "KubePersistentVolumeErrors", "persistentvolume": "pv-1"})
+
+    assert find_target(fired) == Target(kind="PersistentVolume", namespace=None, name="pv-1")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"container_label_io_kubernetes_pod_name": WEB_POD,
+         "container_label_io_kubernetes_pod_namespace": "shop", "job": "cadvisor"},
+        {"name": f"k8s_web_{WEB_POD}_shop_0d1c6cf4-52be-4bd2-8c2a-90f0a45d0d4a_3", "job": "cadvisor"},
+    ],
+)  # fmt: skip
+def test_a_container_that_cadvisor_measured_without_a_namespace_is_found(labels: dict[str, str]) -> None:
+    assert find_target(alert(alertname="ContainerMemoryUsage", **labels)) == WEB
+
+
+@pytest.mark.parametrize("pod", ["ne-x7k2p", "monitoring-agent-x7k2p", NODE_EXPORTER])
+def test_whatever_a_node_exporters_pod_is_called_it_is_not_what_it_measures(pod: str) -> None:
+    fired = alert(**{**BY_NODE_EXPORTER, "alertname": "NodeClockSkewDetected", "pod": pod})
+
+    assert find_target(fired) is None
+    assert find_pod(fired) is None
+
+
+def test_the_node_that_a_scrape_configuration_found_is_the_one_that_is_measured() -> None:
+    labels = {"job": "kubernetes-service-endpoints", "kubernetes_name": "prometheus-node-exporter",
+              "kubernetes_namespace": "monitoring", "kubernetes_node": "worker-7",
+              "app_kubernetes_io_name": "node-exporter"}  # fmt: skip
+
+    assert find_target(alert(alertname="DiskWillFill", **labels)) == node("worker-7")
+
+
+@pytest.mark.parametrize("name", ["PrometheusRuleFailures", "PrometheusOutOfOrderTimestamps"])
+def test_what_prometheus_measures_of_itself_is_about_it(name: str) -> None:
+    labels = {"namespace": "monitoring", "pod": "prometheus-k8s-0", "job": "prometheus-k8s"}
+
+    found = find_target(alert(alertname=name, **labels))
+
+    assert found == Target(kind="StatefulSet", namespace="monitoring", name="prometheus-k8s")

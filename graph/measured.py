@@ -1,0 +1,102 @@
+"""What an exporter was pointed at, where the alert's labels give only an address or a host name.
+
+The cluster is asked: which node has that address, which Service has that name, which Ingress that host.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from graph.alerts import Alert
+from graph.ports import Observer
+from graph.targets import Target, find_node_exporter, list_hosts, measures_node
+from graph.workloads import Document
+from tools.errors import BadInput, ClusterError, ClusterUnreachable
+
+_IPV4 = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
+_SHORT = re.compile(r"(?P<name>[a-z]([a-z0-9-]*[a-z0-9])?)(\.(?P<namespace>[a-z0-9-]+))?")
+
+
+async def find_measured(observer: Observer, alert: Alert) -> Target | None:
+    """Return the node, Service or Ingress that was measured, or None where none is found.
+
+    What can't be read names nothing. Raises `ClusterUnreachable`.
+    """
+    hosts = list_hosts(alert)
+    if measures_node(alert):
+        return await find_node(observer, hosts) or await _find_exporters_node(observer, alert)
+    return await _find_service(observer, alert, hosts) or await _find_entrance(observer, hosts)
+
+
+async def find_node(observer: Observer, hosts: Iterable[str]) -> Target | None:
+    """Return the one node that has one of these names or addresses."""
+    wanted = set(hosts)
+    if not wanted:
+        return None
+    nodes = await _list(observer, "Node")
+    found = [node["metadata"]["name"] for node in nodes if wanted & _names_of(node)]
+    # a cloud's own name for the host, which its addresses needn't hold: ip-10-0-11-21.ec2.internal
+    spelled = {f"ip-{host.replace('.', '-')}" for host in wanted if _IPV4.fullmatch(host)}
+    found = found or [
+        name for node in nodes if (name := node["metadata"]["name"]).partition(".")[0] in spelled
+    ]
+    return Target(kind="Node", namespace=None, name=found[0]) if len(found) == 1 else None
+
+
+def _names_of(node: Document) -> set[str]:
+    addresses = (node.get("status") or {}).get("addresses") or []
+    return {node["metadata"]["name"], *(str(one.get("address", "")).lower() for one in addresses)}
+
+
+async def _find_exporters_node(observer: Observer, alert: Alert) -> Target | None:
+    measured = find_node_exporter(alert)
+    if measured is None:
+        return None
+    namespace, pod = measured
+    document = await _get(observer, Target(kind="Pod", namespace=namespace, name=pod))
+    node = (document or {}).get("spec", {}).get("nodeName")
+    return Target(kind="Node", namespace=None, name=node) if node else None
+
+
+async def _find_service(observer: Observer, alert: Alert, hosts: Iterable[str]) -> Target | None:
+    """Return a Service that is called by a short name: `cart-redis`, `cart-redis.shop`."""
+    for host in hosts:
+        match = _SHORT.fullmatch(host)
+        namespace = match and (match["namespace"] or alert.namespace)
+        if match is None or not namespace:
+            continue
+        meant = Target(kind="Service", namespace=namespace, name=match["name"])
+        if await _get(observer, meant):
+            return meant
+    return None
+
+
+async def _find_entrance(observer: Observer, hosts: Iterable[str]) -> Target | None:
+    """Return the one Ingress that answers to one of the host names."""
+    wanted = {host for host in hosts if "." in host and not _IPV4.fullmatch(host)}
+    listed = await _list(observer, "Ingress") if wanted else []
+    found = [one["metadata"] for one in listed if wanted & _hosts_of(one)]
+    if len(found) != 1:
+        return None
+    return Target(kind="Ingress", namespace=found[0].get("namespace"), name=found[0]["name"])
+
+
+def _hosts_of(ingress: Document) -> set[str]:
+    return {str(rule.get("host", "")).lower() for rule in (ingress.get("spec") or {}).get("rules") or []}
+
+
+async def _list(observer: Observer, kind: str) -> Sequence[Document]:
+    try:
+        return await observer.list(kind, None)
+    except ClusterUnreachable:
+        raise
+    except (ClusterError, BadInput):
+        return []
+
+
+async def _get(observer: Observer, target: Target) -> Document | None:
+    try:
+        return await observer.get(target.kind, target.name, target.namespace)
+    except ClusterUnreachable:
+        raise
+    except (ClusterError, BadInput):
+        return None
