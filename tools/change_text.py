@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tools.diffing import FieldChange, split_path
-from tools.plain_text import make_plain
+from tools.plain_text import make_plain, shorten
 from tools.redaction import redact
 
 ABSENT, REMOVED = "absent", "removed"
@@ -47,5 +47,4 @@ def hide(path: str, value: Any) -> Any:
 
 
 def _cut(text: str, most: int) -> str:
-    line = " ".join(make_plain(text[: 10 * most]).split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return shorten(" ".join(make_plain(shorten(text, 10 * most)).split()), most)

@@ -17,6 +17,10 @@ AlertmendError
 Each says what happened and what to do about it, and carries its facts as attributes.
 """
 
+from tools.plain_text import shorten
+
+_MOST_CHARACTERS = 500
+
 
 class AlertmendError(Exception):
     """The root: catch this to catch everything alertmend raises on purpose."""
@@ -30,13 +34,13 @@ class ClusterError(AlertmendError):
     """The Kubernetes API server answered with an error, or not at all.
 
     `code` is the HTTP status (None when there was no answer), `reason` the server's own word
-    (`Conflict`, `NotFound`, …), `detail` its message, cut to 500 characters.
+    (`Conflict`, `NotFound`, …), `detail` its message, of at most 500 characters.
     """
 
     def __init__(self, detail: str, *, code: int | None = None, reason: str = "") -> None:
         self.code = code
         self.reason = reason
-        self.detail = detail[:500]
+        self.detail = shorten(detail, _MOST_CHARACTERS)
         super().__init__(self.detail)
 
 

@@ -19,12 +19,23 @@ def make_plain(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in lines)
 
 
+def shorten(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, with `…` where its middle had no room.
+
+    Two thirds of what is kept are its end: a message gives its reason there, as in
+    `failed to pull and unpack image "…": …: no space left on device`.
+    """
+    if len(text) <= most:
+        return text
+    end = 2 * (most - 1) // 3
+    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
+
+
 def make_inert(text: str, most: int) -> str:
     """Return one line of at most `most` characters in which no chat finds a mention, markup or a link.
 
     The bare name of a host stays, since images begin with one.
     """
-    line = " ".join(make_plain(text[: 10 * most]).split())
+    line = " ".join(make_plain(shorten(text, 10 * most)).split())
     broken = _LINK.sub(lambda found: f"{found[0]} ", line)
-    inert = broken.translate(_LOOKALIKES)
-    return inert if len(inert) <= most else f"{inert[: most - 1]}…"
+    return shorten(broken.translate(_LOOKALIKES), most)

@@ -105,6 +105,8 @@ class Scenario(_Strict):
     """Its file's name."""
     title: str
     family: str
+    source: str = ""
+    """The public report that it follows, in words; empty where it is made up."""
     venues: tuple[Venue, ...] = ("sandbox",)
     images: dict[str, Image] = {}
     objects: tuple[Object, ...] = Field(min_length=1)

@@ -13,6 +13,7 @@ from graph.diagnosis import Evidence
 from graph.languages import Language
 from graph.model.prompts import TEXTS
 from graph.ports import Case
+from tools.plain_text import shorten
 from tools.redaction import redact, redact_text
 
 _PIECE_CHARACTERS = 6_000
@@ -37,7 +38,7 @@ def describe_case(case: Case, language: Language) -> str:
         *show_evidence(case.evidence, language),
     ]
     if case.setbacks:
-        said = "\n".join(f"- {setback[:_SETBACK_CHARACTERS]}" for setback in case.setbacks)
+        said = "\n".join(f"- {shorten(setback, _SETBACK_CHARACTERS)}" for setback in case.setbacks)
         parts += [words["setbacks"], fence(said, "setbacks", language, _PIECE_CHARACTERS)]
     return "\n\n".join([*parts, words["ask"]])
 

@@ -13,6 +13,7 @@ from graph.sightings import documents_of
 from graph.targets import find_pod
 from tools.errors import UnknownKind
 from tools.kinds import find_kind
+from tools.plain_text import shorten
 from tools.redaction import redact_text
 
 _MOST_LINES = 6
@@ -64,7 +65,7 @@ def list_telling_lines(piece: Evidence, chain: CausalChain) -> list[str]:
 def _telling_lines(piece: Evidence, chain: CausalChain) -> Iterator[str]:
     for line in _lines(piece, chain):
         if _TELLING.search(line):
-            yield " ".join(redact_text(line).split())[:_LINE_CHARACTERS]
+            yield shorten(" ".join(redact_text(line).split()), _LINE_CHARACTERS)
 
 
 def _lines(piece: Evidence, chain: CausalChain) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from graph.diagnosis import Evidence, ReadCall
 from tools.errors import AlertmendError
+from tools.plain_text import shorten
 from tools.tool_results import ToolResult
 
 _QUOTE_LIMIT = 300
@@ -85,9 +86,9 @@ def quote_error(answer: Evidence) -> str:
 
 
 def quote(text: str) -> str:
-    """Return a foreign text as one printable line of at most 300 characters."""
-    line = _UNPRINTABLE.sub(" ", text[: 4 * _QUOTE_LIMIT]).strip()
-    return line if len(line) <= _QUOTE_LIMIT else line[: _QUOTE_LIMIT - 1] + "…"
+    """Return a foreign text as one printable line of at most 300 characters; its end is kept."""
+    line = _UNPRINTABLE.sub(" ", shorten(text, 4 * _QUOTE_LIMIT)).strip()
+    return shorten(line, _QUOTE_LIMIT)
 
 
 def _explain(call: ReadCall, error: ValidationError) -> str:

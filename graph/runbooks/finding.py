@@ -63,6 +63,8 @@ class Finding:
     options: tuple[Option, ...]
     advice: tuple[str, ...]
     prevention: tuple[str, ...]
+    without: str = ""
+    """Why there are no options, in half a sentence; empty where it is only that no value is known."""
 
     def repair(self, option: Option) -> tuple[str, ...]:
         """Return the commands by which a person makes the change of an option that isn't ours to make."""

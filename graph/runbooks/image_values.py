@@ -1,31 +1,38 @@
 """Which image to propose instead of one that can't be pulled, best first, and where each comes from."""
 
-import re
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import Literal
 
 from graph.images import Image, parse_image, tidy
 from graph.runbooks.examples import list_examples
 from graph.runbooks.finding import Remedy
 from graph.runbooks.objects import Workload
+from graph.runbooks.pull_errors import read_cause
 from graph.runbooks.snapshot import Snapshot
 from graph.tags import tag_words
 
-_LACKING = re.compile(r"not found|manifest unknown|does(n't| not) exist", re.IGNORECASE)
+_LACKING = frozenset({"not_found", "no_repository"})
 
 
 def find_remedies(
-    snapshot: Snapshot, container: str, image: str, *, elsewhere: bool, guesses: bool
+    snapshot: Snapshot,
+    container: str,
+    image: str,
+    *,
+    other: Literal["repository", "registry", ""],
+    guesses: bool,
 ) -> Iterator[Remedy]:
     """Yield the images to propose, each once.
 
-    `elsewhere` asks for another repository (this one refuses or can't be reached); `guesses` allows values
-    that no older revision vouches for.
+    `other` asks for one of another repository (this one refuses) or registry (this one can't be reached);
+    `guesses` allows values that no older revision vouches for.
     """
     repository = getattr(parse_image(image) or tidy(image), "repository", "")
+    refused = {"repository": repository, "registry": repository.partition("/")[0] + "/"}.get(other)
     seen = {image}
     for remedy in (
-        *_older(snapshot, container, repository if elsewhere else None),
+        *_older(snapshot, container, refused),
         *(_siblings(snapshot, container, image, repository) if guesses else ()),
         *(_guess(container, image) if guesses else ()),
     ):
@@ -35,11 +42,14 @@ def find_remedies(
 
 
 def _older(snapshot: Snapshot, container: str, refused: str | None) -> Iterator[Remedy]:
-    """Yield older revisions' images: those that certainly ran before those that only may have."""
+    """Yield older revisions' images: those that certainly ran before those that only may have.
+
+    `refused` is a repository, or a registry with its slash.
+    """
     unproved = []
     for revision in snapshot.older_revisions:
         image = _usable(revision, container)
-        if image is None or image.looks_cut or image.repository == refused or _failed(snapshot, image):
+        if image is None or image.looks_cut or _is_of(image, refused) or _failed(snapshot, image):
             continue
         if proof := _proof(snapshot, revision):
             yield _from_revision(snapshot, container, image, revision, proof)
@@ -75,6 +85,12 @@ def _proof(snapshot: Snapshot, revision: Workload) -> tuple[str, str] | None:
     return ("events show that its containers started", started) if started else None
 
 
+def _is_of(image: Image, refused: str | None) -> bool:
+    if refused is None:
+        return False
+    return image.repository.startswith(refused) if refused.endswith("/") else image.repository == refused
+
+
 def _failed(snapshot: Snapshot, image: Image) -> bool:
     """Whether an event says that this image, too, couldn't be pulled.
 
@@ -85,7 +101,7 @@ def _failed(snapshot: Snapshot, image: Image) -> bool:
         for source in snapshot.events
         for event in source.value
         if "pull" in event.message.lower()
-        if snapshot.is_about_own_pod(event) or _LACKING.search(event.message)
+        if snapshot.is_about_own_pod(event) or read_cause(event.message, image.text) in _LACKING
     )
 
 

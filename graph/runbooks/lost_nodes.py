@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from graph.runbooks.answers import quote
 from graph.runbooks.finding import Finding, unique
+from graph.runbooks.pull_failures import list_failures
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.surroundings import Node
 
@@ -76,8 +77,14 @@ def advise_on_node(name: str) -> str:
 def _sick(snapshot: Snapshot) -> Iterator[Node]:
     pods = (*snapshot.leaving, *(pod for pod in snapshot.pods.value if not pod.is_ready))
     used = {pod.spec.node_name for pod in pods}
+    # an image that found no room there says more than the pressure that comes of it
+    full = {name for each in list_failures(snapshot) if each.why == "no_space" for name in each.nodes}
     for node in snapshot.nodes.value if snapshot.nodes else ():
-        if node.metadata.name in used and is_sick(node):
+        if (
+            node.metadata.name in used
+            and is_sick(node)
+            and not (node.metadata.name in full and node.is_ready)
+        ):
             yield node
 
 

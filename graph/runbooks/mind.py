@@ -84,7 +84,7 @@ def _propose(finding: Finding, option: Option) -> ProposePatch:
 def _hand_over(finding: Finding, case: Case, foreign: Sequence[str]) -> HandOver:
     if finding.options and not _is_ours(finding):
         return _recommend(finding, case)
-    why = "no safe value is known"
+    why = finding.without or "no safe value is known"
     if finding.options:
         why = "every value that the evidence offers was tried or turned down"
     elif foreign:

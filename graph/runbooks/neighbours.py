@@ -10,6 +10,8 @@ from graph.runbooks.bounds import LimitRange, Quota
 from graph.runbooks.calls import get_one, list_all, list_everywhere, list_names
 from graph.runbooks.front import list_front, read_front
 from graph.runbooks.objects import Items, Pod
+from graph.runbooks.pull_errors import ON_NODES
+from graph.runbooks.pull_failures import list_failures
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node
 
@@ -33,7 +35,7 @@ def list_neighbours(snapshot: Snapshot) -> tuple[ReadCall, ...]:
         calls.append(list_names("serviceaccounts", namespace))
     if _ran_out_of_memory(snapshot):
         calls += [list_all("limitranges", namespace), list_all("resourcequotas", namespace)]
-    if _concerns_nodes(snapshot):
+    if _concerns_nodes(snapshot) or any(each.why in ON_NODES for each in list_failures(snapshot)):
         calls.append(list_everywhere("nodes"))
     return tuple(calls)
 

@@ -41,7 +41,13 @@ class _NodeSpec(Part):
     unschedulable: bool = False
 
 
+class _NodeInfo(Part):
+    operating_system: str = ""
+    architecture: str = ""
+
+
 class _NodeStatus(Part):
+    node_info: _NodeInfo = _NodeInfo()
     allocatable: dict[str, str | int] = Field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
 
@@ -58,6 +64,14 @@ class Node(Part):
         """Whether the node's kubelet says that it takes pods, and nobody has cordoned it."""
         ready = any((each.type, each.status) == ("Ready", "True") for each in self.status.conditions)
         return ready and not self.spec.unschedulable
+
+    @property
+    def platform(self) -> str:
+        """What images it runs, as `linux/arm64`; empty if it doesn't say."""
+        about, labels = self.status.node_info, self.metadata.labels
+        system = about.operating_system or labels.get("kubernetes.io/os", "")
+        architecture = about.architecture or labels.get("kubernetes.io/arch", "")
+        return f"{system}/{architecture}" if system and architecture else ""
 
 
 class ConfigMap(Part):

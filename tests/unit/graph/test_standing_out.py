@@ -279,3 +279,10 @@ def test_an_answer_of_another_shape_breaks_nothing(strange: object) -> None:
     told = quote_text(json.dumps({"items": [strange, event("Pod", OWN)]}))
 
     assert "said of pod web-7d9f5b8c6d-x7k2p" in told
+
+
+def test_of_a_long_message_the_end_is_quoted_where_the_reason_is() -> None:
+    reason = "no match for platform in manifest: not found"
+    said = f'Failed to pull image "registry.example.com/{"team/" * 80}web:1": {reason}'
+
+    assert reason in quote(event("Pod", OWN, message=said))
