@@ -1,8 +1,10 @@
-"""The manifests of deploy/kubernetes as kustomize renders them."""
+"""The manifests of deploy/kubernetes as kustomize renders them, and the Dockerfile's instructions."""
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +15,7 @@ import yaml
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 PARTS = ("sqlite", "postgres", "migrate", "peers", "mended-namespace", "monitoring")
+WORKLOADS = {"sqlite": "Deployment", "postgres": "StatefulSet"}
 Object = dict[str, Any]
 
 
@@ -52,3 +55,42 @@ def objects(part: str) -> list[Object]:
 def find(part: str, kind: str, name: str = "alertmend") -> Object:
     """Return one object of a kustomization."""
     return next(one for one in objects(part) if (one["kind"], one["metadata"]["name"]) == (kind, name))
+
+
+def workload(part: str, name: str) -> str:
+    """Return the kind of the service's or the reader's workload in a kustomization."""
+    return WORKLOADS[part] if name == "alertmend" else "Deployment"
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Return the Dockerfile's instructions, each as its word and the rest."""
+    text = re.sub(r"\\\n", " ", (DEPLOY / "Dockerfile").read_text())
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(word.upper(), rest.strip()) for word, _, rest in (line.strip().partition(" ") for line in lines)]
+
+
+def named(word: str) -> list[str]:
+    """Return what stands behind each instruction of this word."""
+    return [rest for one, rest in instructions() if one == word]
+
+
+def mounts_of(name: str) -> dict[str, str]:
+    """Return the volume of each path in the service's or the reader's pod."""
+    (container,) = find("postgres", workload("postgres", name), name)["spec"]["template"]["spec"][
+        "containers"
+    ]
+    return {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+
+
+def policies(part: str) -> dict[str, Object]:
+    """Return the specifications of a kustomization's network policies by name."""
+    found = [one for one in objects(part) if one["kind"] == "NetworkPolicy"]
+    return {one["metadata"]["name"]: one["spec"] for one in found}
+
+
+def pod_templates() -> Iterator[tuple[str, Object]]:
+    """Yield the specification of each pod, with the kustomization and kind that it is from."""
+    for part in PARTS:
+        for one in objects(part):
+            if "template" in one.get("spec", {}):
+                yield f"{part}/{one['kind']}", one["spec"]["template"]["spec"]

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from tests.attack.mutation import Mutation
+from tests.attack.outer_mutations import OUTER
 
 ROOT = Path(__file__).parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "*cache*", "node_modules", ".langgraph_api")
@@ -29,19 +31,10 @@ _INTENT = (
 )
 
 
-@dataclass(frozen=True)
-class Mutation:
-    """One thing taken away: each text of `edits`, by file, is exchanged for another. `tests` must see it."""
-
-    name: str
-    edits: tuple[tuple[str, str, str], ...]
-    tests: tuple[str, ...]
-
-
 _CLAIM, _APPROVALS = "checkpoints/claims.py", "checkpoints/approvals.py"
 _SEALS, _STOPS, _DECISIONS = "checkpoints/seals.py", "checkpoints/stops.py", "checkpoints/decisions.py"
 _WITNESS, _AUDIT_ROWS = "checkpoints/witness.py", "checkpoints/audit_rows.py"
-MUTATIONS = (
+_GATE = (
     Mutation(  # either of the two would do: the seals know of the first claim, too
         "claim: the status",
         ((_CLAIM, '(ApprovalRow.status == "approved") & (', "("), (_CLAIM, "if not in_order:", "if False:")),
@@ -322,6 +315,7 @@ MUTATIONS = (
         ("tests/attack/test_browsers.py",),
     ),
 )
+MUTATIONS = (*_GATE, *OUTER)
 
 
 def mutate(tree: Path, mutation: Mutation) -> None:

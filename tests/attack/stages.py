@@ -16,6 +16,7 @@ from graph.drafting import Drafter
 from graph.incident import Incident, IncidentStatus
 from graph.investigation import Investigation
 from graph.nodes import Nodes
+from graph.own_pod import OwnPod
 from graph.policy import BUILT_IN, refuse_object
 from graph.policy.document import VerificationWindows
 from graph.ports import Mind
@@ -128,8 +129,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(front: Front, database_url: str, mind: Mind | None = None) -> AsyncIterator[Stage]:
-    """Open the service on a database and a cluster; it sweeps only when a test says so."""
+async def open_stage(
+    front: Front, database_url: str, mind: Mind | None = None, own_pod: OwnPod | None = None
+) -> AsyncIterator[Stage]:
+    """Open the service on a database and a cluster; it sweeps only when a test says so.
+
+    `own_pod` is the pod that it takes for its own (None: it runs outside of the cluster).
+    """
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(open_ledger(database_url, policy=POLICY))
         saver = await stack.enter_async_context(open_saver(database_url))
@@ -138,7 +144,7 @@ async def open_stage(front: Front, database_url: str, mind: Mind | None = None) 
         toolbox = await stack.enter_async_context(Toolbox(_session(reader, "reader"), {}))
         session = await stack.enter_async_context(_session(writer, "writer"))
         executor = Executor(writer, session, ledger.approvals, refuse_object, pause_seconds=0.01)
-        drafter = Drafter(reader, executor, ledger.incidents, POLICY)
+        drafter = Drafter(reader, executor, ledger.incidents, POLICY, own_pod=own_pod)
         nodes = Nodes(
             Investigation(ledger.incidents, toolbox, mind or RunbookMind(), reader, POLICY),
             Remediation(ledger.incidents, ledger.approvals, drafter, executor, POLICY),

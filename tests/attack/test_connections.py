@@ -108,6 +108,7 @@ async def test_an_answer_that_takes_longer_than_a_head_may_is_sent_whole(
 
 async def test_half_sent_heads_give_way_to_whole_ones(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GuardedProtocol, "most_connections", 20)
+    monkeypatch.setattr(GuardedProtocol, "head_seconds", 10 * _SECONDS)  # their time isn't what ends them
     stuck = [await line.send(_HALF) for _ in range(40)]
 
     answered = await read_head(await line.send(_WHOLE))
