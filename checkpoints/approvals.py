@@ -12,14 +12,15 @@ from checkpoints.budgets import find_spent_budget, may_approve_itself
 from checkpoints.claims import claim_approval, require_claimed
 from checkpoints.database import Transaction
 from checkpoints.epochs import hold_run
-from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_stops
+from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_intake, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.reminders import reminder_times
+from checkpoints.rivals import find_rival
 from checkpoints.seals import name_of, spell
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
 from graph.policy import POLICY_PREFIX, AutoApproval, Policy, find_auto_approval, refuse_patch
-from graph.ports import StaleRun, Standing
+from graph.ports import AskedElsewhere, StaleRun, Standing
 from graph.proposal import Approval, ApprovalStatus, Decision, Proposal, Terms
 from tools.errors import AlertmendError
 from tools.executor import ClaimRefused, Grant, Outcome
@@ -54,14 +55,17 @@ class Approvals:
 
         The incident waits for a person then. If the same change stands already, as after a crash, nothing is
         stored and that one is returned. Where a rule of the policy approves it, that decision is recorded at
-        once.
+        once. Raises `AskedElsewhere` where another open incident has asked for it.
         """
         async with self._transaction() as session:
+            await hold_intake(session)  # nobody else proposes meanwhile
             await hold_run(session, proposal.incident_id, epoch, status="awaiting_approval", reason="")
             if known := await session.get(ApprovalRow, proposal.id):  # stored before a crash, perhaps decided
                 return await read_approval(session, known)
             if standing := await _same_standing(session, proposal):
                 return await read_approval(session, standing)
+            if rival := await find_rival(session, proposal):
+                raise AskedElsewhere(rival)
             rule = await self._find_automatic(session, proposal)  # it locks what comes before the audit
             await supersede_approvals(
                 session, proposal.incident_id, proposal.id, "a newer proposal took its place"

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from checkpoints.chunks import in_chunks
 from checkpoints.locks import hold_incidents
 from checkpoints.tables import AlertStateRow, IncidentRow
+from graph.behind import FRONTS
 from graph.incident import ACTIVE
 
 _HOUR = timedelta(hours=1)
@@ -65,17 +66,27 @@ class Home:
 
 
 async def find_elsewhere(session: AsyncSession, keys: Collection[str]) -> Mapping[str, str]:
-    """Return the keys whose alerts belong to an incident about a target of another name, with that name."""
+    """Return the keys whose alerts belong to an incident about a target of another name, with that name.
+
+    An object that a workload is behind may be at fault itself the next time: its alerts follow those before
+    them into an open incident only.
+    """
     found = {}
     for some in in_chunks(keys):
         rows = await session.execute(
-            select(AlertStateRow.target_key, IncidentRow.target_key.label("real"))
+            select(AlertStateRow.target_key, IncidentRow.target_key.label("real"), IncidentRow.status)
             .join(IncidentRow, AlertStateRow.incident_id == IncidentRow.id)
             .where(AlertStateRow.target_key.in_(some), IncidentRow.target_key != AlertStateRow.target_key)
             .order_by(AlertStateRow.since)
         )
-        found.update({row.target_key: row.real for row in rows})
+        found.update({
+            row.target_key: row.real for row in rows if row.status in ACTIVE or not _is_front(row.target_key)
+        })  # fmt: skip
     return found
+
+
+def _is_front(key: str) -> bool:
+    return key.partition(":")[0] in FRONTS
 
 
 async def find_homes(

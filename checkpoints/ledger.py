@@ -89,7 +89,7 @@ async def open_ledger(  # noqa: PLR0913 -- all that a ledger is made of
             yield Ledger(
                 intake=intake,
                 held_alerts=HeldAlerts(transaction),
-                incidents=Incidents(transaction),
+                incidents=Incidents(transaction, pace),
                 approvals=Approvals(transaction, policy),
                 decisions=Decisions(transaction, policy),
                 settlements=Settlements(transaction),

@@ -1,31 +1,46 @@
 """Incidents that turn out to be about one target: the one that finds it taken leaves its alerts to the other.
 
 Not the older one wins but the one that had the target first: its proposal may stand before a person already.
+Nor is an incident merged under which something was approved or written: that has to come to its end there.
 """
 
-from sqlalchemy import select, update
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkpoints import timeline
+from checkpoints.approvals import supersede_approvals
 from checkpoints.locks import hold_incidents
-from checkpoints.tables import AlertRow, AlertStateRow, IncidentRow
-from graph.incident import ACTIVE
+from checkpoints.tables import AlertRow, AlertStateRow, ApprovalRow, IncidentRow
+from graph.incident import ACTIVE, EndStatus
+from graph.state import RunContext
+from graph.subjects import find_cluster
+
+_TOLD: tuple[EndStatus, ...] = ("handed_over", "rejected", "expired", "unresolved")
+_BOUND = ("approved", "executing", "applied", "unknown")
 
 
-async def find_holder(session: AsyncSession, incident_id: str, key: str) -> IncidentRow | None:
+async def find_holder(
+    session: AsyncSession, incident_id: str, key: str, told_since: datetime | None = None
+) -> IncidentRow | None:
     """Return another open incident about a target, or None. Both are held until the transaction ends.
 
+    One counts, too, that has left the target to people after `told_since` (None: none that has ended does).
     The caller keeps deliveries out, and thereby everybody who could take the target meanwhile.
     """
+    counts: ColumnElement[bool] = IncidentRow.status.in_(ACTIVE)
+    if told_since:
+        counts = or_(counts, IncidentRow.status.in_(_TOLD) & (IncidentRow.updated_at > told_since))
     open_ones = (
         select(IncidentRow)
         .where(
             IncidentRow.target_key == key,
             IncidentRow.id != incident_id,
-            IncidentRow.status.in_(ACTIVE),
+            counts,
             IncidentRow.duplicate_of.is_(None),
         )
-        .order_by(IncidentRow.created_at)
+        .order_by(IncidentRow.status.not_in(ACTIVE), IncidentRow.created_at)
         .execution_options(populate_existing=True)
     )
     ids = [row.id for row in await session.scalars(open_ones)]
@@ -36,8 +51,36 @@ async def find_holder(session: AsyncSession, incident_id: str, key: str) -> Inci
     return (await session.scalars(open_ones.limit(1))).first()
 
 
+async def may_leave(session: AsyncSession, row: IncidentRow, epoch: int) -> bool:
+    """Whether a run's incident may be merged into another: nothing of it is approved, nor was written.
+
+    A run that was started by hand is left alone: somebody wants it as well as others.
+    """
+    if row.duplicate_of or epoch == RunContext().epoch:
+        return False
+    bound = select(ApprovalRow.id).where(ApprovalRow.incident_id == row.id, ApprovalRow.status.in_(_BOUND))
+    return (await session.scalar(bound.limit(1))) is None
+
+
+def may_take_in(row: IncidentRow, other: IncidentRow) -> bool:
+    """Whether another incident is open, and can take in alerts of this one: from the same cluster."""
+    here, there = find_cluster_of(row), find_cluster_of(other)
+    is_apart = bool(here and there) and here != there
+    return other.status in ACTIVE and not other.duplicate_of and not is_apart
+
+
+def find_cluster_of(row: IncidentRow) -> str | None:
+    """Return the cluster that the alert which opened an incident comes from, None if it names none."""
+    return find_cluster(row.group["alerts"][0]["labels"])
+
+
 async def merge(session: AsyncSession, row: IncidentRow, holder: IncidentRow) -> None:
-    """Move an incident's alerts to the one that has its target."""
+    """Move an incident's alerts to the one that has its target.
+
+    What it still asks for is superseded at once: a person mustn't approve what ends with the incident.
+    """
+    why = f"the alerts of its incident belong to incident {holder.id} now"
+    await supersede_approvals(session, row.id, None, why)
     for table in (AlertRow, AlertStateRow):
         moved = update(table).where(table.incident_id == row.id).values(incident_id=holder.id)
         await session.execute(moved)

@@ -14,7 +14,8 @@ from checkpoints.storable import cut
 from checkpoints.tables import EntryRow, IncidentRow
 from graph.alerts import Alert, AlertGroup
 from graph.identifiers import new_id
-from graph.targets import Target, find_target
+from graph.subjects import find_cluster
+from graph.targets import Target, find_distinction, find_target
 
 _KEY_CHARACTERS = 600
 
@@ -58,14 +59,20 @@ async def open_incidents(session: AsyncSession, openings: Sequence[Opening]) -> 
 
 
 def target_key(alert: Alert) -> str:
-    """Return what an open incident is unique by: the alert's target, else its rule and namespace."""
-    target = find_target(alert)
-    return key_of(target) if target else _bound(f"alert:{alert.namespace or '-'}/{alert.name}")
+    """Return what an open incident is unique by: the alert's target, else its rule and what was measured."""
+    if target := find_target(alert):
+        return key_of(target, find_cluster(alert.labels))
+    what = f"alert:{alert.namespace or '-'}/{alert.name}"
+    return _key(f"{what}/{found}" if (found := find_distinction(alert)) else what, find_cluster(alert.labels))
 
 
-def key_of(target: Target) -> str:
-    """Return what an open incident about a target is unique by."""
-    return _bound(f"{target.kind}:{target.namespace or '-'}/{target.name}")
+def key_of(target: Target, cluster: str | None) -> str:
+    """Return what an open incident about a target is unique by, among alerts from one cluster (or none)."""
+    return _key(f"{target.kind}:{target.namespace or '-'}/{target.name}", cluster)
+
+
+def _key(what: str, cluster: str | None) -> str:
+    return _bound(f"{what}@{cluster}" if cluster else what)
 
 
 def _bound(key: str) -> str:

@@ -23,12 +23,17 @@ async def find_fault(observer: Observer, workload: Target) -> str | None:
     restarted, it looks healthy for a moment.
     """
     try:
-        document = await observer.get(workload.kind, workload.name, workload.namespace)
-        if count_replicas(document) is None:
-            return f"alertmend can't tell whether a {workload.kind} is healthy"
-        pods = await pods_of(observer, document)
+        return await judge_now(observer, workload)
     except (ClusterError, BadInput) as error:
         return f"{workload} can't be read: {error}"
+
+
+async def judge_now(observer: Observer, workload: Target) -> str | None:
+    """Do the same, but raise `ClusterError` or `BadInput` for what can't be read."""
+    document = await observer.get(workload.kind, workload.name, workload.namespace)
+    if count_replicas(document) is None:
+        return f"alertmend can't tell whether a {workload.kind} is healthy"
+    pods = await pods_of(observer, document)
     findings = (
         judge_generation(document),
         judge_rollout(document),

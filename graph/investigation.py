@@ -62,7 +62,7 @@ class Investigation:
             return {"incident_id": incident_id, "ending": _name_no_target(alert)}
         update: Update = {"incident_id": incident_id, "target": target}
         if other := await self.incidents.set_target(incident_id, journal.epoch, target):
-            reason = f"same target as {other}, which is open and has these alerts now: {target}"
+            reason = f"same target as incident {other}, which has these alerts now: {target}"
             update["ending"] = Ending(status="no_action", reason=reason)
         return update
 

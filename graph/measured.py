@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 from graph.alerts import Alert
+from graph.controllers import read_object
 from graph.ports import Observer
-from graph.targets import Target, find_node_exporter, list_hosts, measures_node
+from graph.targets import Target, find_node_exporter, find_scraped_job, list_hosts, measures_node
 from graph.workloads import Document
 from tools.errors import BadInput, ClusterError, ClusterUnreachable
 
 _IPV4 = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
+_SERVERS = ("Service", "Deployment", "StatefulSet", "DaemonSet")
 _SHORT = re.compile(r"(?P<name>[a-z]([a-z0-9-]*[a-z0-9])?)(\.(?P<namespace>[a-z0-9-]+))?")
 
 
@@ -21,10 +23,22 @@ async def find_measured(observer: Observer, alert: Alert) -> Target | None:
 
     What can't be read names nothing. Raises `ClusterUnreachable`.
     """
+    if scraped := await _find_scraped(observer, alert):
+        return scraped
     hosts = list_hosts(alert)
     if measures_node(alert):
         return await find_node(observer, hosts) or await _find_exporters_node(observer, alert)
     return await _find_service(observer, alert, hosts) or await _find_entrance(observer, hosts)
+
+
+async def _find_scraped(observer: Observer, alert: Alert) -> Target | None:
+    """Return the object that the job of a failing scrape is called by: the Service's name, by default."""
+    job = find_scraped_job(alert)
+    for kind in _SERVERS if job else ():
+        meant = Target(kind=kind, namespace=alert.namespace, name=str(job))
+        if await read_object(observer, meant):
+            return meant
+    return None
 
 
 async def find_node(observer: Observer, hosts: Iterable[str]) -> Target | None:
@@ -52,7 +66,7 @@ async def _find_exporters_node(observer: Observer, alert: Alert) -> Target | Non
     if measured is None:
         return None
     namespace, pod = measured
-    document = await _get(observer, Target(kind="Pod", namespace=namespace, name=pod))
+    document = await read_object(observer, Target(kind="Pod", namespace=namespace, name=pod))
     node = (document or {}).get("spec", {}).get("nodeName")
     return Target(kind="Node", namespace=None, name=node) if node else None
 
@@ -65,7 +79,7 @@ async def _find_service(observer: Observer, alert: Alert, hosts: Iterable[str]) 
         if match is None or not namespace:
             continue
         meant = Target(kind="Service", namespace=namespace, name=match["name"])
-        if await _get(observer, meant):
+        if await read_object(observer, meant):
             return meant
     return None
 
@@ -91,12 +105,3 @@ async def _list(observer: Observer, kind: str) -> Sequence[Document]:
         raise
     except (ClusterError, BadInput):
         return []
-
-
-async def _get(observer: Observer, target: Target) -> Document | None:
-    try:
-        return await observer.get(target.kind, target.name, target.namespace)
-    except ClusterUnreachable:
-        raise
-    except (ClusterError, BadInput):
-        return None

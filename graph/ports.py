@@ -29,6 +29,14 @@ class StaleRun(AlertmendError):
     """Another run has taken this incident over; this one must stop without writing anything."""
 
 
+class AskedElsewhere(AlertmendError):
+    """Another open incident, `incident_id`, has asked for this change already; nothing was stored."""
+
+    def __init__(self, incident_id: str) -> None:
+        super().__init__(f"incident {incident_id} has asked to change the same fields already")
+        self.incident_id = incident_id
+
+
 @dataclass(frozen=True)
 class Standing:
     """An approval as it stands; `stopped_by` says what keeps it from being executed now (None: nothing)."""
@@ -126,7 +134,14 @@ class IncidentLedger(Protocol):
     async def set_target(self, incident_id: str, epoch: int, target: Target) -> str | None:
         """Set what the incident is about, once the cluster has been asked.
 
-        Return the open incident about the same target, which has this one's alerts now; None: there is none.
+        Return the incident about the same target which has this one's alerts now; None: there is none.
+        """
+
+    async def join(self, incident_id: str, epoch: int, other_id: str) -> bool:
+        """Leave the incident's alerts to another open one that asks for the same; say whether that was done.
+
+        It isn't where something was approved or written under this incident, where the other has just ended,
+        or where their alerts come from two clusters.
         """
 
     async def have_resolved(self, incident_id: str) -> bool:
@@ -160,7 +175,7 @@ class ApprovalLedger(Protocol):
         """Store a proposal as a pending approval; one that still stood for the incident is superseded.
 
         The incident waits for a person then. If the same change stands already, as after a crash, that one is
-        returned.
+        returned. Raises `AskedElsewhere`.
         """
 
     async def find(self, approval_id: str) -> Approval:

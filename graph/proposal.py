@@ -118,6 +118,13 @@ class Proposal(_Frozen):
         """Return the same proposal on these terms."""
         return self.model_copy(update={"terms": terms, "requested_by": requested_by})
 
+    def competes_with(self, other: "Proposal") -> bool:
+        """Whether both would change the same field of the same object, to the same value or to another."""
+        if self.target_uid != other.target_uid:
+            return False
+        ours, theirs = ({change.path for change in _unstamped(one.diff)} for one in (self, other))
+        return not ours.isdisjoint(theirs) or self.arguments.is_same_change(other.arguments)
+
     def is_same_change(self, other: "Proposal") -> bool:
         """Whether both would do the same to the same object, but for the approval's id in the patch."""
         return (

@@ -15,7 +15,7 @@ from graph.incident import Ending
 from graph.interrupts import describe_pause
 from graph.journal import Journal
 from graph.policy import BUILT_IN, Change, Policy, find_terms
-from graph.ports import Actuator, ApprovalLedger, Desk, IncidentLedger
+from graph.ports import Actuator, ApprovalLedger, AskedElsewhere, Desk, IncidentLedger
 from graph.proposal import Approval
 from graph.state import IncidentState, RunContext
 from tools.errors import AlertmendError
@@ -70,9 +70,21 @@ class Remediation:
             await journal.failed(str(refusal))
             return {**tried, "setbacks": (*state.setbacks, str(refusal))}
         terms = find_terms(Change.of(proposal), self.policy).terms
-        approval = await self.approvals.propose(proposal, journal.epoch, terms)
+        try:
+            approval = await self.approvals.propose(proposal, journal.epoch, terms)
+        except AskedElsewhere as asked:
+            return {**tried, **await self._leave(state, asked, journal)}
         fault = await find_fault(self.drafter.observer, proposal.verification_plan.workload)
         return {**tried, "approval_id": approval.id, "digest": approval.digest, "fault": fault or ""}
+
+    async def _leave(self, state: IncidentState, asked: AskedElsewhere, journal: Journal) -> Update:
+        """Leave the alerts to the incident that has asked; where that can't be, think of something else."""
+        other = asked.incident_id
+        if await self.incidents.join(state.incident_id, journal.epoch, other):
+            reason = f"incident {other}, which has these alerts now, has asked to change the same already"
+            return {"ending": Ending(status="no_action", reason=reason)}
+        await journal.failed(str(asked))
+        return {"setbacks": (*state.setbacks, str(asked))}
 
     async def await_approval(self, state: IncidentState) -> Update:
         """Pause until the ledger holds a decision. Whatever a resume carries is ignored.

@@ -55,6 +55,7 @@ _ON_NODES = re.compile(
 )
 # cAdvisor's `name` of a container that Docker runs
 _DOCKERS = re.compile(r"k8s_[^_]+_(?P<pod>[^_]+)_(?P<namespace>[^_]+)_[^_]+_\d+")
+_CLUSTERS = ("cluster", "cluster_name", "k8s_cluster_name", "k8s_cluster", "kubernetes_cluster")
 _SCRAPED = ("job", "container", "service", "app", "kubernetes_name", "app_kubernetes_io_name")
 
 
@@ -100,6 +101,11 @@ def _read_mesh(labels: Labels) -> dict[str, str]:
         if name and namespace and "unknown" not in {name, namespace}:
             return {label: name, "namespace": namespace}
     return {}
+
+
+def find_cluster(labels: Labels) -> str | None:
+    """Return the cluster that an alert says it comes from, or None if it says nothing of that."""
+    return next((labels[name] for name in _CLUSTERS if labels.get(name)), None)
 
 
 def comes_from_exporter(labels: Labels) -> bool:

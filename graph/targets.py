@@ -54,6 +54,8 @@ _SERVICE_NAME = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.sv
 _ABOUT_SCRAPES = re.compile(r"Target|Scrape|Absent|Down$")
 _ABOUT_NAMESPACES = re.compile(r"Namespace(Is)?(Stuck|Terminating)")
 _LONGEST_NAME = 253
+# what an exporter was pointed at, and where it was scraped
+_MEASURED = ("target", "exported_instance", "instance")
 _HOST = re.compile(
     r"(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]*@)?(?P<host>\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::\d+)?(?:[/?#].*)?$",
     re.IGNORECASE,
@@ -110,7 +112,7 @@ def _called_service(alert: Alert) -> Target | None:
 
 def list_hosts(alert: Alert) -> tuple[str, ...]:
     """Return the hosts that were measured: of what an exporter was pointed at, and of the instance."""
-    places = (alert.labels.get(name, "") for name in ("target", "exported_instance", "instance"))
+    places = (alert.labels.get(name, "") for name in _MEASURED)
     hosts = (_HOST.match(place) for place in places)
     return tuple(dict.fromkeys(host["host"].strip("[]").lower() for host in hosts if host))
 
@@ -130,6 +132,27 @@ def find_node_exporter(alert: Alert) -> tuple[str, str] | None:
     """
     namespace, pod = alert.labels.get("namespace"), alert.labels.get("pod")
     return (namespace, pod) if namespace and pod and _is_about_its_node(alert) else None
+
+
+def find_scraped_job(alert: Alert) -> str | None:
+    """Return the job of a scrape that an alert is about, None for another alert, or an exporter's job.
+
+    The Prometheus Operator calls it by the Service, or by the namespace and the PodMonitor.
+    """
+    job = alert.labels.get("job", "").rpartition("/")[2]
+    is_meant = alert.namespace and _ABOUT_SCRAPES.search(alert.name) and not comes_from_exporter(alert.labels)
+    return job if job and is_meant else None
+
+
+def find_distinction(alert: Alert) -> str:
+    """Return what tells an alert without a target from others of its rule; empty if nothing does.
+
+    That is the job that was scraped, and where an exporter measured a node or a URL, which one.
+    """
+    labels = alert.labels
+    instance = next((labels[name] for name in _MEASURED if labels.get(name)), "")
+    is_subject = comes_from_exporter(labels) or _ABOUT_NODES.match(alert.name) or "://" in instance
+    return "/".join(one for one in (labels.get("job"), instance if is_subject else "") if one)
 
 
 def list_kinds(alert: Alert) -> tuple[str, ...]:

@@ -12,10 +12,14 @@ from bench.eval.scenario import Alert
 _SOURCE = "http://prometheus.monitoring:9090/graph"
 
 
-def write_body(alert: Alert, pods: Sequence[str]) -> bytes:
-    """Return the body with one firing alert per pod, or with one that has the alert's labels alone."""
-    common = {"alertname": alert.name, "severity": "warning", "namespace": NAMESPACE, **alert.labels}
+def write_body(alert: Alert, pods: Sequence[str], also: Sequence[Alert] = ()) -> bytes:
+    """Return the body with one firing alert per pod, or with one that has the alert's labels alone.
+
+    Those that fire `also` have their labels alone, and come first: so they open incidents before it does.
+    """
+    common = _label(alert)
     fired = [_fire({**common, "pod": pod}, alert) for pod in pods] or [_fire(common, alert)]
+    fired = [*(_fire(_label(one), one) for one in also), *fired]
     body = {
         "version": "4",
         "receiver": "alertmend",
@@ -29,6 +33,10 @@ def write_body(alert: Alert, pods: Sequence[str]) -> bytes:
         "truncatedAlerts": 0,
     }
     return json.dumps(body).encode()
+
+
+def _label(alert: Alert) -> dict[str, str]:
+    return {"alertname": alert.name, "severity": "warning", "namespace": NAMESPACE, **alert.labels}
 
 
 def _fire(labels: dict[str, str], alert: Alert) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,10 +97,25 @@ class Play:
     async def _deliver(self) -> str:
         alert = self.scenario.alert
         pods = await self.stage.pods_of(alert.pods_of) if alert.pods_of else []
-        body = write_body(alert, pods)
+        body = write_body(alert, pods, self.scenario.also)
         receipt = await self.service.ledger.intake.accept(AlertGroup.model_validate_json(body), body)
-        (incident_id,) = receipt.incident_ids
-        self.service.runner.wake(incident_id)
+        for incident_id in receipt.incident_ids:
+            self.service.runner.wake(incident_id)
+        return await self._unite(receipt.incident_ids)
+
+    async def _unite(self, incident_ids: Sequence[str]) -> str:
+        """Wait until all alerts are in one incident, and return it; the others mustn't ask for anything."""
+        incidents = self.service.ledger.incidents
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while len(incident_ids) > 1:
+            found = [await incidents.find(one) for one in incident_ids]
+            if asking := [one.id for one in found if one.approval_ids and one.status not in ACTIVE]:
+                raise CourseStuck(f"{asking[0]} asked for something and left its alerts to another incident")
+            incident_ids = [one.id for one in found if one.status != "no_action"]
+            if time.monotonic() > deadline:
+                raise CourseStuck(f"the alerts have {len(incident_ids)} incidents")
+            await asyncio.sleep(_POLL_SECONDS)
+        (incident_id,) = incident_ids
         return incident_id
 
     async def _follow(self, incident_id: str) -> Incident:

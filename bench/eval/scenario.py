@@ -118,6 +118,8 @@ class Scenario(_Strict):
     lost_logs: dict[str, str] = {}
     """Logs, by `pod/container`, that a recorded cluster's kubelets don't give, and what is said instead."""
     alert: Alert
+    also: tuple[Alert, ...] = ()
+    """Further alerts of the same delivery, which must all come to one incident with it."""
     edit: Edit | None = None
     meanwhile: tuple[Change, ...] = ()
     mended_meanwhile: bool = False

@@ -125,7 +125,7 @@ class Counting(Incidents):
     """A ledger that counts how often timelines are read."""
 
     def __init__(self, incidents: Incidents) -> None:
-        super().__init__(incidents._transaction)
+        super().__init__(incidents._transaction, incidents._pace)
         self.looks = 0
 
     async def entries(self, incident_id: str, *, after: int = 0) -> Sequence[Entry]:

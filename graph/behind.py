@@ -1,0 +1,138 @@
+"""The workload behind what an alert names: a Service, an Ingress, an autoscaler, a budget, a claim, a Job.
+
+The usual rules report one broken workload under all of these names. Where exactly one workload is behind such
+an object, and it is ill, the alert is about that workload. Where it is well, or there are several, the
+object keeps its alert: it may be at fault itself.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from graph.controllers import climb, find_controller
+from graph.health import judge_now
+from graph.ports import Observer
+from graph.targets import Target
+from graph.workloads import Document, reference, selects
+from tools.errors import BadInput, ClusterError, ClusterUnreachable
+
+FRONTS = frozenset(
+    {
+        "ReplicaSet", "Job", "Service", "Ingress", "HorizontalPodAutoscaler", "PodDisruptionBudget",
+        "PersistentVolumeClaim",
+    }
+)  # fmt: skip
+"""The kinds that workloads are behind."""
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+_Workloads = frozenset[Target]
+Labels = Mapping[str, str]
+
+
+async def find_ill_workload(observer: Observer, front: Target) -> Target | None:
+    """Return the one workload behind an object of the FRONTS if it is ill now; else None.
+
+    What can't be read is no reason to look elsewhere: None, too. Raises `ClusterUnreachable`.
+    """
+    if front.kind not in FRONTS or front.namespace is None:
+        return None
+    try:
+        behind = await _find_behind(observer, front, front.namespace)
+        is_meant = len(behind) == 1 and await _is_meant(observer, front, *behind)
+        return next(iter(behind)) if is_meant else None
+    except ClusterUnreachable:
+        raise
+    except (ClusterError, BadInput, KeyError):  # a field that isn't there
+        return None
+
+
+async def _is_meant(observer: Observer, front: Target, workload: Target) -> bool:
+    """Whether an alert about what a workload is behind means the workload, as it is now."""
+    if workload.kind == "CronJob":
+        return await _is_latest(observer, front, workload)
+    return workload.kind in _WORKLOADS and await judge_now(observer, workload) is not None
+
+
+async def _find_behind(observer: Observer, front: Target, namespace: str) -> _Workloads:
+    match front.kind:
+        case "ReplicaSet" | "Job":
+            above = await climb(observer, front)
+            return frozenset({above} if above and above != front else ())
+        case "PersistentVolumeClaim":
+            return await _find_mounting(observer, front, namespace)
+    document = await observer.get(front.kind, front.name, namespace)
+    match front.kind:
+        case "HorizontalPodAutoscaler":
+            aim = document["spec"]["scaleTargetRef"]
+            return frozenset({Target(kind=aim["kind"], namespace=namespace, name=aim["name"])})
+        case "PodDisruptionBudget":
+            selector = document["spec"].get("selector") or {}
+            return await _find_making(observer, namespace, lambda labels: _matches(selector, labels))
+        case "Ingress":
+            return await _find_entered(observer, document, namespace)
+    return await _find_making(observer, namespace, lambda labels: selects(document, labels))
+
+
+async def _find_making(observer: Observer, namespace: str, wanted: Callable[[Labels], bool]) -> _Workloads:
+    """Return the workloads whose pods have wanted labels."""
+    found = [one for kind in _WORKLOADS for one in await observer.list(kind, namespace)]
+    return frozenset(
+        reference(one) for one in found if wanted(one["spec"]["template"]["metadata"].get("labels") or {})
+    )
+
+
+async def _find_entered(observer: Observer, ingress: Document, namespace: str) -> _Workloads:
+    """Return the workloads behind all Services that an Ingress sends to."""
+    names = set(_backends(ingress["spec"]))
+    services = [one for one in await observer.list("Service", namespace) if one["metadata"]["name"] in names]
+    return await _find_making(
+        observer, namespace, lambda labels: any(selects(service, labels) for service in services)
+    )
+
+
+def _backends(spec: Mapping[str, Any]) -> Iterator[str]:
+    paths = [path for rule in spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
+    for backend in (spec.get("defaultBackend"), *(path.get("backend") for path in paths)):
+        if name := ((backend or {}).get("service") or {}).get("name"):
+            yield name
+
+
+async def _find_mounting(observer: Observer, claim: Target, namespace: str) -> _Workloads:
+    """Return whose pods wait for a claim. One that is bound is the subject of its alerts itself."""
+    if (await observer.get(claim.kind, claim.name, namespace)).get("status", {}).get("phase") == "Bound":
+        return frozenset()
+    pods = [pod for pod in await observer.list("Pod", namespace) if claim.name in _claims(pod["spec"])]
+    owners = {find_controller(pod, namespace) or reference(pod) for pod in pods}
+    return frozenset([await climb(observer, owner) or owner for owner in owners])
+
+
+def _claims(spec: Mapping[str, Any]) -> Iterable[str]:
+    claims = (volume.get("persistentVolumeClaim") for volume in spec.get("volumes") or [])
+    return [claim["claimName"] for claim in claims if claim]
+
+
+async def _is_latest(observer: Observer, job: Target, cron_job: Target) -> bool:
+    """Whether no later Job was made by the same CronJob: of it the latest one is looked at."""
+    own = [
+        one
+        for one in await observer.list("Job", job.namespace)
+        if find_controller(one, job.namespace) == cron_job
+    ]
+    latest = max(own, key=lambda one: one["metadata"].get("creationTimestamp") or "", default=None)
+    return latest is not None and latest["metadata"]["name"] == job.name
+
+
+def _matches(selector: Mapping[str, Any], labels: Labels) -> bool:
+    """Whether a label selector picks pods with these labels; an empty one picks all of a namespace."""
+    wanted = (selector.get("matchLabels") or {}).items()
+    return wanted <= labels.items() and all(
+        _holds(term, labels) for term in selector.get("matchExpressions") or []
+    )
+
+
+def _holds(term: Mapping[str, Any], labels: Labels) -> bool:
+    value, values = labels.get(term["key"]), term.get("values") or []
+    return {
+        "In": value in values,
+        "NotIn": value not in values,
+        "Exists": value is not None,
+        "DoesNotExist": value is None,
+    }[term["operator"]]
