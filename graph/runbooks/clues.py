@@ -20,7 +20,12 @@ def list_clues(snapshot: Snapshot) -> tuple[Clue, ...]:
     """Return at most five clues, the one that decides first. None is told twice, at whatever times."""
     found: list[Clue] = []
     known: list[str] = []
-    for clue in (*_list_refusals(snapshot), *_list_verdicts(snapshot), *_list_of_containers(snapshot)):
+    for clue in (
+        *_list_refusals(snapshot),
+        *_list_verdicts(snapshot),
+        *_list_of_containers(snapshot),
+        *_list_own_events(snapshot),
+    ):
         told = essence(clue.said or f"{clue.about} {clue.state}")
         if not any(told in each or (each in told and len(each) > _SHORT) for each in known):
             known.append(told)
@@ -80,3 +85,13 @@ def _list_of_containers(snapshot: Snapshot) -> Iterator[Clue]:
         if not pod.statuses:
             bare = make_bare_scene(snapshot, pod)
             yield from list(ask_warnings(bare))[:_MOST_OF_ONE] or [bare.base]
+
+
+def _list_own_events(snapshot: Snapshot) -> Iterator[Clue]:
+    """Yield the other warnings about the workload itself, which mostly follow from what its pods say."""
+    workload = snapshot.workload.value
+    for event in snapshot.own_events():
+        reason, said = event.value.reason, event.value.message
+        if reason != "FailedCreate":
+            source = f"event {quote(reason)}"
+            yield Clue(str(workload), "isn't well", event.evidence, said, source)

@@ -5,24 +5,20 @@ known.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
-from graph.diagnosis import CallTools, Evidence, HandOver, NothingWrong, ReadCall
+from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote_error
-from graph.runbooks.calls import describe_pod, list_all, list_events, list_of, read_log
+from graph.runbooks.calls import describe_pod, list_all, list_events, list_of
+from graph.runbooks.logs import log_calls, with_logs
 from graph.runbooks.neighbours import list_neighbours, with_neighbours
 from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Workload
-from graph.runbooks.resolution import find_pod, resolve_workload
-from graph.runbooks.scenes import find_blocker
-from graph.runbooks.snapshot import LogTail, Snapshot, UnreadLog
+from graph.runbooks.resolution import Stranger, find_pod, resolve_workload
+from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.strangers import examine_stranger
 from graph.runbooks.surroundings import Service
-from tools.kept_logs import split_log
-from tools.tool_results import refusal
 
 _MOST_LOGS = 7
-# such as for the run before, where there was none
-_NO_SUCH_LOG, _NO_SUCH_POD = 400, 404
 # warnings say what is wrong now; starts prove that an older revision has run
 _EVENTS = ("type=Warning", "reason=Started")
 # which objects keep a workload's earlier templates
@@ -38,9 +34,13 @@ def investigate(case: Case) -> CallTools | HandOver | NothingWrong | Snapshot:
     Raises UnreadableEvidence for an answer that isn't what its tool should return.
     """
     answers = Answers(case.evidence)
-    workload = resolve_workload(case, answers)
-    if not isinstance(workload, Sourced):
-        return workload
+    found = resolve_workload(case, answers)
+    if isinstance(found, Stranger):
+        return examine_stranger(case, answers, found)
+    return _examine(case, answers, found) if isinstance(found, Sourced) else found
+
+
+def _examine(case: Case, answers: Answers, workload: Sourced[Workload]) -> CallTools | HandOver | Snapshot:
     if not list_of("pods", workload.value).arguments["labelSelector"]:
         raise UnreadableEvidence(workload.evidence, f"{workload.value} selects no pods")
     if calls := answers.unasked(_surroundings(workload.value)):
@@ -57,7 +57,7 @@ def investigate(case: Case) -> CallTools | HandOver | NothingWrong | Snapshot:
         return CallTools(
             reason="The containers have run: read what they wrote, and who sends to them.", calls=calls
         )
-    snapshot = _with_logs(snapshot, answers)
+    snapshot = with_logs(snapshot, answers)
     if calls := answers.unasked(list_neighbours(snapshot)):
         why = (
             "The pods are well: look at what stands before them."
@@ -80,23 +80,8 @@ def _surroundings(workload: Workload) -> tuple[ReadCall, ...]:
 
 
 def _closer_look(snapshot: Snapshot) -> tuple[ReadCall, ...]:
-    logs = tuple(_log_calls(snapshot))[:_MOST_LOGS]
+    logs = tuple(log_calls(snapshot))[:_MOST_LOGS]
     return (*logs, list_all("services", snapshot.workload.value.metadata.namespace)) if logs else ()
-
-
-def _log_calls(snapshot: Snapshot) -> Iterator[ReadCall]:
-    asked: set[str] = set()
-    for pod, status in ((each.pod, each.status) for each in snapshot.sightings()):
-        has_run = status.state.running or status.state.terminated or status.restart_count
-        init = pod.spec.initialises(status.name)
-        unwell = status is find_blocker(pod) or snapshot.is_unwell(status, init=init)
-        if status.name in asked or not has_run or not unwell:
-            continue
-        asked.add(status.name)
-        where = (pod.metadata.name, pod.metadata.namespace, status.name)
-        yield read_log(*where, previous=False)
-        if status.restart_count:
-            yield read_log(*where, previous=True)
 
 
 def _gather(case: Case, answers: Answers, workload: Sourced[Workload]) -> Snapshot | HandOver:
@@ -168,28 +153,3 @@ def _events(answers: Answers, namespace: str) -> Iterator[Sourced[tuple[Event, .
 
 def _others(workload: Workload, deployments: Iterable[Workload]) -> tuple[Workload, ...]:
     return tuple(each for each in deployments if each.metadata.name != workload.metadata.name)
-
-
-def _with_logs(snapshot: Snapshot, answers: Answers) -> Snapshot:
-    tails, unread = [], []
-    for call in _log_calls(snapshot):
-        if text := answers.read_text(call):
-            arguments = call.arguments
-            written, no_more = split_log(text.value)
-            if no_more and not written:
-                continue
-            tail = LogTail(arguments["container"], arguments.get("previous", False), written)
-            tails.append(Sourced(text.evidence, tail))
-        elif (answer := answers.find(call)) and (log := _unread(snapshot, call, answer)):
-            unread.append(Sourced(answer.id, log))
-    return replace(snapshot, logs=tuple(tails), unread=tuple(unread))
-
-
-def _unread(snapshot: Snapshot, call: ReadCall, answer: Evidence) -> UnreadLog | None:
-    """Return why there is no log, None where the kubelet itself says that it has none."""
-    result = refusal(answer.text)
-    if result.error_code in {_NO_SUCH_LOG, _NO_SUCH_POD}:
-        return None
-    name = call.arguments["name"]
-    nodes = (pod.spec.node_name for pod in snapshot.pods.value if pod.metadata.name == name)
-    return UnreadLog(name, call.arguments["container"], next(nodes, ""), result.message, result.is_unanswered)

@@ -4,6 +4,8 @@ The target is a guess from a pod's name: it may be wrong, and the object may be 
 are asked; a chain of at most three steps.
 """
 
+from dataclasses import dataclass
+
 from pydantic import TypeAdapter, ValidationError
 
 from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
@@ -17,11 +19,30 @@ from graph.runbooks.others import OTHERS, examine
 from graph.targets import Target, find_target
 from graph.targets import find_pod as find_alerts_pod
 
+# what has no workload behind it may have pods of its own all the same
+_MAY_BE_ALONE = frozenset({"ReplicaSet", "CronJob"})
 WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
-def resolve_workload(case: Case, answers: Answers) -> Sourced[Workload] | CallTools | HandOver | NothingWrong:
+@dataclass(frozen=True)
+class Stranger:
+    """What no runbook examines: an owner of another kind, or a pod that nothing owns.
+
+    `pod` is None where no pod of it is known. `refusal` is the hand-over where nothing is seen that decides.
+    """
+
+    kind: str
+    name: str
+    namespace: str
+    pod: Sourced[Pod] | None
+    owner: Owner | None
+    refusal: HandOver
+
+
+def resolve_workload(
+    case: Case, answers: Answers
+) -> Sourced[Workload] | Stranger | CallTools | HandOver | NothingWrong:
     """Return the workload to examine, what to ask to find it, or what the answers say without one."""
     target = case.target
     if not _is_name(target.name) or (target.namespace is not None and not _is_name(target.namespace)):
@@ -31,17 +52,30 @@ def resolve_workload(case: Case, answers: Answers) -> Sourced[Workload] | CallTo
     if target.kind in OTHERS:
         return examine(case, answers)
     if target.namespace is None or target.kind not in {*WORKLOAD_KINDS, *LEADING, "Pod"}:
-        advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
-        return _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)
+        return _meet_stranger(case, answers)
     if target.kind not in LEADING:
         return _find_workload(case, answers, target, find_pod(case))
     lead = follow_lead(target, answers)
+    if isinstance(lead, HandOver) and target.kind in _MAY_BE_ALONE:
+        return Stranger(target.kind, target.name, target.namespace, None, None, lead)
     return _find_workload(case, answers, lead, None) if isinstance(lead, Target) else lead
+
+
+def _meet_stranger(case: Case, answers: Answers) -> Sourced[Workload] | Stranger | CallTools | HandOver:
+    """Return what to look at where no runbook knows the target's kind: its pod, if one is known."""
+    target = case.target
+    advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
+    refusal = _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)
+    if target.namespace is None:
+        return refusal
+    if pod := find_pod(case):
+        return _through_pod(case, answers, pod, target.namespace)
+    return Stranger(target.kind, target.name, target.namespace, None, None, refusal)
 
 
 def _find_workload(
     case: Case, answers: Answers, target: Target, pod: str | None
-) -> Sourced[Workload] | CallTools | HandOver:
+) -> Sourced[Workload] | Stranger | CallTools | HandOver:
     namespace = target.namespace or ""
     wanted = get_one(target.kind, target.name, namespace)
     first = (*((describe_pod(pod, namespace),) if pod else ()), wanted)
@@ -51,12 +85,13 @@ def _find_workload(
     if known and (found := answers.read(wanted, Workload)):
         return found
     if pod is None:
-        return _refuse(
+        refusal = _refuse(
             f"{target} can't be read: {_error(answers, wanted)}"
             if known
             else f"{quote(str(target))} isn't a workload that is known here",
             _advise_on_absence(case),
         )
+        return refusal if known else Stranger(target.kind, target.name, namespace, None, None, refusal)
     return _through_pod(case, answers, pod, namespace)
 
 
@@ -73,7 +108,7 @@ def find_pod(case: Case) -> str | None:
 
 def _through_pod(
     case: Case, answers: Answers, pod: str, namespace: str
-) -> Sourced[Workload] | CallTools | HandOver:
+) -> Sourced[Workload] | Stranger | CallTools | HandOver:
     the_pod, replicasets = get_one("Pod", pod, namespace), list_all("replicasets", namespace)
     if calls := answers.unasked((the_pod, replicasets)):
         return CallTools(reason=f"Find out who owns pod {pod}: the name alone doesn't tell.", calls=calls)
@@ -85,19 +120,22 @@ def _through_pod(
         )
     owner = found.value.metadata.controller
     if owner and owner.kind == "Node":
-        return _refuse(
+        refusal = _refuse(
             f"pod {pod} is a static pod of node {owner.name}: the kubelet there makes it from a file",
             f"Look at the pod (kubectl describe pod {pod} -n {namespace}), and at its manifest on node "
             f"{owner.name}, usually in /etc/kubernetes/manifests; on the node, journalctl -u kubelet.",
         )
+        return Stranger("Pod", pod, namespace, found, None, refusal)
     if owner and owner.kind == "ReplicaSet":
         owner = _owner_of(answers, replicasets, owner) or owner
     if owner is None or owner.kind not in WORKLOAD_KINDS:
         made_by = f"{quote(owner.kind)}/{owner.name}" if owner else "nothing: nobody would replace it"
-        return _refuse(
+        refusal = _refuse(
             f"pod {pod} belongs to {made_by}, and there is no runbook for that",
             f"Look at pod {pod} and fix the manifest that it was made from.",
         )
+        kind, name = (owner.kind, owner.name) if owner else ("Pod", pod)
+        return Stranger(kind, name, namespace, found, owner, refusal)
     return _owning_workload(answers, owner, pod, namespace)
 
 

@@ -15,6 +15,8 @@ from graph.runbooks.templates import Container, PodSpec
 from graph.vanished import is_made_by, name_patterns
 from tools.patch import PatchArguments
 
+# whose revisions are ControllerRevisions: they make no pods
+_RECORDED = frozenset({"StatefulSet", "DaemonSet"})
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -174,14 +176,22 @@ class Snapshot:
         gone = Key.of(about.kind, self.workload.value.metadata.namespace, about.name)
         return any(pattern.matches(gone) for pattern in name_patterns(keys))
 
+    def own_events(self) -> Iterator[Sourced[Event]]:
+        """Return what happened to the workload itself, the newest first."""
+        workload = self.workload.value
+        return self._events(workload.kind, [workload.metadata], ())
+
     def refusals(self) -> Iterator[Sourced[str]]:
         """Return why pods of the newest template can't be made, as the API server told their controller."""
         workload = self.workload.value
         wanted, made, _ = workload.counts
         if len(self.pods.value) >= wanted and made >= wanted:
             return
-        newest = self.revisions.value[:1] if self.revisions and workload.kind == "Deployment" else ()
-        makers = (("ReplicaSet", [each.metadata for each in newest]), (workload.kind, [workload.metadata]))
+        replicasets = self.revisions.value[:1] if self.revisions and workload.kind not in _RECORDED else ()
+        makers = (
+            ("ReplicaSet", [each.metadata for each in replicasets]),
+            (workload.kind, [workload.metadata]),
+        )
         for kind, owners in makers:
             for event in self._events(kind, owners, ("FailedCreate",)):
                 yield Sourced(event.evidence, event.value.message)

@@ -1,6 +1,6 @@
 """A fault that no runbook knows, handed over: the evidence that decides first, then where to look further."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from graph.diagnosis import Diagnosis, HandOver
 from graph.ports import Case
@@ -19,19 +19,33 @@ _KNOWN = frozenset({"ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job
 
 def hand_over_unknown(snapshot: Snapshot, case: Case) -> HandOver:
     """Return the hand-over of a workload that isn't healthy for a reason that no runbook knows."""
-    clues = list_clues(snapshot)
+    clues, changes = list_clues(snapshot), describe_changes(snapshot)
     workload = snapshot.workload.value
     wanted, updated, ready = workload.counts
     counts = f"{ready} of {wanted} pods are ready, {updated} are up to date [{snapshot.workload.evidence}]"
-    changes = describe_changes(snapshot)
     told = " ".join(filter(None, [_lead(clues), changes.value if changes else ""]))
     known = f"{workload} isn't healthy ({counts}), and no runbook knows this fault."
     recall = f" Earlier: {'; '.join(case.setbacks)}." if case.setbacks else ""
-    sources = (*(each.evidence for each in clues), *([changes.evidence] if changes else ()))
+    sources = [snapshot.workload.evidence, *([changes.evidence] if changes else ())]
     return HandOver(
-        reason=f"{told} {known}{recall}{describe_unread(snapshot)}".strip(),
-        diagnosis=_diagnose(snapshot, clues, told, sources) if clues and not case.setbacks else None,
-        advice=tuple(_advise(workload, clues)),
+        reason=f"{told} {known}{recall}{describe_unread(snapshot)}",
+        diagnosis=_diagnose(snapshot, clues, told, sources) if not case.setbacks else None,
+        advice=(*_advise(clues), *_point_at(workload)),
+    )
+
+
+def hand_over_stranger(snapshot: Snapshot, case: Case, owner: Owner | None, refusal: HandOver) -> HandOver:
+    """Return the hand-over of what no runbook examines: `refusal`, behind the evidence that decides."""
+    workload, clues = snapshot.workload.value, list_clues(snapshot)
+    owners = (describe_owner(owner, workload.metadata.namespace),) if owner else ()
+    advice = (*_advise(clues), *(f"Look at what owns it: {each}" for each in owners), *refusal.advice)
+    if not clues:
+        return refusal.model_copy(update={"advice": advice})
+    told = _lead(clues)
+    return HandOver(
+        reason=f"{told} {refusal.reason[:1].upper()}{refusal.reason[1:]}.{describe_unread(snapshot)}",
+        diagnosis=_diagnose(snapshot, clues, told, ()) if not case.setbacks else None,
+        advice=advice,
     )
 
 
@@ -42,7 +56,7 @@ def describe_owner(owner: Owner, namespace: str) -> str:
     return f"kubectl describe {quote(kind)} {owner.name} -n {namespace}"
 
 
-def _lead(clues: tuple[Clue, ...]) -> str:
+def _lead(clues: Sequence[Clue]) -> str:
     if not clues:
         return "Neither statuses, events nor logs say why."
     first = clues[0]
@@ -57,22 +71,31 @@ def _write_last(clue: Clue) -> str:
     return f"The {clue.source}: {quote_ends(clue.said)} [{clue.evidence}]"
 
 
-def _diagnose(snapshot: Snapshot, clues: tuple[Clue, ...], told: str, sources: tuple[str, ...]) -> Diagnosis:
+def _diagnose(
+    snapshot: Snapshot, clues: Sequence[Clue], told: str, sources: Iterable[str]
+) -> Diagnosis | None:
+    """Return what is said as a diagnosis of which nobody is sure; None where there is nothing to say."""
+    if not clues:
+        return None
     return Diagnosis(
         summary=f"{clues[0]}" if clues[0].decides else f"{clues[0].about} {clues[0].state}",
         cause=told,
         root_causes=(snapshot.workload.value.target,),
-        evidence=unique((snapshot.workload.evidence, snapshot.pods.evidence, *sources)),
+        evidence=unique((*(each.evidence for each in clues), snapshot.pods.evidence, *sources)),
         source="runbook",
         confidence="low",
     )
 
 
-def _advise(workload: Workload, clues: tuple[Clue, ...]) -> Iterator[str]:
+def _advise(clues: Sequence[Clue]) -> Iterator[str]:
+    yield from map(str, clues[1:])
+    if looks := unique(part for clue in clues for part in clue.look.split("; ") if part):
+        yield f"Look further: {'; '.join(looks)}"
+
+
+def _point_at(workload: Workload) -> Iterator[str]:
+    """Yield the commands that show the workload, and whatever takes care of it."""
     namespace, owner = workload.metadata.namespace, workload.metadata.controller
-    yield from (f"{clue}" for clue in clues[1:])
-    if looks := unique(clue.look for clue in clues if clue.look):
-        yield f"Look further: {'; '.join(unique(part for look in looks for part in look.split('; ')))}"
     if owner and owner.kind not in _KNOWN:
         yield (
             f"{workload} is made by {quote(owner.kind)}/{owner.name}, and a lasting change belongs there:"

@@ -1,16 +1,20 @@
 """What no runbook knows is handed over with the decisive evidence: first, quoted, once, with its source."""
 
+import json
 from typing import Any
 
 import pytest
 
 from graph.diagnosis import HandOver, LookAgain
+from graph.targets import Target
 from tests.unit.graph.runbook_cases import (
     NOW,
     POD,
     MadeUpCluster,
+    alert_about,
     decide,
     event,
+    play,
     runbook_of,
     running,
     waiting,
@@ -324,3 +328,89 @@ async def test_nothing_known_is_said_to_be_nothing() -> None:
     assert step.diagnosis is None
     assert step.reason.startswith("Neither statuses, events nor logs say why.")
     assert POD not in told(step)
+
+
+class Foreign(MadeUpCluster):
+    """The pod belongs to an owner of another kind, straight away or by a ReplicaSet of that."""
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        kind = {"kind": "Rollout", "apiVersion": "argoproj.io/v1alpha1"}
+        return {**kind, "name": "shop", "uid": "uid-rollout", "controller": True}
+
+    @property
+    def replicasets(self) -> list[dict[str, Any]]:
+        made = super().replicasets
+        for each in made:
+            each["metadata"]["ownerReferences"] = [self.owner]
+        return made
+
+    @property
+    def pod(self) -> dict[str, Any]:
+        made = super().pod
+        made["metadata"]["ownerReferences"][0]["name"] = f"shop-{len(self.older) + 1}"
+        return made
+
+    def answer(self, call: Any) -> tuple[str, bool]:
+        if call.tool == "kubectl_get" and call.arguments.get("name") == POD:
+            return json.dumps(self.pod), False
+        return super().answer(call)
+
+
+class Bare(Foreign):
+    """Nothing owns the pod."""
+
+    @property
+    def pod(self) -> dict[str, Any]:
+        made = super().pod
+        made["metadata"]["ownerReferences"] = []
+        return made
+
+
+ROLLOUT = Target(kind="Rollout", namespace="default", name="shop")
+
+
+async def test_the_pod_of_an_owner_of_an_unknown_kind_is_looked_at_and_the_owner_named() -> None:
+    cluster = Foreign([container()], [ended()], log="ERROR no licence\nbye")
+
+    step, _, _ = await play(alert_about(ROLLOUT, POD), cluster.answer)
+
+    assert isinstance(step, HandOver)
+    assert step.reason.startswith("Container app: “ERROR no licence” (its log, level ERROR) [E")
+    assert f"Pod {POD} belongs to Rollout/shop, and there is no runbook for that" in step.reason
+    assert "kubectl describe rollout.argoproj.io shop -n default" in told(step)
+    assert step.diagnosis is not None
+    assert step.diagnosis.root_causes == (ROLLOUT,)
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Rollout"])
+async def test_pods_that_an_owner_of_an_unknown_kind_cannot_make_are_told_of(kind: str) -> None:
+    name = "shop-1" if kind == "ReplicaSet" else "shop"
+    refused = event("FailedCreate", 'failed calling webhook "x.io": no endpoints', kind, name)
+
+    step, _, _ = await play(alert_about(ROLLOUT), Foreign([container()], [], events=[refused]).answer)
+
+    assert isinstance(step, HandOver)
+    assert step.reason.startswith("Rollout/shop in default: “failed calling webhook")
+    assert "there is no runbook for a Rollout" in step.reason.replace("There", "there")
+
+
+async def test_a_bare_pod_is_looked_at_and_said_to_have_no_owner() -> None:
+    cluster = Bare([container()], [ended(127)])
+
+    step, _, _ = await play(alert_about(Target(kind="Pod", namespace="default", name=POD)), cluster.answer)
+
+    assert isinstance(step, HandOver)
+    assert step.reason.startswith("Container app ended with exit code 127, by convention its command wasn't")
+    assert "belongs to nothing: nobody would replace it" in step.reason
+
+
+async def test_a_well_pod_of_an_unknown_owner_is_no_finding() -> None:
+    well = {"type": "Ready", "status": "True"}
+    cluster = Foreign([container()], [running("app", ready=True)], condition=well)
+
+    step, _, _ = await play(alert_about(ROLLOUT, POD), cluster.answer)
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is None
+    assert step.reason.startswith(f"pod {POD} belongs to Rollout/shop")

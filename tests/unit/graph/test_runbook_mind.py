@@ -153,7 +153,6 @@ async def test_a_workload_that_is_gone_with_its_pod_is_handed_over() -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        Target(kind="Certificate", namespace="default", name="nightly"),
         Target(kind="Deployment", namespace=None, name="shop"),
         Target(kind="Deployment", namespace="default", name="../../etc"),
         Target(kind="Deployment", namespace="de fault", name="shop"),
@@ -165,6 +164,16 @@ async def test_a_target_without_a_runbook_is_handed_over_at_once(target: Target)
 
     assert isinstance(step, HandOver)
     assert step.advice
+
+
+async def test_a_target_of_an_unknown_kind_is_handed_over_after_a_look_at_its_warnings() -> None:
+    target = Target(kind="Certificate", namespace="default", name="nightly")
+
+    step, _, asked = await play(alert_about(target), nothing_there)
+
+    assert isinstance(step, HandOver)
+    assert "there is no runbook for a Certificate" in step.reason
+    assert len(asked) == 1
 
 
 async def test_setbacks_are_told_to_the_person_who_takes_over() -> None:
