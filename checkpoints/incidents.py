@@ -14,9 +14,10 @@ from checkpoints.attachments import attached_alerts, have_all_resolved
 from checkpoints.database import Transaction
 from checkpoints.epochs import hold_run
 from checkpoints.homes import Pace
-from checkpoints.locks import hold_incident, hold_incidents, hold_intake
-from checkpoints.merging import find_cluster_of, find_holder, may_leave, may_take_in, merge
-from checkpoints.opening import draft_incident, key_of, open_incidents
+from checkpoints.joining import join_other, take_target
+from checkpoints.locks import hold_incident, hold_intake
+from checkpoints.merging import find_holder
+from checkpoints.opening import draft_incident, open_incidents
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.storable import cut
 from checkpoints.tables import ApprovalRow, EvidenceRow, IncidentRow
@@ -111,42 +112,20 @@ class Incidents:
         async with self._transaction() as session:
             await hold_run(session, incident_id, epoch, status=status, reason="")
 
-    async def set_target(self, incident_id: str, epoch: int, target: Target) -> str | None:
-        """Set what the incident is about; return the incident about the same, which has its alerts now.
+    async def set_target(
+        self, incident_id: str, epoch: int, target: Target, behind: Target | None = None
+    ) -> str | None:
+        """Set what the incident is about, and the one workload `behind` that, if there is one.
 
-        That is an open one. Where the labels named something else, it may also be one that has left the
-        target to people within the cool-down, as if the alerts had come under the right name. A run that
-        was started by hand is left alone: somebody wants it as well as others.
+        Return the incident that has its alerts now; None: it keeps them.
         """
         async with self._transaction() as session:
-            await hold_intake(session)
-            row = await _require(session, incident_id)
-            key = key_of(target, find_cluster_of(row))
-            since = min(row.created_at, datetime.now(UTC) - self._pace.cool_down)
-            told_since = since if key != row.target_key else None
-            holder = await find_holder(session, incident_id, key, told_since)
-            await hold_run(session, incident_id, epoch, target=target.model_dump(), target_key=key)
-            await session.refresh(row)
-            if holder and await may_leave(session, row, epoch):
-                await merge(session, row, holder)
-            return row.duplicate_of
+            return await take_target(session, self._pace, incident_id, epoch, target=target, behind=behind)
 
     async def join(self, incident_id: str, epoch: int, other_id: str) -> bool:
-        """Leave the incident's alerts to another open one that asks for the same; say whether that was done.
-
-        It isn't where something was approved or written under this incident, where the other has just ended,
-        or where their alerts come from two clusters.
-        """
+        """Leave the incident's alerts to another one that asks for the same; say whether that was done."""
         async with self._transaction() as session:
-            await hold_intake(session)
-            await hold_incidents(session, {incident_id, other_id})
-            await hold_run(session, incident_id, epoch)
-            row, other = await _require(session, incident_id), await _require(session, other_id)
-            if row.duplicate_of:  # once more, as after a crash
-                return row.duplicate_of == other_id
-            if may_take_in(row, other) and await may_leave(session, row, epoch):
-                await merge(session, row, other)
-            return row.duplicate_of == other_id
+            return await join_other(session, incident_id, epoch, other_id)
 
     async def have_resolved(self, incident_id: str) -> bool:
         """Whether the incident has alerts, and each of them has resolved."""

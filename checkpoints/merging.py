@@ -13,34 +13,44 @@ from checkpoints import timeline
 from checkpoints.approvals import supersede_approvals
 from checkpoints.locks import hold_incidents
 from checkpoints.tables import AlertRow, AlertStateRow, ApprovalRow, IncidentRow
-from graph.incident import ACTIVE, EndStatus
+from graph.incident import ACTIVE, EndStatus, IncidentStatus
 from graph.state import RunContext
 from graph.subjects import find_cluster
 
 _TOLD: tuple[EndStatus, ...] = ("handed_over", "rejected", "expired", "unresolved")
+_CHANGING: tuple[IncidentStatus, ...] = ("applying", "verifying")
+_MENDED: tuple[EndStatus, ...] = ("resolved", "withdrawn")
 _BOUND = ("approved", "executing", "applied", "unknown")
 
 
+def has_told(key: str, since: datetime) -> ColumnElement[bool]:
+    """Return the condition for an incident that has left a target to people since an instant."""
+    told = IncidentRow.status.in_(_TOLD) & (IncidentRow.updated_at > since)
+    return (IncidentRow.target_key == key) & told
+
+
+def has_mended(key: str, since: datetime, began_at: datetime) -> ColumnElement[bool]:
+    """Return the condition for an incident that is changing a target, or after which it was well.
+
+    That ended `since` an instant, and after alerts about what is before the target `began_at`.
+    """
+    ended = IncidentRow.status.in_(_MENDED) & (IncidentRow.updated_at > max(since, began_at))
+    return (IncidentRow.target_key == key) & (IncidentRow.status.in_(_CHANGING) | ended)
+
+
 async def find_holder(
-    session: AsyncSession, incident_id: str, key: str, told_since: datetime | None = None
+    session: AsyncSession, incident_id: str, key: str, *others: ColumnElement[bool]
 ) -> IncidentRow | None:
     """Return another open incident about a target, or None. Both are held until the transaction ends.
 
-    One counts, too, that has left the target to people after `told_since` (None: none that has ended does).
-    The caller keeps deliveries out, and thereby everybody who could take the target meanwhile.
+    One that fulfils one of the `others` counts, too. The caller keeps deliveries out, and thereby everybody
+    who could take the target meanwhile.
     """
-    counts: ColumnElement[bool] = IncidentRow.status.in_(ACTIVE)
-    if told_since:
-        counts = or_(counts, IncidentRow.status.in_(_TOLD) & (IncidentRow.updated_at > told_since))
+    is_open = (IncidentRow.target_key == key) & IncidentRow.status.in_(ACTIVE)
     open_ones = (
         select(IncidentRow)
-        .where(
-            IncidentRow.target_key == key,
-            IncidentRow.id != incident_id,
-            counts,
-            IncidentRow.duplicate_of.is_(None),
-        )
-        .order_by(IncidentRow.status.not_in(ACTIVE), IncidentRow.created_at)
+        .where(or_(is_open, *others), IncidentRow.id != incident_id, IncidentRow.duplicate_of.is_(None))
+        .order_by(IncidentRow.status.not_in(ACTIVE), IncidentRow.target_key != key, IncidentRow.created_at)
         .execution_options(populate_existing=True)
     )
     ids = [row.id for row in await session.scalars(open_ones)]

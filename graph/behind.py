@@ -13,7 +13,7 @@ from graph.health import judge_now
 from graph.ports import Observer
 from graph.targets import Target
 from graph.workloads import Document, reference, selects
-from tools.errors import BadInput, ClusterError, ClusterUnreachable
+from tools.errors import BadInput, ClusterError, ClusterUnreachable, ObjectNotFound
 
 FRONTS = frozenset(
     {
@@ -23,6 +23,11 @@ FRONTS = frozenset(
 )  # fmt: skip
 """The kinds that workloads are behind."""
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+# what servers before 1.23 and 1.21 call them, whose other versions they lack
+_OLDER = {
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers.v1.autoscaling",
+    "PodDisruptionBudget": "poddisruptionbudgets.v1beta1.policy",
+}
 _Workloads = frozenset[Target]
 Labels = Mapping[str, str]
 
@@ -32,23 +37,34 @@ async def find_ill_workload(observer: Observer, front: Target) -> Target | None:
 
     What can't be read is no reason to look elsewhere: None, too. Raises `ClusterUnreachable`.
     """
+    workload = await find_workload(observer, front)
+    if workload is None or workload.kind == "CronJob":  # which is as well as its latest Job
+        return workload
+    try:
+        return workload if await judge_now(observer, workload) else None
+    except ClusterUnreachable:
+        raise
+    except (ClusterError, BadInput):
+        return None
+
+
+async def find_workload(observer: Observer, front: Target) -> Target | None:
+    """Return the one workload behind an object of the FRONTS, well or ill.
+
+    None where there are several, or where that can't be read. Raises `ClusterUnreachable`.
+    """
     if front.kind not in FRONTS or front.namespace is None:
         return None
     try:
-        behind = await _find_behind(observer, front, front.namespace)
-        is_meant = len(behind) == 1 and await _is_meant(observer, front, *behind)
-        return next(iter(behind)) if is_meant else None
+        (workload,) = await _find_behind(observer, front, front.namespace)
+        is_known = workload.kind in _WORKLOADS or (
+            workload.kind == "CronJob" and await _is_latest(observer, front, workload)
+        )
     except ClusterUnreachable:
         raise
-    except (ClusterError, BadInput, KeyError):  # a field that isn't there
+    except (ClusterError, BadInput, KeyError, ValueError):  # not one, or without a field that it should have
         return None
-
-
-async def _is_meant(observer: Observer, front: Target, workload: Target) -> bool:
-    """Whether an alert about what a workload is behind means the workload, as it is now."""
-    if workload.kind == "CronJob":
-        return await _is_latest(observer, front, workload)
-    return workload.kind in _WORKLOADS and await judge_now(observer, workload) is not None
+    return workload if is_known else None
 
 
 async def _find_behind(observer: Observer, front: Target, namespace: str) -> _Workloads:
@@ -58,7 +74,7 @@ async def _find_behind(observer: Observer, front: Target, namespace: str) -> _Wo
             return frozenset({above} if above and above != front else ())
         case "PersistentVolumeClaim":
             return await _find_mounting(observer, front, namespace)
-    document = await observer.get(front.kind, front.name, namespace)
+    document = await _read(observer, front, namespace)
     match front.kind:
         case "HorizontalPodAutoscaler":
             aim = document["spec"]["scaleTargetRef"]
@@ -69,6 +85,15 @@ async def _find_behind(observer: Observer, front: Target, namespace: str) -> _Wo
         case "Ingress":
             return await _find_entered(observer, document, namespace)
     return await _find_making(observer, namespace, lambda labels: selects(document, labels))
+
+
+async def _read(observer: Observer, front: Target, namespace: str) -> Document:
+    try:
+        return await observer.get(front.kind, front.name, namespace)
+    except ObjectNotFound:
+        if front.kind not in _OLDER:
+            raise
+        return await observer.get(_OLDER[front.kind], front.name, namespace)
 
 
 async def _find_making(observer: Observer, namespace: str, wanted: Callable[[Labels], bool]) -> _Workloads:

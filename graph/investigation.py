@@ -7,6 +7,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graph.alerts import Alert
+from graph.behind import find_workload
 from graph.diagnosis import (
     CallTools,
     HandOver,
@@ -61,8 +62,9 @@ class Investigation:
         if target is None:
             return {"incident_id": incident_id, "ending": _name_no_target(alert)}
         update: Update = {"incident_id": incident_id, "target": target}
-        if other := await self.incidents.set_target(incident_id, journal.epoch, target):
-            reason = f"same target as incident {other}, which has these alerts now: {target}"
+        behind = await find_workload(self.observer, target)
+        if other := await self.incidents.set_target(incident_id, journal.epoch, target, behind):
+            reason = f"about the same as incident {other}, which has these alerts now: {behind or target}"
             update["ending"] = Ending(status="no_action", reason=reason)
         return update
 

@@ -131,10 +131,14 @@ class IncidentLedger(Protocol):
     async def set_status(self, incident_id: str, epoch: int, status: IncidentStatus) -> None:
         """Move the incident to a status that isn't an end."""
 
-    async def set_target(self, incident_id: str, epoch: int, target: Target) -> str | None:
+    async def set_target(
+        self, incident_id: str, epoch: int, target: Target, behind: Target | None = None
+    ) -> str | None:
         """Set what the incident is about, once the cluster has been asked.
 
-        Return the incident about the same target which has this one's alerts now; None: there is none.
+        `behind` is the one workload behind the target, if there is one: it is well again, perhaps, because
+        another incident has changed it. Return the incident which has this one's alerts now; None: it keeps
+        them.
         """
 
     async def join(self, incident_id: str, epoch: int, other_id: str) -> bool:

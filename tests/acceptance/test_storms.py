@@ -95,3 +95,7 @@ async def test_the_usual_alerts_about_one_fault_end_in_one_approval(watch: Watch
         assert rule in report
     live = await read(watch.cluster, name)
     assert live["metadata"]["annotations"]["alertmend.io/approval"] == approval["id"]
+    (late,) = await deliver(watch, fires(8, "ServiceHasErrors", service=f"{name}-svc"))
+    ended = await watch.service.wait_for(late, *ENDS)
+    assert ended["status"] == "no_action", ended
+    assert asking["id"] in await watch.service.report(late)

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from checkpoints.homes import Pace
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import ApprovalRow
-from graph.incident import EndStatus
+from graph.incident import EndStatus, IncidentStatus
 from graph.ports import AskedElsewhere
 from graph.proposal import Proposal, Terms
 from graph.targets import Target
 from tests.databases import query
-from tests.integration.test_recurrence import WEB, count, deliver, end, fires, let_pass, opened
+from tests.integration.test_recurrence import WEB, count, deliver, end, ends, fires, let_pass, opened
 from tests.unit.graph.proposals import make_proposal
 from tools.diffing import FieldChange
 
@@ -245,9 +245,11 @@ async def test_two_probed_addresses_have_an_incident_each(ledger: Ledger) -> Non
     assert await count(ledger) == 2
 
 
-async def take(ledger: Ledger, incident_id: str, target: Target = WEB) -> str | None:
+async def take(
+    ledger: Ledger, incident_id: str, target: Target = WEB, behind: Target | None = None
+) -> str | None:
     epoch = await ledger.incidents.begin_run(incident_id)
-    return await ledger.incidents.set_target(incident_id, epoch, target)
+    return await ledger.incidents.set_target(incident_id, epoch, target, behind)
 
 
 @pytest.mark.parametrize("status", ["handed_over", "rejected", "expired", "unresolved"])
@@ -304,4 +306,60 @@ async def test_a_service_that_once_led_to_a_workload_is_looked_into_after_that_i
     later = await opened(ledger, fires_about("c", service="front"))
 
     assert later not in {first, second}
+    assert (await ledger.incidents.find(later)).target == FRONT
+
+
+async def find_first(ledger: Ledger, status: IncidentStatus) -> str:
+    """Return an incident about the workload that has gone as far as this."""
+    first = await opened(ledger, fires("a"))
+    if status in ("resolved", "withdrawn", "no_action", "handed_over"):
+        await end(ledger, first, status)
+    else:
+        epoch = await ledger.incidents.begin_run(first)
+        await ledger.incidents.set_status(first, epoch, status)
+    return first
+
+
+@pytest.mark.parametrize("status", ["applying", "verifying", "resolved", "withdrawn"])
+async def test_late_alerts_of_a_service_stay_with_the_incident_that_mended_its_workload(
+    ledger: Ledger, status: IncidentStatus
+) -> None:
+    first = await find_first(ledger, status)
+    second = await opened(ledger, fires_about("b", service="front"))
+
+    assert await take(ledger, second, FRONT, behind=WEB) == first
+
+
+@pytest.mark.parametrize("status", ["investigating", "awaiting_approval", "no_action", "handed_over"])
+async def test_a_service_of_a_well_workload_that_nobody_changed_is_looked_into(
+    ledger: Ledger, status: IncidentStatus
+) -> None:
+    await find_first(ledger, status)
+    second = await opened(ledger, fires_about("b", service="front"))
+
+    assert await take(ledger, second, FRONT, behind=WEB) is None
+
+
+async def test_a_service_alert_that_began_after_the_fix_is_looked_into(
+    ledger: Ledger, database_url: str
+) -> None:
+    await find_first(ledger, "resolved")
+    later = fires_about("b", service="front") | {"startsAt": "2099-01-01T00:00:00Z"}
+    second = await opened(ledger, later)
+
+    assert await take(ledger, second, FRONT, behind=WEB) is None
+
+
+async def test_what_a_fix_did_not_end_gets_an_incident_after_the_cool_down(
+    ledger: Ledger, database_url: str
+) -> None:
+    first = await find_first(ledger, "resolved")
+    second = await opened(ledger, fires_about("b", service="front"))
+    assert await take(ledger, second, FRONT, behind=WEB) == first
+    await end(ledger, second, "no_action")
+    await let_pass(database_url, timedelta(minutes=16))
+    await deliver(ledger, ends("a"))
+
+    (later,) = await ledger.recurrence.open_again()
+
     assert (await ledger.incidents.find(later)).target == FRONT
