@@ -1,8 +1,9 @@
 """What changed in a workload's template since it last ran, from its older revisions."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from graph.runbooks.answers import Sourced, quote
+from graph.runbooks.answers import quote
 from graph.runbooks.history import Past, list_past
 from graph.runbooks.objects import Workload
 from graph.runbooks.past_runs import describe_good_run
@@ -12,11 +13,20 @@ from tools.diffing import FieldChange, diff_objects
 from tools.redaction import is_blanked
 
 _MOST = 4
-_LONGEST = 80
+_LONGEST = 48
 
 
-def describe_changes(snapshot: Snapshot) -> Sourced[str] | None:
-    """Return in a sentence what changed since a revision that ran, or the last one; None: nothing is known.
+@dataclass(frozen=True)
+class Changes:
+    """What changed, in a sentence. `undo` is the command that takes it back, empty where that may do harm."""
+
+    said: str
+    evidence: str
+    undo: str = ""
+
+
+def describe_changes(snapshot: Snapshot) -> Changes | None:
+    """Return what changed since a revision that ran, or since the last one; None: nothing is known.
 
     Where the present template ran well at first, that is said instead: then its change explains nothing.
     """
@@ -25,10 +35,12 @@ def describe_changes(snapshot: Snapshot) -> Sourced[str] | None:
     for sighting in snapshot.sightings():
         if sighting.status.restart_count and (ran := describe_good_run(snapshot, sighting)):
             said = f"Its present template isn't new to this ({ran}): look at what changed outside of it."
-            return Sourced(snapshot.pods.evidence, said)
+            return Changes(said, snapshot.pods.evidence)
     for past in list_past(snapshot):
         if changes := list(_changes(past.revision, snapshot.workload.value)):
-            return Sourced(snapshot.revisions.evidence, _tell(past, changes))
+            return Changes(
+                _tell(past, changes), snapshot.revisions.evidence, _undo(past, snapshot.workload.value)
+            )
     return None
 
 
@@ -46,6 +58,15 @@ def _tell(past: Past, changes: list[FieldChange]) -> str:
     ran = past.proof or "whether that ran isn't recorded"
     listed = "; ".join(_write(each) for each in changes[:_MOST])
     return f"Changed since revision {past.revision.revision} ({ran}): {listed}{more}."
+
+
+def _undo(past: Past, workload: Workload) -> str:
+    """Return the command; nothing where nobody saw the revision run, or where it would meet newer data."""
+    keeps_data = any(workload.data_volume(each) for each in workload.pod_spec.containers)
+    if not past.proof or not past.revision.revision or keeps_data:
+        return ""
+    what = f"{workload.kind.lower()}/{workload.metadata.name} -n {workload.metadata.namespace}"
+    return f"kubectl rollout undo {what} --to-revision={past.revision.revision}"
 
 
 def _write(change: FieldChange) -> str:

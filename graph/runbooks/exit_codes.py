@@ -28,8 +28,8 @@ _SIGNALS = {
     signal.SIGSYS: "a system call that is forbidden, as by a seccomp profile",
     signal.SIGTERM: "asked to stop, by the kubelet (a probe, a deletion) or by something within",
     signal.SIGKILL: (
-        "killed by the kubelet (after a probe, or because it was slow to stop), by the kernel of a node that"
-        " ran out of memory, or by something else; nothing says that it was for its own memory limit"
+        "killed by the kubelet, by a node that ran out of memory, or by something else; nothing says that it"
+        " was for its own memory limit"
     ),
 }
 

@@ -52,20 +52,22 @@ def resolve_workload(
     if target.kind in OTHERS:
         return examine(case, answers)
     if target.namespace is None or target.kind not in {*WORKLOAD_KINDS, *LEADING, "Pod"}:
-        return _meet_stranger(case, answers)
+        advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
+        refusal = _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)
+        return _meet_stranger(case, answers, refusal)
     if target.kind not in LEADING:
         return _find_workload(case, answers, target, find_pod(case))
     lead = follow_lead(target, answers)
     if isinstance(lead, HandOver) and target.kind in _MAY_BE_ALONE:
-        return Stranger(target.kind, target.name, target.namespace, None, None, lead)
+        return _meet_stranger(case, answers, lead)
     return _find_workload(case, answers, lead, None) if isinstance(lead, Target) else lead
 
 
-def _meet_stranger(case: Case, answers: Answers) -> Sourced[Workload] | Stranger | CallTools | HandOver:
-    """Return what to look at where no runbook knows the target's kind: its pod, if one is known."""
+def _meet_stranger(
+    case: Case, answers: Answers, refusal: HandOver
+) -> Sourced[Workload] | Stranger | CallTools | HandOver:
+    """Return what to look at where no runbook knows the target: its pod, if one is known."""
     target = case.target
-    advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
-    refusal = _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)
     if target.namespace is None:
         return refusal
     if pod := find_pod(case):

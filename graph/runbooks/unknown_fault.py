@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from graph.diagnosis import Diagnosis, HandOver
 from graph.ports import Case
 from graph.runbooks.answers import quote
-from graph.runbooks.changes import describe_changes
+from graph.runbooks.changes import Changes, describe_changes
 from graph.runbooks.clues import list_clues
 from graph.runbooks.finding import unique
 from graph.runbooks.objects import Owner, Workload
@@ -23,14 +23,14 @@ def hand_over_unknown(snapshot: Snapshot, case: Case) -> HandOver:
     workload = snapshot.workload.value
     wanted, updated, ready = workload.counts
     counts = f"{ready} of {wanted} pods are ready, {updated} are up to date [{snapshot.workload.evidence}]"
-    told = " ".join(filter(None, [_lead(clues), changes.value if changes else ""]))
+    told = " ".join(filter(None, [_lead(clues), changes.said if changes else ""]))
     known = f"{workload} isn't healthy ({counts}), and no runbook knows this fault."
     recall = f" Earlier: {'; '.join(case.setbacks)}." if case.setbacks else ""
     sources = [snapshot.workload.evidence, *([changes.evidence] if changes else ())]
     return HandOver(
         reason=f"{told} {known}{recall}{describe_unread(snapshot)}",
         diagnosis=_diagnose(snapshot, clues, told, sources) if not case.setbacks else None,
-        advice=(*_advise(clues), *_point_at(workload)),
+        advice=(*_advise(clues), *_point_at(workload), *_go_back(changes)),
     )
 
 
@@ -56,6 +56,11 @@ def describe_owner(owner: Owner, namespace: str) -> str:
     return f"kubectl describe {quote(kind)} {owner.name} -n {namespace}"
 
 
+def _go_back(changes: Changes | None) -> tuple[str, ...]:
+    undo = changes.undo if changes else ""
+    return (f"If that change can wait, take it back: {undo}",) if undo else ()
+
+
 def _lead(clues: Sequence[Clue]) -> str:
     if not clues:
         return "Neither statuses, events nor logs say why."
@@ -63,12 +68,18 @@ def _lead(clues: Sequence[Clue]) -> str:
     if not first.said:
         return f"{first}."
     if not first.decides:
-        return f"{first.about} {first.state}. {_write_last(first)}."
-    return f"{first}. It {first.state}."
+        return f"{first.about} {first.state}. {_add(first)}."
+    more = "".join(f" {_add(each)}." for each in _of_the_same(clues))
+    return f"{first}. It {first.state}.{more}"
 
 
-def _write_last(clue: Clue) -> str:
-    return f"The {clue.source}: {quote_ends(clue.said)} [{clue.evidence}]"
+def _of_the_same(clues: Sequence[Clue]) -> Sequence[Clue]:
+    """Return what else decides about the object of the first clue, where that comes right behind it."""
+    return [each for each in clues[1:2] if each.about == clues[0].about and each.decides]
+
+
+def _add(clue: Clue) -> str:
+    return f"{clue.source[:1].upper()}{clue.source[1:]}: {quote_ends(clue.said)} [{clue.evidence}]"
 
 
 def _diagnose(
@@ -88,7 +99,8 @@ def _diagnose(
 
 
 def _advise(clues: Sequence[Clue]) -> Iterator[str]:
-    yield from map(str, clues[1:])
+    told = (*clues[:1], *_of_the_same(clues))
+    yield from (str(each) for each in clues if each not in told)
     if looks := unique(part for clue in clues for part in clue.look.split("; ") if part):
         yield f"Look further: {'; '.join(looks)}"
 

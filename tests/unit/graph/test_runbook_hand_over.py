@@ -107,6 +107,19 @@ async def test_the_message_of_the_last_termination_comes_first() -> None:
     assert "couldn't be started: StartError, exit code 128" in step.reason
     assert "Changed since revision 1" in step.reason
     assert "containers[app].resources.limits.memory “256Mi” → “4Mi”" in step.reason
+    assert "kubectl rollout undo deployment/shop -n default --to-revision=1" in step.advice[-1]
+
+
+async def test_going_back_is_not_advised_where_it_would_meet_newer_data_or_nobody_saw_it_run() -> None:
+    data = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    made = container(resources={"limits": {"memory": "4Mi"}}, volumeMounts=[{"name": "data"}])
+    cluster = shop(ended(), containers=[made], spec={"volumes": [data]}, older=[[container()]], ready_older=1)
+    unseen = shop(ended(), containers=[container(workingDir="/x")], older=[[container()]])
+
+    for each in (cluster, unseen):
+        step = await handed_over(each)
+        assert "Changed since revision 1" in step.reason
+        assert "rollout undo" not in told(step)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +204,7 @@ async def test_an_init_container_that_others_wait_for_is_named_with_what_it_writ
     assert isinstance(step, HandOver)
     assert step.reason.startswith("Init container wait-for-db: “** server can't find db: NXDOMAIN” (its log)")
     assert "its pod waits until it is done" in step.reason
-    assert "Init container wait-for-db: “waiting for db” (last line of its log)" in told(step)
+    assert "Last line of its log: “waiting for db” [E" in step.reason
     assert "kubectl logs" in told(step)
     assert "PodInitializing" not in told(step)
 
@@ -221,6 +234,17 @@ async def test_why_the_api_server_refuses_pods_comes_first(
 
     assert step.reason.startswith(f"Deployment/shop in default: “{message}” (event FailedCreate) [E5].")
     assert words in told(step)
+
+
+async def test_what_the_program_itself_says_of_a_fault_is_told_with_its_probes_answer() -> None:
+    said = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+    log = "ERROR can't parse flags.yaml: line 3\nserving on 8080"
+
+    step = await handed_over(shop(running("app", ready=False), events=[event("Unhealthy", said)], log=log))
+
+    assert step.reason.startswith(f"Container app: “{said}”")
+    assert "Its log, level ERROR: “ERROR can't parse flags.yaml: line 3” [E" in step.reason
+    assert told(step).count("flags.yaml") == 1
 
 
 async def test_a_readiness_gate_that_nobody_opens_is_quoted() -> None:
@@ -403,6 +427,31 @@ async def test_a_bare_pod_is_looked_at_and_said_to_have_no_owner() -> None:
     assert isinstance(step, HandOver)
     assert step.reason.startswith("Container app ended with exit code 127, by convention its command wasn't")
     assert "belongs to nothing: nobody would replace it" in step.reason
+
+
+async def test_a_replicaset_of_its_own_is_looked_at_by_its_pod() -> None:
+    class Lonely(Foreign):
+        @property
+        def replicasets(self) -> list[dict[str, Any]]:
+            made = super().replicasets
+            for each in made:
+                each["metadata"]["ownerReferences"] = []
+            return made
+
+        def answer(self, call: Any) -> tuple[str, bool]:
+            if call.arguments.get("resourceType") == "replicaset":
+                return json.dumps(self.replicasets[0]), False
+            return super().answer(call)
+
+    cluster = Lonely([container()], [ended(139)], log="the licence was not found")
+
+    step, _, _ = await play(
+        alert_about(Target(kind="ReplicaSet", namespace="default", name="shop-1"), POD), cluster.answer
+    )
+
+    assert isinstance(step, HandOver)
+    assert step.reason.startswith("Container app: “the licence was not found” (its log)")
+    assert "belongs to ReplicaSet/shop-1" in step.reason
 
 
 async def test_a_well_pod_of_an_unknown_owner_is_no_finding() -> None:
