@@ -20,6 +20,7 @@ class Death(_Strict):
     word: str = ""
     lacks: str = ""
     tag: str = ""
+    starts: bool = True
 
 
 class Image(_Strict):

@@ -14,6 +14,7 @@ from tests.acceptance.workloads import (
     pods,
     read,
     until_available,
+    until_crash_looping,
     until_waiting,
     watching,
 )
@@ -78,7 +79,7 @@ async def test_a_command_that_crashes_is_put_back(watch: Watch) -> None:
     await watch.cluster.apply(deployment(name, nginx(), 1))
     await until_available(watch.cluster, name)
     await watch.cluster.apply(deployment(name, nginx(command=["sh", "-c", "exit 1"]), 1))
-    await until_waiting(watch.cluster, name, "CrashLoopBackOff")
+    await until_crash_looping(watch.cluster, name)
 
     approval, _ = await mend(watch, name, "KubePodCrashLooping")
 

@@ -13,6 +13,7 @@ from tests.acceptance.workloads import (
     deployment,
     read,
     real_body,
+    until_crash_looping,
     until_unready,
     until_waiting,
     watching,
@@ -72,7 +73,7 @@ async def test_a_container_killed_for_memory_gets_more_of_it(watch: Watch) -> No
         "resources": {"requests": {"memory": "32Mi"}, "limits": {"memory": "128Mi"}},
     }
     await watch.cluster.apply(deployment(name, container, 1, needs_memory="200Mi"))
-    await until_waiting(watch.cluster, name, "CrashLoopBackOff")
+    await until_crash_looping(watch.cluster, name)
 
     incident_id = await watch.service.post_alert(body_for(name, "KubePodCrashLooping"))
     approval = await watch.service.pending_approval(incident_id)
@@ -111,7 +112,7 @@ async def test_a_fix_that_does_not_help_is_taken_back_and_not_called_resolved(
     name = cluster.unique("starved")
     container = {"name": "app", "image": "nginx:1.25", "resources": {"limits": {"memory": "64Mi"}}}
     await cluster.apply(deployment(name, container, 1, needs_memory="8Gi"))
-    await until_waiting(cluster, name, "CrashLoopBackOff")
+    await until_crash_looping(cluster, name)
 
     async with watching(cluster, tmp_path, policy=_HASTY) as watch:
         incident_id = await watch.service.post_alert(body_for(name, "KubePodCrashLooping"))

@@ -74,6 +74,20 @@ async def until_available(cluster: ClusterUnderTest, name: str) -> None:
     await await_condition(probe, f"{name} to be available", 60)
 
 
+async def until_crash_looping(cluster: ClusterUnderTest, name: str) -> None:
+    """Wait until all containers have crashed more than once and are down, whichever way that shows."""
+
+    async def probe() -> bool | None:
+        found = [
+            status["restartCount"] > 0 and "running" not in status["state"]
+            for pod in await pods(cluster, name)
+            for status in pod["status"].get("containerStatuses") or []
+        ]
+        return (bool(found) and all(found)) or None
+
+    await await_condition(probe, f"{name} to crash-loop", 60)
+
+
 async def until_waiting(cluster: ClusterUnderTest, name: str, *reasons: str) -> None:
     async def probe() -> bool | None:
         found = [

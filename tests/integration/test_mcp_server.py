@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.clusters import ClusterUnderTest
+from tests.integration.clusters import ClusterUnderTest, await_condition
 from tests.integration.workloads import deployment, misbehave, service
 from tools.errors import ToolServerError
 from tools.kubernetes import Cluster
@@ -306,12 +306,13 @@ async def test_the_log_before_a_crash_is_read(cluster: ClusterUnderTest, reader:
     pods = {"resourceType": "pods", "labelSelector": f"app={name}", "output": "wide"}
     await until(lambda: reader.call("kubectl_get", pods), "CrashLoopBackOff")
 
-    result = await reader.call(
-        "kubectl_logs", {"resourceType": "pod", "name": await pod_of(reader, name), "previous": True}
-    )
+    async def previous() -> str | None:
+        arguments = {"resourceType": "pod", "name": await pod_of(reader, name), "previous": True}
+        result = await reader.call("kubectl_logs", arguments)
+        return None if result.is_error else result.text
 
-    assert not result.is_error, result.text
-    assert result.text.strip()
+    # between two runs a current kubelet has no log of the run before the last one
+    assert (await await_condition(previous, "the log of the run before")).strip()
 
 
 async def test_a_services_description_names_its_endpoints(

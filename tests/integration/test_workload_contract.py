@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.integration.clusters import ClusterUnderTest, await_condition
@@ -216,7 +217,11 @@ async def test_logs_are_those_of_this_run_or_of_the_one_before(cluster: ClusterU
     pod = await await_pod(cluster, name, lambda pod: waiting(pod) == "CrashLoopBackOff", "the crash loop")
     path = f"{find_kind('pod').path('default', pod['metadata']['name'])}/log"
 
-    previous = await cluster.reader.get(path, params={"previous": "true", "tailLines": "1"})
+    async def before() -> httpx.Response | None:
+        answer = await cluster.reader.get(path, params={"previous": "true", "tailLines": "1"})
+        return None if answer.text.startswith("unable to retrieve container logs") else answer
+
+    previous = await await_condition(before, "the log of the run before")
     stamped = await cluster.reader.get(path, params={"timestamps": "true", "container": "app"})
     wrong = await cluster.reader.get(path, params={"container": "other"})
     negative = await cluster.reader.get(path, params={"tailLines": "-1"})

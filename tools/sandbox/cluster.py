@@ -20,6 +20,7 @@ from tools.kinds import find_kind
 from tools.sandbox.access import READER, WRITER, Access
 from tools.sandbox.images import KNOWN_IMAGES, Catalogue
 from tools.sandbox.kubeconfig import write_kubeconfig
+from tools.sandbox.kubelet_age import CURRENT, KubeletAge
 from tools.sandbox.pace import Pace
 from tools.sandbox.scenarios import Scenario
 from tools.sandbox.simulation import Simulation
@@ -40,7 +41,7 @@ class SandboxCluster:
     `port` 0 takes any free port and keeps it: a cluster that is entered again comes back where it was, with
     its objects. Tokens left out are made up. `middleware` wraps the HTTP application, so that a test can
     lose, delay or falsify answers. Nothing moves in a cluster that is `still`: no controller runs, and
-    objects stay as they were put in, status and all.
+    objects stay as they were put in, status and all. `age` is how old its kubelets and API server are.
     """
 
     def __init__(  # noqa: PLR0913 - each is one choice of a demo or a test, all by name
@@ -53,9 +54,11 @@ class SandboxCluster:
         catalogue: Catalogue = KNOWN_IMAGES,
         middleware: Sequence["Middleware"] = (),
         still: bool = False,
+        age: KubeletAge = CURRENT,
     ) -> None:
         self.port = port
         self._still = still
+        self._age = age
         self.reader_token = reader_token or secrets.token_urlsafe(24)
         self.writer_token = writer_token or secrets.token_urlsafe(24)
         self._middleware = tuple(middleware)
@@ -67,6 +70,7 @@ class SandboxCluster:
             catalogue,
             time.monotonic,
             random.Random(),  # noqa: S311 - pod names
+            age=age,
         )
         self._server: uvicorn.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -165,7 +169,7 @@ class SandboxCluster:
 
         access = Access(self.reader_token, self.writer_token)
         logs = LogReader(self._store, self._simulation.kubelet)
-        app = ApiServer(self._store, access, self._writer, logs).application(self._middleware)
+        app = ApiServer(self._store, access, self._writer, logs, self._age).application(self._middleware)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
         )

@@ -1,6 +1,6 @@
 """One container's life: pulled, started, probed, crashed, waiting for its next try.
 
-A state machine with one method per phase; texts are those of a 1.31 kubelet on containerd.
+A state machine with one method per phase; texts are those of kubelets on containerd.
 """
 
 import hashlib
@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.errors import BadInput
-from tools.sandbox.endpoints import resolve_port
 from tools.sandbox.events import Recorder, Source
-from tools.sandbox.images import Catalogue, Death, ImageRule, explain_pull_failure, parse_reference
+from tools.sandbox.fates import KILLED, Fate, find_fate
+from tools.sandbox.images import Catalogue, ImageRule, explain_pull_failure, parse_reference
+from tools.sandbox.kubelet_age import KubeletAge
 from tools.sandbox.pace import Pace
-from tools.sandbox.quantities import parse_quantity
+from tools.sandbox.probing import explain_probe_failure
 from tools.sandbox.store import Object, timestamp, uid_of
 
-ANNOTATION = "sandbox.alertmend.io/"
-_KILLED = 137
+# what the runtime says of a program that never ran
+_NEVER = "1970-01-01T00:00:00Z"
 _KUBELET_BACKOFF, _KUBELET_LONGEST = 10, 300
 
 
@@ -26,6 +26,7 @@ class Surroundings:
     """What a container needs from its node. `explain_missing` says which ConfigMap or Secret is missing."""
 
     pace: Pace
+    age: KubeletAge
     catalogue: Catalogue
     recorder: Recorder
     explain_missing: Callable[[Object, Object], str | None]
@@ -152,14 +153,19 @@ class Container:
             return
         serial = f"{uid_of(self.pod)}/{self.name}/{self.restarts}"
         self.container_id = f"containerd://{hashlib.sha256(serial.encode()).hexdigest()}"
-        self._note("Created", f"Created container {self.name}")
-        self._note("Started", f"Started container {self.name}")
-        self.state = {"running": {"startedAt": timestamp()}}
+        self._note("Created", self.around.age.say_created(self.name))
         if self.logs or self.restarts:
             self.previous_logs = self.logs
+        self.logs = []
+        fate = self._fate()
+        if fate is not None and not fate.starts:
+            self._fail_to_start(now, fate)
+            return
+        self._note("Started", self.around.age.say_started(self.name))
+        self._put_end_behind()
+        self.state = {"running": {"startedAt": timestamp()}}
         self.logs = [(timestamp(), line) for line in self._rule.logs]
         self.started = "startupProbe" not in self.spec
-        fate = self._fate()
         # A program that will crash looks healthy until it does, as in a real cluster.
         self.ready = self.started and "readinessProbe" not in self.spec
         self._probes = {name: self._first_round(name, now) for name in _PROBES if name in self.spec}
@@ -171,67 +177,84 @@ class Container:
         assert reference is not None, "only a pulled image is started"
         return self.around.catalogue.images[reference.short]
 
-    def _fate(self) -> tuple[str, int, list[str]] | None:
-        """Return how the program will end by itself (reason, exit code, last words), or None."""
-        annotations = self.pod["metadata"].get("annotations") or {}
-        limit = (self.spec.get("resources", {}).get("limits") or {}).get("memory")
-        if limit and _exceeds(annotations.get(f"{ANNOTATION}needs-memory"), limit):
-            return "OOMKilled", _KILLED, []
-        command = " ".join([*(self.spec.get("command") or []), *(self.spec.get("args") or [])])
-        if annotations.get(f"{ANNOTATION}crash") == "true" or "exit 1" in command:
-            words = annotations.get(f"{ANNOTATION}crash-log", "fatal: exiting with status 1")
-            return "Error", 1, words.splitlines()
-        deaths = (death for death in self._rule.deaths if self._dies_of(death))
-        return next((("Error", 1, death.says.splitlines()) for death in deaths), None)
-
-    def _dies_of(self, death: Death) -> bool:
-        variables = {one["name"]: one.get("value", "") for one in self.spec.get("env") or []}
-        command = [*(self.spec.get("command") or []), *(self.spec.get("args") or [])]
-        reference = parse_reference(self.spec["image"])
-        return (
-            (not death.word or any(death.word in text for text in [*command, *variables.values()]))
-            and (not death.lacks or death.lacks not in variables)
-            and (not death.tag or (reference is not None and reference.tag == death.tag))
-        )
+    def _fate(self) -> Fate | None:
+        """Return how the program will end by itself, or None."""
+        return find_fate(self.pod, self.spec, self._rule)
 
     def _exit(self, now: float) -> None:
-        fate = self._fate() or ("Error", 1, [])
-        self._end(now, *fate)
+        self._end(now, self._fate() or Fate("Error", 1))
 
-    def _end(self, now: float, reason: str, code: int, words: list[str]) -> None:
-        self.logs += [(timestamp(), line) for line in words]
+    def _end(self, now: float, fate: Fate) -> None:
+        self.logs += [(timestamp(), line) for line in fate.words]
         self.ready = self.started = False
-        ended = {
-            "exitCode": code,
-            "reason": reason,
-            "startedAt": self.state["running"]["startedAt"],
-            "finishedAt": timestamp(),
-            "containerID": self.container_id,
-        }
-        self.state = self.last_state = {"terminated": ended}
+        self.state = self._ended(fate, self.state["running"]["startedAt"])
+        if self.around.age.waits_between_crashes:
+            self.last_state = self.state
         policy = self.pod["spec"].get("restartPolicy", "Always")
-        if policy == "Never" or (policy == "OnFailure" and code == 0):
+        if policy == "Never" or (policy == "OnFailure" and fate.exit_code == 0):
             self.done = True
             return
         self._failures += 1
         self._enter("recover", now + self.around.pace.report)
 
+    def _fail_to_start(self, now: float, fate: Fate) -> None:
+        (said,) = fate.words
+        self._warn("Failed", f"Error: {said}")
+        ended = self._ended(fate, _NEVER)
+        ended["terminated"]["message"] = said
+        self.last_state = ended
+        self._wait("RunContainerError", said)
+        self._failures += 1
+        self._enter("recover", now + self.around.pace.report)
+
+    def _ended(self, fate: Fate, started_at: str) -> Object:
+        return {
+            "terminated": {
+                "exitCode": fate.exit_code,
+                "reason": fate.reason,
+                "startedAt": started_at,
+                "finishedAt": timestamp(),
+                "containerID": self.container_id,
+            }
+        }
+
+    def _put_end_behind(self) -> None:
+        """Make the state of an ended container its last one, as it gets another."""
+        if "terminated" in self.state:
+            self.last_state = self.state
+
     def _recover(self, now: float) -> None:
         if self._failures == 1:
             self._restart(now)
             return
-        metadata = self.pod["metadata"]
-        place = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+        self._warn("BackOff", f"Back-off restarting failed container {self.name} in pod {self._place}")
+        if self.around.age.waits_between_crashes:
+            self._back_off(now)
+            return
+        pace = self.around.pace
+        self._enter("back_off", now + pace.backoff(self._failures - 1) - pace.back_off_shows)
+
+    def _back_off(self, now: float) -> None:
+        """Wait in `CrashLoopBackOff`: a current kubelet's container does so near the end of the back-off."""
+        pace, age = self.around.pace, self.around.age
         waits = min(_KUBELET_BACKOFF * 2 ** min(self._failures - 2, 10), _KUBELET_LONGEST)
-        self._warn("BackOff", f"Back-off restarting failed container {self.name} in pod {place}")
-        message = f"back-off {go_duration(waits)} restarting failed container={self.name} pod={place}"
-        self._wait("CrashLoopBackOff", message)
-        self._enter("restart", now + self.around.pace.backoff(self._failures - 1))
+        self._put_end_behind()
+        self._wait(
+            "CrashLoopBackOff",
+            f"back-off {go_duration(waits)} restarting failed container={self.name} pod={self._place}",
+        )
+        left = pace.backoff(self._failures - 1) if age.waits_between_crashes else pace.back_off_shows
+        self._enter("restart", now + left)
+
+    @property
+    def _place(self) -> str:
+        metadata = self.pod["metadata"]
+        return f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
 
     def _restart(self, now: float) -> None:
         self.restarts += 1
-        self._note("Pulled", f'Container image "{self.spec["image"]}" already present on machine')
-        self._enter("start", now)
+        self._note("Pulled", self.around.age.say_present(self.spec["image"]))
+        self._start(now)
 
     def _run(self, now: float) -> None:
         for name, round_ in self._probes.items():
@@ -248,7 +271,7 @@ class Container:
 
     def _probe(self, now: float, name: str, round_: ProbeRound) -> None:
         probe = self.spec[name]
-        why = self._explain_probe_failure(probe)
+        why = explain_probe_failure(probe, self.spec, self.pod, self._rule)
         round_.due = now + min(probe["periodSeconds"], self.around.pace.longest_probe_period)
         round_.failures = 0 if why is None else round_.failures + 1
         if why is not None:
@@ -260,27 +283,7 @@ class Container:
         if name != "readinessProbe" and round_.failures >= probe["failureThreshold"]:
             word = _PROBES[name].lower()
             self._note("Killing", f"Container {self.name} failed {word} probe, will be restarted")
-            self._end(now, "Error", _KILLED, [])
-
-    def _explain_probe_failure(self, probe: Object) -> str | None:
-        handler = next((one for one in ("httpGet", "tcpSocket", "grpc") if one in probe), None)
-        if handler is None:
-            return None
-        port = resolve_port(probe[handler]["port"], [self.spec])
-        if port in self._listening():
-            asked = probe["httpGet"]["path"] if handler == "httpGet" else ""
-            known = not asked or not self._rule.paths or asked in self._rule.paths
-            return None if known else "HTTP probe failed with statuscode: 404"
-        target = f"{self.pod['status']['podIP']}:{port}"
-        refused = f"dial tcp {target}: connect: connection refused"
-        if handler == "httpGet":
-            scheme, path = probe["httpGet"]["scheme"].lower(), probe["httpGet"]["path"]
-            return f'Get "{scheme}://{target}{path}": {refused}'
-        return refused
-
-    def _listening(self) -> set[int]:
-        text = (self.pod["metadata"].get("annotations") or {}).get(f"{ANNOTATION}listen")
-        return {int(port) for port in text.split(",")} if text is not None else set(self._rule.ports)
+            self._end(now, Fate("Error", KILLED))
 
 
 _PROBES: dict[str, Any] = {
@@ -294,10 +297,3 @@ def go_duration(seconds: int) -> str:
     """Return whole seconds as Go prints a duration: 10s, 1m20s, 5m0s."""
     minutes, rest = divmod(seconds, 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
-
-
-def _exceeds(need: str | None, limit: str) -> bool:
-    try:
-        return need is not None and parse_quantity(need) > parse_quantity(limit)
-    except BadInput:
-        return False

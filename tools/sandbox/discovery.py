@@ -3,18 +3,18 @@
 from typing import Any
 
 from tools.kinds import KINDS
+from tools.sandbox.kubelet_age import KubeletAge
 
-VERSION = "v1.31.4-sandbox"
 _SUBRESOURCES = {"pods": ("log",), "deployments": ("status",)}
 
 
-def describe(path: str) -> Any | None:
+def describe(path: str, age: KubeletAge) -> Any | None:
     """Return the discovery document at a path, or None if the path isn't one of discovery."""
     if path == "/version":
         return {
             "major": "1",
-            "minor": "31",
-            "gitVersion": VERSION,
+            "minor": age.minor,
+            "gitVersion": age.git_version,
             "gitCommit": "",
             "gitTreeState": "clean",
             "buildDate": "1970-01-01T00:00:00Z",

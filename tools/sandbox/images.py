@@ -15,13 +15,15 @@ class Death:
     """Why an imagined program ends soon after its start; all that is given must be so.
 
     `word` stands in its command, its arguments or the value of a variable, `lacks` names a variable that its
-    `env` doesn't set, `tag` is its image's. `says` are its last words.
+    `env` doesn't set, `tag` is its image's. `says` are its last words, or the container runtime's where the
+    program can't even be started.
     """
 
     says: str
     word: str = ""
     lacks: str = ""
     tag: str = ""
+    starts: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from tools.sandbox.containers import Container, Surroundings
 from tools.sandbox.events import Recorder, Source
 from tools.sandbox.images import Catalogue
+from tools.sandbox.kubelet_age import KubeletAge
 from tools.sandbox.pace import Pace
 from tools.sandbox.store import Object, Store, timestamp, uid_of
 
@@ -27,19 +28,22 @@ class PodLife:
 class Kubelet:
     """The kubelets of all nodes. `clock` returns seconds and never goes back."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an imagined node is made of
         self,
         store: Store,
         recorder: Recorder,
         pace: Pace,
         catalogue: Catalogue,
         clock: Callable[[], float],
+        *,
+        age: KubeletAge,
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._pace = pace
         self._clock = clock
-        self._around = Surroundings(pace, catalogue, recorder, self._explain_missing)
+        self.age = age
+        self._around = Surroundings(pace, age, catalogue, recorder, self._explain_missing)
         self._lives: dict[str, PodLife] = {}
         self._addresses = itertools.count(2)
 
@@ -67,7 +71,8 @@ class Kubelet:
             for container, spec in zip(life.containers, pod["spec"]["containers"], strict=True):
                 container.pod, container.spec = pod, spec
                 container.step(self._clock())
-        pod["status"] = _status(pod, life)
+        status = _status(pod, life)
+        pod["status"] = status if self.age.waits_between_crashes else _observed(pod, status)
         self._store.replace(pod)
 
     def _next_address(self) -> str:
@@ -154,6 +159,13 @@ def _status(pod: Object, life: PodLife) -> Object:
         "containerStatuses": [one.status() for one in life.containers],
         "qosClass": _quality_of_service(pod),
     }
+
+
+def _observed(pod: Object, status: Object) -> Object:
+    """Return the status with the generation that it is of, as current kubelets write it."""
+    seen = {"observedGeneration": pod["metadata"]["generation"]}
+    conditions = [{**one, **seen} for one in status["conditions"]]
+    return {**seen, **status, "conditions": conditions, "hostIPs": [{"ip": status["hostIP"]}]}
 
 
 def _phase(life: PodLife) -> str:

@@ -33,7 +33,7 @@ class LogReader:
         if tail is not None:
             lines = lines[-tail:] if tail else []
         stamped = query.get("timestamps") == "true"
-        text = "".join(f"{at} {line}\n" if stamped else f"{line}\n" for at, line in lines)
+        text = "".join(f"{at} {line}\n" if stamped and at else f"{line}\n" for at, line in lines)
         limit = query.get("limitBytes", "")
         return text.encode()[: int(limit)].decode(errors="ignore") if limit.isdigit() else text
 
@@ -63,8 +63,14 @@ def _lines(pod: Object, container: Container, *, previous: bool) -> list[tuple[s
         return container.logs
     if not container.restarts or container.previous_logs is None:
         raise bad_request(f'previous terminated container "{container.name}" in pod "{name}" not found')
+    if "running" in container.state:
+        return container.previous_logs
+    if "terminated" in container.state and not container.around.age.waits_between_crashes:
+        # the run before the ended one is meant, whose log is gone
+        lost = container.last_state["terminated"]["containerID"]
+        return [("", f"unable to retrieve container logs for {lost}")]
     # A container that has ended and not yet started again is itself the previous one.
-    return container.previous_logs if "running" in container.state else container.logs
+    return container.logs
 
 
 def _tail_lines(pod: str, text: str | None) -> int | None:

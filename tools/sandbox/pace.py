@@ -19,6 +19,8 @@ class Pace:
     """How long ErrImagePull or a terminated state shows before the back-off does."""
     first_backoff: float = 1.0
     """The first wait before another try; it doubles from there (a kubelet starts with 10)."""
+    back_off_shows: float = 0.5
+    """For how long before its end a current kubelet shows a back-off as `CrashLoopBackOff`."""
     longest_backoff: float = 15.0
     """Where the doubling ends (a kubelet's 300)."""
     longest_probe_period: float = 1.0

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from tools.kinds import KINDS, Kind
 from tools.sandbox.access import Access
 from tools.sandbox.discovery import describe
+from tools.sandbox.kubelet_age import KubeletAge
 from tools.sandbox.logs import LogReader
 from tools.sandbox.reviews import ACCESS_REVIEWS, review_access
 from tools.sandbox.selectors import match_fields, match_labels
@@ -27,7 +28,7 @@ from tools.sandbox.statuses import (
     not_found,
 )
 from tools.sandbox.store import Object, Store
-from tools.sandbox.writes import FieldValidation, PatchRequest, Writer
+from tools.sandbox.writes import FieldValidation, Patched, PatchRequest, Writer
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _WRITING = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -74,11 +75,14 @@ def parse_path(path: str) -> Target:
 class ApiServer:
     """Answers requests out of the store; `application` is the ASGI app."""
 
-    def __init__(self, store: Store, access: Access, writer: Writer, logs: LogReader) -> None:
+    def __init__(
+        self, store: Store, access: Access, writer: Writer, logs: LogReader, age: KubeletAge
+    ) -> None:
         self._store = store
         self._access = access
         self._writer = writer
         self._logs = logs
+        self._age = age
 
     def application(self, middleware: Sequence[Middleware]) -> Starlette:
         """Return the ASGI application, wrapped in the given middleware (the first is the outermost)."""
@@ -93,7 +97,9 @@ class ApiServer:
                 return self._read(request, user)
             if (request.method, request.url.path) == ("POST", ACCESS_REVIEWS):
                 return JSONResponse(review_access(self._access, user, await request.body()), 201)
-            return JSONResponse(await self._write(request, user))
+            written = await self._write(request, user)
+            headers = {"Warning": write_warnings(written.unknown)} if written.unknown else None
+            return JSONResponse(written.obj, headers=headers)
         except Refusal as refusal:
             return JSONResponse(refusal.body(), refusal.code)
         except ClientDisconnect:
@@ -103,7 +109,7 @@ class ApiServer:
         path = request.url.path.rstrip("/")
         if path in _HEALTH:
             return PlainTextResponse("ok")
-        document = describe(path)
+        document = describe(path, self._age)
         if document is not None:
             return JSONResponse(document)
         target = parse_path(path)
@@ -145,7 +151,7 @@ class ApiServer:
             "items": page,
         }
 
-    async def _write(self, request: Request, user: str) -> Object:
+    async def _write(self, request: Request, user: str) -> Patched:
         target = parse_path(request.url.path)
         verb = _WRITING[request.method]
         if verb == "delete" and target.name is None:
@@ -186,6 +192,11 @@ def _options(request: Request) -> tuple[bool, FieldValidation]:
         text = f'Unsupported value: "{validation}": supported values: {listed}'
         raise _bad_option("fieldValidation", text)
     return bool(dry_run), cast("FieldValidation", validation)
+
+
+def write_warnings(unknown: Sequence[str]) -> str:
+    """Return the header that names the fields which the server ignored, as a real one writes it."""
+    return ", ".join(f'299 - "unknown field \\"{field}\\""' for field in unknown)
 
 
 def _bad_option(field: str, text: str) -> Refusal:

@@ -30,12 +30,21 @@ class RolloutStatus:
         current["status"] = {
             "observedGeneration": metadata["generation"],
             **{name: count for name, count in counts.items() if count},
+            "terminatingReplicas": self._count_leaving(family),
             "conditions": [
                 self._available(current, counts, slack),
                 self._progressing(current, counts, newest),
             ],
         }
         self._store.replace(current)
+
+    def _count_leaving(self, family: list[Object]) -> int:
+        owners = {uid_of(one) for one in family}
+        return sum(
+            "deletionTimestamp" in pod["metadata"]
+            and any(one["uid"] in owners for one in pod["metadata"].get("ownerReferences") or [])
+            for pod in self._store.select("Pod")
+        )
 
     def _available(self, deployment: Object, counts: dict[str, int], slack: int) -> Object:
         if counts["availableReplicas"] >= deployment["spec"]["replicas"] - slack:

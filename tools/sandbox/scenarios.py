@@ -187,6 +187,17 @@ def _waits(*reasons: str, pods_wanted: int) -> Callable[[list[Object]], bool]:
     return shows
 
 
+def _crash_loops(pods_wanted: int) -> Callable[[list[Object]], bool]:
+    """Return whether so many pods have crashed again and wait to be restarted, whichever way that shows."""
+
+    def shows(pods: list[Object]) -> bool:
+        states = [one for pod in pods for one in pod["status"].get("containerStatuses") or []]
+        down = [one for one in states if one["restartCount"] and "running" not in one["state"]]
+        return len(down) == len(pods) == pods_wanted
+
+    return shows
+
+
 def _runs_unready(pods: list[Object]) -> bool:
     states = [one for pod in pods for one in pod["status"].get("containerStatuses") or []]
     return (
@@ -212,7 +223,7 @@ OOM_KILLED = Scenario(
     _CRASH_LOOPING,
     (_report_builder("256Mi"), _service("report-builder", "http")),
     (_report_builder("64Mi"),),
-    _waits("CrashLoopBackOff", pods_wanted=2),
+    _crash_loops(pods_wanted=2),
 )
 PROBE_PORT = Scenario(
     "probe-port",

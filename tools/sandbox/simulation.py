@@ -10,6 +10,7 @@ from tools.sandbox.endpoints import EndpointsController
 from tools.sandbox.events import Recorder
 from tools.sandbox.images import Catalogue
 from tools.sandbox.kubelet import Kubelet
+from tools.sandbox.kubelet_age import CURRENT, KubeletAge
 from tools.sandbox.pace import Pace
 from tools.sandbox.replica_sets import ReplicaSets
 from tools.sandbox.rollout import Rollouts
@@ -25,16 +26,18 @@ _SHORTEST_PAUSE_SECONDS = 0.02
 class Simulation:
     """Moves the objects of a store. `clock` returns seconds and never goes back; `dice` names pods."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an imagined cluster is made of
         self,
         store: Store,
         pace: Pace,
         catalogue: Catalogue,
         clock: Callable[[], float],
         dice: random.Random,
+        *,
+        age: KubeletAge = CURRENT,
     ) -> None:
         recorder = Recorder(store)
-        self.kubelet = Kubelet(store, recorder, pace, catalogue, clock)
+        self.kubelet = Kubelet(store, recorder, pace, catalogue, clock, age=age)
         self._store = store
         self._pace = pace
         self._controllers = (
@@ -44,7 +47,7 @@ class Simulation:
             self.kubelet,
             EndpointsController(store),
         )
-        _furnish(store)
+        _furnish(store, age.git_version)
 
     def step(self) -> None:
         """Let every controller look once."""
@@ -63,7 +66,7 @@ class Simulation:
                     await self._store.changed.wait()
 
 
-def _furnish(store: Store) -> None:
+def _furnish(store: Store, version: str) -> None:
     """Put in what every cluster has: namespaces with their default account, and nodes."""
     for name in _NAMESPACES:
         labels = {"kubernetes.io/metadata.name": name}
@@ -75,10 +78,10 @@ def _furnish(store: Store) -> None:
             find_kind("serviceaccount"), {**account, "metadata": {"name": "default", "namespace": name}}
         )
     for number, name in enumerate(_NODES, start=1):
-        _add_node(store, name, f"192.168.72.{10 + number}")
+        _add_node(store, name, f"192.168.72.{10 + number}", version)
 
 
-def _add_node(store: Store, name: str, address: str) -> None:
+def _add_node(store: Store, name: str, address: str, version: str) -> None:
     conditions = [
         ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -102,7 +105,7 @@ def _add_node(store: Store, name: str, address: str) -> None:
         ],
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
         "nodeInfo": {
-            "kubeletVersion": "v1.31.4-sandbox",
+            "kubeletVersion": version,
             "osImage": "simulated",
             "operatingSystem": "linux",
             "architecture": "amd64",

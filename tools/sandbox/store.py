@@ -11,7 +11,7 @@ Object = dict[str, Any]
 
 _WITH_GENERATION = {
     "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "NetworkPolicy", "PodDisruptionBudget",
-    "ReplicaSet", "StatefulSet",
+    "Pod", "ReplicaSet", "StatefulSet",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tools.errors import BadInput
 from tools.kinds import Kind
 from tools.sandbox.defaults import fill_defaults
+from tools.sandbox.go_text import write_go
 from tools.sandbox.patching import apply_json_patch, apply_merge_patch
 from tools.sandbox.schema import decode
 from tools.sandbox.statuses import (
@@ -67,6 +68,14 @@ class PatchRequest:
     field_validation: FieldValidation = "Warn"
 
 
+@dataclass(frozen=True)
+class Patched:
+    """A patched object, and the fields to warn of: its kind doesn't have them, and they were dropped."""
+
+    obj: Object
+    unknown: tuple[str, ...]
+
+
 class Writer:
     """Applies patches and manifests to the store. `records` lists the accepted patches, oldest first."""
 
@@ -75,20 +84,21 @@ class Writer:
         self._store = store
         self._addresses = itertools.count(10)
 
-    def patch(self, request: PatchRequest) -> Object:
+    def patch(self, request: PatchRequest) -> Patched:
         """Return the patched object; a dry-run's is returned and forgotten. Raises Refusal."""
         body = _parse(request)
         current = self._store.find(request.kind.kind, request.namespace, request.name)
         if current is None:
             raise not_found(request.kind, request.name)
         patched = _apply(request, current, body)
-        after = self._accept(request, current, patched)
+        after, unknown = self._accept(request, body, current, patched)
+        warned = tuple(unknown) if request.field_validation == "Warn" else ()
         if request.dry_run:
-            return after
+            return Patched(after, warned)
         stored = self._store.replace(after)
         version = stored["metadata"]["resourceVersion"]
         self.records.append(WriteRecord(datetime.now(UTC), request.path, request.user, body, version))
-        return stored
+        return Patched(stored, warned)
 
     def apply(self, kind: Kind, manifest: Object) -> Object:
         """Create the object, or replace its specification, as `kubectl apply` by an admin would.
@@ -122,19 +132,21 @@ class Writer:
             obj.setdefault("status", {"phase": "Pending"})
         return self._store.create(kind, obj)
 
-    def _accept(self, request: PatchRequest, current: Object, patched: Object) -> Object:
+    def _accept(
+        self, request: PatchRequest, body: Any, current: Object, patched: Object
+    ) -> tuple[Object, list[str]]:
         kind = request.kind
         _check_place(request, patched)
         try:
             decoded, unknown = decode(kind, patched)
         except BadInput as error:
-            raise undecodable(request.body.decode(errors="replace"), str(error)) from error
+            raise undecodable(write_go(body), str(error)) from error
         if unknown and request.field_validation == "Strict":
             listed = ", ".join(f'unknown field "{field}"' for field in unknown)
-            raise undecodable(request.body.decode(errors="replace"), f"strict decoding error: {listed}")
+            raise undecodable(write_go(body), f"strict decoding error: {listed}")
         _check_version(kind, current, decoded)
         _check_uid(kind, current, decoded)
-        return _finish(kind, current, decoded)
+        return _finish(kind, current, decoded), unknown
 
 
 def _count_templates(obj: Object, current: Object | None) -> None:
