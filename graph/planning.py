@@ -22,6 +22,10 @@ _WORKLOAD_PREDICATES: tuple[Predicate, ...] = (
 )  # fmt: skip
 
 
+# when a program began that the runtime couldn't start: it hasn't lived at all
+_NEVER = "1970-01-01T00:00:00Z"
+
+
 class OtherCluster(AlertmendError):
     """The reader's credential and the writer's lead to different clusters."""
 
@@ -140,7 +144,7 @@ def longest_crashed_life(pods: Iterable[Mapping[str, Any]]) -> float:
             status.get("state", {}).get("terminated"),
             status.get("lastState", {}).get("terminated"),
         )
-        if ended and ended.get("startedAt") and ended.get("finishedAt")
+        if ended and ended.get("startedAt", _NEVER) != _NEVER and ended.get("finishedAt")
     ]
     return max(lives, default=0.0)
 

@@ -66,7 +66,7 @@ class RecordedStage(SandboxStage):
 @asynccontextmanager
 async def open_recording(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]:
     """Open a cluster that shows what a scenario has recorded."""
-    around = Middleware(_Logs, logs=scenario.logs, lost=scenario.lost_logs)
+    around = Middleware(_Logs, logs=scenario.logs, previous=scenario.previous_logs, lost=scenario.lost_logs)
     async with SandboxCluster(still=True, middleware=[around]) as cluster:
         stage = RecordedStage(cluster, KNOWN_IMAGES, folder)
         await stage.prepare(scenario)
@@ -76,9 +76,12 @@ async def open_recording(scenario: Scenario, folder: Path) -> AsyncIterator[Stag
 class _Logs:
     """ASGI middleware that answers for the logs of pods."""
 
-    def __init__(self, app: ASGIApp, logs: Mapping[str, str], lost: Mapping[str, str]) -> None:
+    def __init__(
+        self, app: ASGIApp, logs: Mapping[str, str], previous: Mapping[str, str], lost: Mapping[str, str]
+    ) -> None:
         self._app = app
         self._logs = logs
+        self._previous = previous
         self._lost = lost
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,9 +89,12 @@ class _Logs:
         if match is None:
             await self._app(scope, receive, send)
             return
-        container = Request(scope).query_params.get("container", "")
+        query = Request(scope).query_params
+        container = query.get("container", "")
         why = _find(self._lost, match["pod"], container)
-        answer = _refuse(why) if why else PlainTextResponse(_find(self._logs, match["pod"], container))
+        before = _find(self._previous, match["pod"], container) if query.get("previous") == "true" else ""
+        text = before or _find(self._logs, match["pod"], container)
+        answer = _refuse(why) if why else PlainTextResponse(text)
         await answer(scope, receive, send)
 
 

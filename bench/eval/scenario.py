@@ -116,6 +116,8 @@ class Scenario(_Strict):
     shows: tuple[str, ...] = ()
     recorded: tuple[Object, ...] = ()
     logs: dict[str, str] = {}
+    previous_logs: dict[str, str] = {}
+    """Logs, by `pod/container`, of the runs before, where a recorded cluster has others for these."""
     lost_logs: dict[str, str] = {}
     """Logs, by `pod/container`, that a recorded cluster's kubelets don't give, and what is said instead."""
     alert: Alert
@@ -127,6 +129,8 @@ class Scenario(_Strict):
     lost_images: tuple[str, ...] = ()
     """Images (`nginx:1.25`) that the sandbox's registries lose while the first proposal waits."""
     keeps_failing: bool = False
+    kubelet: Literal["current", "older"] = "current"
+    """How the sandbox's kubelets show a crash loop (`tools.sandbox.kubelet_age`)."""
     lives_seconds: float | None = None
     """How long a program in the sandbox runs before it crashes; a blink where nothing is said."""
     expect: Expectation

@@ -14,7 +14,7 @@ from bench.eval.scenario import Change, Image, Object, Scenario, Venue
 from bench.eval.snapshots import Snapshot, is_ready
 from tools.errors import AlertmendError
 from tools.kinds import KINDS
-from tools.sandbox import Pace, SandboxCluster
+from tools.sandbox import CURRENT, OLDER, Pace, SandboxCluster
 from tools.sandbox.images import KNOWN_IMAGES, Catalogue, Death, ImageRule, parse_reference
 from tools.sandbox.strategic import apply_strategic_patch
 
@@ -160,7 +160,8 @@ async def open_sandbox(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]
     images = {name: _rule(image) for name, image in scenario.images.items()}
     catalogue = Catalogue({**KNOWN_IMAGES.images, **images})
     pace = Pace(crash=scenario.lives_seconds) if scenario.lives_seconds else Pace()
-    async with SandboxCluster(catalogue=catalogue, pace=pace) as cluster:
+    age = OLDER if scenario.kubelet == "older" else CURRENT
+    async with SandboxCluster(catalogue=catalogue, pace=pace, age=age) as cluster:
         stage = SandboxStage(cluster, catalogue, folder)
         await stage.prepare(scenario)
         yield stage

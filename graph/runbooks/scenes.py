@@ -131,7 +131,9 @@ def _look(snapshot: Snapshot, pod: Pod, status: ContainerStatus, doing: str) -> 
     describe = _describe(snapshot, pod)
     if doing == "unmade":
         return describe
-    previous = " --previous" if status.restart_count and doing == "ended" else ""
+    # of a container that has ended, `--previous` is the run before, whose log a current kubelet throws away
+    before = status.restart_count and doing == "ended" and not status.state.terminated
+    previous = " --previous" if before else ""
     where = f"{pod.metadata.name} -c {status.name} -n {snapshot.workload.value.metadata.namespace}"
     return f"kubectl logs {where}{previous}; {describe}"
 

@@ -130,7 +130,7 @@ async def test_a_pod_that_waits_for_a_crashing_init_container_is_not_still_chang
     step = await decide(cluster)
 
     assert isinstance(step, HandOver)
-    assert "container helper" in step.reason
+    assert "container helper ended" in step.reason
 
 
 async def test_a_sidecar_that_ends_with_0_is_unwell_and_an_init_container_that_does_is_done() -> None:
@@ -146,8 +146,8 @@ async def test_a_sidecar_that_ends_with_0_is_unwell_and_an_init_container_that_d
 
     assert isinstance(sidecar, HandOver)
     assert isinstance(step, HandOver)
-    assert "container helper has ended" in sidecar.reason
-    assert "container helper" not in step.reason
+    assert "Init container helper ended with exit code 0" in sidecar.reason
+    assert "helper" not in step.reason
 
 
 async def test_pods_that_are_only_just_made_are_waited_for_as_before() -> None:
@@ -183,11 +183,32 @@ async def test_a_lost_log_is_never_quoted_and_the_log_of_the_present_run_is(lost
     assert "FATAL: config key DB_URL is missing" in step.model_dump_json()
 
 
-async def test_where_no_log_is_kept_at_all_nothing_of_the_kubelets_is_quoted() -> None:
+async def test_where_no_log_is_kept_at_all_the_message_of_the_termination_is_quoted() -> None:
     step = await told_by(NO_LOG, NO_LOG, "panic: no licence")
 
     assert isinstance(step, HandOver)
     assert "unable to retrieve" not in step.model_dump_json()
+    assert "panic: no licence" in step.reason
+
+
+async def test_a_person_is_led_to_the_log_that_is_kept() -> None:
+    commands = {
+        when: next(line for line in (await stated(status)).advice if "kubectl logs" in line)
+        for when, status in phases(3, "Error").items()
+    }
+
+    assert {when: "--previous" in line for when, line in commands.items()} == {
+        "it waits, as older kubelets show it": True,
+        "it has ended, as current kubelets show it": False,
+        "it has ended, and nothing older is known": False,
+        "it runs again for a moment": True,
+    }
+
+
+async def stated(status: Object) -> HandOver:
+    step = await decide(MadeUpCluster(containers=[container()], statuses=[status], log="bye\n"))
+    assert isinstance(step, HandOver)
+    return step
 
 
 def test_the_recorded_crash_loop_is_one_and_its_first_run_is_none() -> None:

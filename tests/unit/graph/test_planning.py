@@ -83,6 +83,18 @@ def test_the_longest_life_that_ended_in_a_crash_is_found() -> None:
     statuses = [{"state": {}, "lastState": ended("00", "07")}, {"state": ended("10", "13"), "lastState": {}}]
 
     assert longest_crashed_life([{"status": {"containerStatuses": statuses}}, {"status": {}}]) == 7
+    assert longest_crashed_life([{"status": {"initContainerStatuses": statuses}}]) == 7
+
+
+def test_a_program_that_could_not_be_started_has_not_lived() -> None:
+    never = {
+        "reason": "StartError",
+        "startedAt": "1970-01-01T00:00:00Z",
+        "finishedAt": "2026-01-01T00:00:07Z",
+    }
+    statuses = [{"name": "app", "state": {"waiting": {}}, "lastState": {"terminated": never}}]
+
+    assert longest_crashed_life([{"status": {"containerStatuses": statuses}}]) == 0
 
 
 @pytest.mark.parametrize(
