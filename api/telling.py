@@ -24,6 +24,7 @@ _TOLD: dict[str, str] = {
     "verdict": "{verdict}: {reason}",
     "ended": "{status}: {reason}",
     "error": "{reason}",
+    "not_proposed": "{reason}; it would be: {command}",
     "undelivered": "channel {channel} was never told ({event}): {reason}",
 }
 

@@ -184,7 +184,9 @@ async def open_nodes(
     mind, author = await _open_minds(stack, settings, toolbox, policy)
     return Nodes(
         investigation=Investigation(ledger.incidents, toolbox, mind, observer, policy),
-        remediation=Remediation(ledger.incidents, ledger.approvals, drafter, executor, policy, desk=desk),
+        remediation=Remediation(
+            ledger.incidents, ledger.approvals, drafter, executor, policy, desk=desk, observer=observer
+        ),
         conclusion=Conclusion(
             ledger.incidents, ledger.approvals, Verifier(observer), author, settings.language
         ),

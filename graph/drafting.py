@@ -28,15 +28,18 @@ from graph.policy import (
     SecretNames,
     assess_risk,
     find_unknown_secrets,
+    is_right,
     raise_risk,
     refuse_call,
+    refuse_object,
     refuse_patch,
+    spell_fields,
 )
 from graph.ports import Actuator, Grounds, ImageRegistry, IncidentLedger, Observer
 from graph.proposal import Proposal
 from graph.proven_secrets import find_named_secrets
 from graph.targets import Target
-from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
+from tools.errors import AlertmendError, ClusterError, ClusterUnreachable, PermissionDenied
 from tools.executor import Preview
 from tools.off_loop import run_off_loop
 from tools.redaction import redact_text
@@ -52,6 +55,20 @@ class HoldsSecret(Refused):
     def __init__(self, why: str, rollback: str = "") -> None:
         super().__init__(why)
         self.rollback = rollback
+
+
+class NotOurs(Refused):
+    """Who owns the object, its namespace, this policy or the rights refuse what would be right in itself.
+
+    `before` is the object as it was read and `diff` the dry-run's; None: it didn't come to that. `whatever`
+    says whether any other change of the object would be refused as well.
+    """
+
+    def __init__(self, why: str, preview: Preview | None = None, *, whatever: bool = True) -> None:
+        super().__init__(why)
+        self.whatever = whatever
+        self.before = preview.before if preview else None
+        self.diff = preview.diff if preview else None
 
 
 @dataclass(frozen=True)
@@ -107,7 +124,8 @@ class Drafter:
 
     async def _preview(self, candidate: Candidate, approval_id: str) -> Preview:
         if refusal := refuse_call(candidate.call, self.policy):
-            raise Refused(f"the policy refuses the patch: {refusal}")
+            why = f"the policy refuses the patch: {refusal}"
+            raise NotOurs(why) if is_right(candidate.call, spell_fields(candidate.call)) else Refused(why)
         if secret := await run_off_loop(refuse_secrets_in, candidate.call):
             raise HoldsSecret(secret)
         try:
@@ -115,9 +133,10 @@ class Drafter:
         except ClusterUnreachable:
             raise
         except ClusterError as error:
-            raise Refused(f"the API server refuses the patch: {redact_text(str(error))}") from error
+            why = f"the API server refuses the patch: {redact_text(str(error))}"
+            raise NotOurs(why) if _lacks_rights(error) else Refused(why) from error
         if self.own_pod and (refusal := await self.own_pod.refuse(preview.before, self.observer)):
-            raise Refused(f"this can't be proposed: {refusal}")
+            raise NotOurs(f"this can't be proposed: {refusal}", preview)
         secrets = await self._find_secrets(candidate, preview)
         await run_off_loop(self._check, candidate, preview, secrets)
         return preview
@@ -138,7 +157,10 @@ class Drafter:
         if refusal := refuse_patch(
             preview.arguments, preview.diff, self.policy, before=preview.before, secrets=secrets
         ):
-            raise Refused(f"the policy refuses the patch: {refusal}")
+            why = f"the policy refuses the patch: {refusal}"
+            right = is_right(preview.arguments, preview.diff, before=preview.before, secrets=secrets)
+            owned = refuse_object(preview.before) is not None
+            raise NotOurs(why, preview, whatever=owned) if right else Refused(why)
         if secret := refuse_secret_changes(preview):
             raise HoldsSecret(secret, describe_rollback(preview))
 
@@ -153,6 +175,11 @@ class Drafter:
             return await check_images(self.registry, traces) if self.registry else traces
         except (ImageAbsent, TooManyValues) as error:
             raise Refused(str(error)) from error
+
+
+def _lacks_rights(error: ClusterError) -> bool:
+    """Whether the writer's credential may not patch this; what a webhook denies isn't right anywhere."""
+    return isinstance(error, PermissionDenied) and "admission webhook" not in error.detail
 
 
 def _is_own_undo(candidate: Candidate) -> bool:

@@ -24,7 +24,7 @@ Verdict = Literal["verified", "not_verified", "undetermined"]
 EntryKind = Literal[
     "alert_received", "alert_attached", "node_entered", "reasoned", "tool_called", "tool_answered",
     "proposed", "reminded", "not_withdrawn", "decided", "applying", "applied", "checked", "verdict",
-    "ended", "error", "undelivered",
+    "ended", "error", "undelivered", "not_proposed",
 ]  # fmt: skip
 
 

@@ -224,12 +224,12 @@ def _end(state: IncidentState, step: HandOver | NothingWrong) -> Ending:
         because = state.setbacks[-1] if state.setbacks else step.reason
         if isinstance(step, HandOver) and step.keep:
             because = f"{because}. The change stays: what it was for is mended, and now {step.reason}"
-        return Ending(status="unresolved", reason=because, advice=_advice(step))
+        return Ending(status="unresolved", reason=because, advice=(*state.unapplied, *_advice(step)))
     if state.standing == "rejected":
         return Ending(status="rejected", reason=state.setbacks[-1], advice=_advice(step))
     if isinstance(step, NothingWrong):
         return Ending(status="no_action", reason=step.reason)
-    return Ending(status="handed_over", reason=step.reason, advice=step.advice)
+    return Ending(status="handed_over", reason=step.reason, advice=(*state.unapplied, *step.advice))
 
 
 def _advice(step: HandOver | NothingWrong) -> tuple[str, ...]:

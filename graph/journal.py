@@ -6,10 +6,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.diagnosis import HandOver, ProposePatch, ReadCall, Thought
+from graph.diagnosis import HandOver, ProposePatch, ReadCall, Source, Thought
 from graph.incident import Check, IncidentStatus
 from graph.ports import Contribution, IncidentLedger
 from graph.state import IncidentState, RunContext
+from graph.unapplied import UnappliedChange
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class Journal:
             "prompt": added.prompt,
         }
         await self.incidents.record(self.incident_id, self.epoch, "reasoned", data)
+
+    async def not_proposed(self, change: UnappliedChange, source: Source, *, goes_on: bool) -> None:
+        """Note a change that is known and isn't ours to make; `source` is whose diagnosis it follows from."""
+        data = {**change.model_dump(mode="json"), "reason": change.why, "source": source, "goes_on": goes_on}
+        await self.incidents.record(self.incident_id, self.epoch, "not_proposed", data)
 
     async def failed(self, reason: str) -> None:
         """Note what didn't work; the run goes on."""

@@ -1,5 +1,6 @@
 """The second half of a run: propose one exact change, wait for a person, have it applied. One gate each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,17 +10,20 @@ from langgraph.types import interrupt
 
 from graph.answers import PauseAnswer
 from graph.diagnosis import Candidate
-from graph.drafting import Drafter, HoldsSecret, Refused
+from graph.drafting import Drafter, HoldsSecret, NotOurs, Refused
 from graph.health import find_fault
-from graph.incident import Ending
+from graph.incident import MODEL_SAYS, Ending
 from graph.interrupts import describe_pause
 from graph.journal import Journal
 from graph.policy import BUILT_IN, Change, Policy, find_terms
-from graph.ports import Actuator, ApprovalLedger, AskedElsewhere, Desk, IncidentLedger
+from graph.ports import Actuator, ApprovalLedger, AskedElsewhere, Desk, IncidentLedger, Observer
 from graph.proposal import Approval
 from graph.state import IncidentState, RunContext
-from tools.errors import AlertmendError
+from graph.unapplied import advise_on_unapplied, describe_unapplied
+from tools.errors import AlertmendError, ClusterError, ClusterUnreachable
 from tools.executor import Outcome
+from tools.kinds import find_kind
+from tools.off_loop import run_off_loop
 from tools.patch import APPROVAL_ANNOTATION
 from tools.redaction import redact, redact_text
 
@@ -43,6 +47,8 @@ class Remediation:
     desk: Desk | None = None
     """Who takes answers to a pause; None in the service, where they are ignored."""
     most_rounds: int = 3
+    observer: Observer | None = None
+    """Who reads the object of a change that nobody here may make; None: the drafter's."""
 
     async def propose_fix(self, state: IncidentState, runtime: Runtime[RunContext]) -> Update:
         """Turn the candidate into a previewed proposal that a person can decide on."""
@@ -52,9 +58,10 @@ class Remediation:
         assert candidate is not None, "routing leads here with a candidate only"
         if self.drafter is None:
             why = "no write credential is configured (ALERTMEND_WRITE_KUBECONFIG), so nothing can be applied"
-            return {"ending": _handed_over(why, candidate)}
+            return {"ending": await self._hand_over(state, journal, candidate, NotOurs(why), why)}
         if state.rounds >= self.most_rounds and candidate.purpose == "fix":
-            return {"ending": _handed_over(f"{state.rounds} proposals didn't settle it", candidate)}
+            why = f"{state.rounds} proposals didn't settle it"
+            return {"ending": await self._hand_over(state, journal, candidate, NotOurs(why), why)}
         tried: Update = {
             "rounds": state.rounds + 1,
             "tried": (*state.tried, candidate.call),
@@ -67,8 +74,7 @@ class Remediation:
         except HoldsSecret as secret:
             return {**tried, "ending": _leave_to_person(secret, candidate)}
         except Refused as refusal:
-            await journal.failed(str(refusal))
-            return {**tried, "setbacks": (*state.setbacks, str(refusal))}
+            return {**tried, **await self._heed_refusal(state, journal, candidate, refusal)}
         terms = find_terms(Change.of(proposal), self.policy).terms
         try:
             approval = await self.approvals.propose(proposal, journal.epoch, terms)
@@ -85,6 +91,56 @@ class Remediation:
             return {"ending": Ending(status="no_action", reason=reason)}
         await journal.failed(str(asked))
         return {"setbacks": (*state.setbacks, str(asked))}
+
+    async def _heed_refusal(
+        self, state: IncidentState, journal: Journal, candidate: Candidate, refusal: Refused
+    ) -> Update:
+        """Return what a refusal means: another thought, or the end where every change would be refused.
+
+        A model may still find the object whose change isn't refused; the runbooks know of none.
+        """
+        setbacks = (*state.setbacks, str(refusal))
+        if not isinstance(refusal, NotOurs) or candidate.purpose == "undo" or state.unapplied:
+            await journal.failed(str(refusal))
+            return {"setbacks": setbacks}
+        by_model = state.diagnosis is not None and state.diagnosis.source == "model"
+        untouched = state.verdict is None and state.standing != "rejected"
+        if refusal.whatever and untouched and not by_model:
+            why = f"the repair is known, but {refusal}"
+            return {"ending": await self._hand_over(state, journal, candidate, refusal, why)}
+        advice = await self._advise(state, journal, candidate, refusal, goes_on=True)
+        return {"setbacks": setbacks, "unapplied": advice}
+
+    async def _hand_over(
+        self, state: IncidentState, journal: Journal, candidate: Candidate, refusal: NotOurs, reason: str
+    ) -> Ending:
+        """Return the end of a run whose change is a person's to make."""
+        advice = await self._advise(state, journal, candidate, refusal, goes_on=False)
+        return Ending(status="handed_over", reason=reason, advice=advice)
+
+    async def _advise(
+        self, state: IncidentState, journal: Journal, candidate: Candidate, refusal: NotOurs, *, goes_on: bool
+    ) -> tuple[str, ...]:
+        """Note a change that isn't ours to make, and return what a person should set instead."""
+        before = refusal.before or await self._read(candidate)
+        change = await run_off_loop(describe_unapplied, str(refusal), candidate.call, refusal.diff, before)
+        diagnosis = state.diagnosis
+        source = diagnosis.source if diagnosis else "runbook"
+        await journal.not_proposed(change, source, goes_on=goes_on)
+        advice = advise_on_unapplied(change, candidate, before, diagnosis.evidence if diagnosis else ())
+        return advice if source == "runbook" else tuple(f"{MODEL_SAYS}{line}" for line in advice)
+
+    async def _read(self, candidate: Candidate) -> Mapping[str, Any] | None:
+        """Return the object that a change is about, or None where it can't be read."""
+        call = candidate.call
+        observer = self.drafter.observer if self.drafter else self.observer
+        try:
+            kind = find_kind(call.resource_type).kind
+            return await observer.get(kind, call.name, call.namespace) if observer else None
+        except ClusterUnreachable:
+            raise
+        except ClusterError:
+            return None
 
     async def await_approval(self, state: IncidentState) -> Update:
         """Pause until the ledger holds a decision. Whatever a resume carries is ignored.

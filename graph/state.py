@@ -49,6 +49,8 @@ class IncidentState(BaseModel):
     """Proposals tried so far, refused ones included."""
     tried: tuple[PatchArguments, ...] = ()
     setbacks: tuple[str, ...] = ()
+    unapplied: tuple[str, ...] = ()
+    """What a person should set instead, where the first change that was known isn't alertmend's to make."""
 
     approval_id: str = ""
     digest: str = ""

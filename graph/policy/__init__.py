@@ -5,12 +5,13 @@ A file may say so (`document`); what the code refuses whatever a file says stand
 
 from graph.policy.conditions import Change, NamespacePattern, matches_any
 from graph.policy.document import BUILT_IN, AutoApproval, Policy, TermsRule
-from graph.policy.explanation import Explanation, Ruling, explain_patch, explain_read
+from graph.policy.explanation import Explanation, Ruling, explain_patch, explain_read, spell_fields
 from graph.policy.floor import EXECUTABLE_TOOL
 from graph.policy.freezes import find_freeze
 from graph.policy.patching import (
     find_gitops_owner,
     find_unknown_secrets,
+    is_right,
     refuse_call,
     refuse_change,
     refuse_object,
@@ -44,6 +45,7 @@ __all__ = [
     "find_gitops_owner",
     "find_terms",
     "find_unknown_secrets",
+    "is_right",
     "matches_any",
     "parse_policy",
     "raise_risk",
@@ -56,5 +58,6 @@ __all__ = [
     "refuse_tool",
     "secrets_of",
     "secrets_of_pod",
+    "spell_fields",
     "spell_policy",
 ]

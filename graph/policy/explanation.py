@@ -95,7 +95,7 @@ def explain_patch(  # noqa: PLR0913 -- what rules look at, by name
     `traces` None: it isn't known where its values come from.
     """
     kind = workload_kind(call.resource_type) or call.resource_type
-    changes = tuple(_fields_of(call)) if diff is None else tuple(diff)
+    changes = tuple(spell_fields(call)) if diff is None else tuple(diff)
     paths = tuple(change.path for change in changes if change.path != APPROVAL_PATH)
     refusal = refuse_call(call, policy) or refuse_change(kind, None, changes, policy)
     if not refusal and not paths:
@@ -141,7 +141,8 @@ def _rule(found: Change, policy: Policy) -> Ruling:
     )
 
 
-def _fields_of(call: PatchArguments) -> Iterator[FieldChange]:
+def spell_fields(call: PatchArguments) -> Iterator[FieldChange]:
+    """Yield what a patch sets by its own text, without the values before."""
     if isinstance(call.patch_data, dict):
         yield from _leaves("", call.patch_data)
         return

@@ -6,7 +6,7 @@ from typing import Any
 
 from graph.images import refuse_image
 from graph.policy.conditions import matches_any
-from graph.policy.document import Policy
+from graph.policy.document import BUILT_IN, Policy
 from graph.policy.effects import list_effects, view_both
 from graph.policy.fields import covers
 from graph.policy.floor import CLOSED_NAMESPACES, PLATFORM_NAMESPACES
@@ -23,6 +23,7 @@ _GITOPS_KEYS = re.compile(
     r"^(argocd\.argoproj\.io/|kustomize\.toolkit\.fluxcd\.io/|helm\.toolkit\.fluxcd\.io/|fluxcd\.io/)"
 )
 _MOST_CHARACTERS = 50_000
+_OPEN_NAMESPACE = "default"
 # the API server counts a DaemonSet's templates there by itself, whatever a patch says of it
 _COUNTED_BY_SERVER = ("DaemonSet", 'metadata.annotations["deprecated.daemonset.template.generation"]')
 _PORTS = re.compile(r"spec\.ports(\[[^\]]+\]\.targetPort)?")
@@ -94,6 +95,28 @@ def refuse_patch(
     """
     kind = workload_kind(call.resource_type) or call.resource_type
     return refuse_call(call, policy) or refuse_change(kind, before, diff, policy, secrets)
+
+
+def is_right(
+    call: PatchArguments,
+    diff: Iterable[FieldChange],
+    *,
+    before: Mapping[str, Any] | None = None,
+    secrets: SecretNames = NO_SECRETS,
+) -> bool:
+    """Whether only the object's owner, its namespace or this policy can speak against a patch.
+
+    So it is if the built-in policy would let it be made of an object in an open namespace that nobody owns.
+    """
+    metadata = {
+        **((before or {}).get("metadata") or {}),
+        "ownerReferences": [],
+        "labels": {},
+        "annotations": {},
+    }
+    unowned = None if before is None else {**before, "metadata": metadata}
+    there = call.model_copy(update={"namespace": _OPEN_NAMESPACE, "patch_data": call.change})
+    return refuse_patch(there, diff, BUILT_IN, before=unowned, secrets=secrets) is None
 
 
 def find_unknown_secrets(before: Mapping[str, Any], diff: Iterable[FieldChange]) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ import json
 from graph.causal_chain import CausalChain
 from graph.diagnosis import Evidence
 from graph.headline import draw_headline
-from graph.incident import CaseFile, Check, Verification
+from graph.incident import CaseFile, Check, Entry, Verification
 from graph.markdown import at, bullets, code, fence, sentence, table, text
 from graph.proposal import Approval
 from graph.report.commands import as_command
 from graph.report.standing_out import list_telling_lines, read_chain
 from graph.report.words import Words
+from graph.unapplied import UnappliedChange
 from tools.diffing import FieldChange
 
 _MOST_LOOKS = 20
@@ -58,9 +59,24 @@ def _show_step(
 
 def show_repair(case: CaseFile, words: Words) -> str:
     """Return every proposal with its diff, where its values come from, and each decision."""
-    if not case.approvals:
-        return words("no_change")
-    return "\n\n".join(_show_approval(number, one, words) for number, one in enumerate(case.approvals, 1))
+    parts = [_show_approval(number, one, words) for number, one in enumerate(case.approvals, 1)]
+    unapplied = [_show_unapplied(entry, words) for entry in case.timeline if entry.kind == "not_proposed"]
+    return "\n\n".join([*(parts or [words("no_change")]), *unapplied])
+
+
+def _show_unapplied(entry: Entry, words: Words) -> str:
+    """Return a change that is known and was not proposed, since it isn't ours to make."""
+    change = UnappliedChange.model_validate(entry.data)
+    parts = [
+        f"#### {words('not_applied', summary=text(draw_headline(change.target, change.changes)))}",
+        words("not_applied_why", reason=text(change.why)),
+        _show_diff(change.changes, words),
+        words("more_changes", count=change.left_out) if change.left_out else "",
+        words("not_applied_how"),
+        fence(change.command, "bash"),
+        words("model_words") if entry.data.get("source") == "model" else "",
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _show_approval(number: int, approval: Approval, words: Words) -> str:

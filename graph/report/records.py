@@ -13,7 +13,7 @@ _LINES: dict[EntryKind, str] = {
     "alert_received": "at_alert", "alert_attached": "at_attached", "reminded": "at_reminded",
     "reasoned": "at_reasoned", "proposed": "at_proposed",
     "decided": "at_decided", "applying": "at_applying", "applied": "at_applied", "verdict": "at_verdict",
-    "ended": "at_ended", "error": "at_error",
+    "ended": "at_ended", "error": "at_error", "not_proposed": "at_not_proposed",
 }  # fmt: skip
 _EXISTENCE = re.compile(r"its registry has it$")
 

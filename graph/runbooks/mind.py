@@ -1,15 +1,17 @@
 """`RunbookMind`: look until nothing is missing, compare with the catalogue, and decide."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from graph.diagnosis import HandOver, LookAgain, ProposePatch, Step, Thought
+from graph.manifest_sources import find_sources
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
 from graph.runbooks.catalogue import CATALOGUE, FRONT
 from graph.runbooks.finding import CONFIDENCES, Finding, Option, unique
 from graph.runbooks.inquiry import investigate
 from graph.runbooks.judgement import judge_alerts
+from graph.runbooks.objects import Workload
 from graph.runbooks.own_values import find_foreign
 from graph.runbooks.settling import is_settling, most_looks
 from graph.runbooks.silent_nodes import describe_unread
@@ -51,7 +53,11 @@ class RunbookMind:
         foreign = tuple(why for each in best.options for why in find_foreign(snapshot, each))
         best = replace(best, options=tuple(each for each in best.options if not find_foreign(snapshot, each)))
         option = next((each for each in best.options if not _was_tried(each, case.tried)), None)
-        step = _propose(best, option) if option and _is_ours(best) else _hand_over(best, case, foreign)
+        step = (
+            _propose(best, option)
+            if option and _is_ours(best)
+            else _hand_over(best, case, foreign, snapshot.workload.value)
+        )
         assert step.diagnosis is not None, "a finding is a diagnosis"
         lacking = "" if name == "silent_nodes" else describe_unread(snapshot)
         cause = f"{step.diagnosis.cause}{lacking}"
@@ -81,9 +87,9 @@ def _propose(finding: Finding, option: Option) -> ProposePatch:
     )
 
 
-def _hand_over(finding: Finding, case: Case, foreign: Sequence[str]) -> HandOver:
+def _hand_over(finding: Finding, case: Case, foreign: Sequence[str], workload: Workload) -> HandOver:
     if finding.options and not _is_ours(finding):
-        return _recommend(finding, case)
+        return _recommend(finding, case, workload)
     why = finding.without or "no safe value is known"
     if finding.options:
         why = "every value that the evidence offers was tried or turned down"
@@ -96,7 +102,7 @@ def _hand_over(finding: Finding, case: Case, foreign: Sequence[str]) -> HandOver
     )
 
 
-def _recommend(finding: Finding, case: Case) -> HandOver:
+def _recommend(finding: Finding, case: Case, workload: Workload) -> HandOver:
     """Return what a person should change by hand: the repair is known, and not for us to make."""
     best = finding.options[0]
     kind = best.candidate.call.resource_type
@@ -105,8 +111,18 @@ def _recommend(finding: Finding, case: Case) -> HandOver:
         reason=f"{finding.fault}; the repair is known, but a change of a {kind} can't be verified."
         f"{_recall(case)}",
         diagnosis=finding.diagnose(None),
-        advice=(*repairs, *finding.advice),
+        advice=(*repairs, *_say_where(workload), *finding.advice),
     )
+
+
+def _say_where(workload: Workload) -> Iterator[str]:
+    """Yield where a person makes the change instead, if Argo CD, Flux, Helm or an operator would undo it."""
+    metadata = workload.metadata
+    # a CronJob is what the change is about already
+    owners = tuple(one for one in metadata.owner_references if one.kind != "CronJob")
+    kept = metadata.model_copy(update={"owner_references": owners})
+    for source in find_sources({"metadata": kept.model_dump(by_alias=True)}):
+        yield f"Set it {source.place}{f': {source.command}' if source.command else ''}"
 
 
 def _recall(case: Case) -> str:
