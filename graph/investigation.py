@@ -1,6 +1,7 @@
 """The first half of a run: what the alert is about, and why it fires. Read-only tools only."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from graph.alerts import Alert
 from graph.behind import find_workload
+from graph.claims import describe_measure
 from graph.diagnosis import (
     CallTools,
     HandOver,
@@ -25,13 +27,16 @@ from graph.journal import Journal
 from graph.owners import find_owner
 from graph.policy import BUILT_IN, Policy, refuse_read
 from graph.ports import Case, IncidentLedger, Mind, Observer, Reader
+from graph.runbooks.answers import quote
 from graph.state import IncidentState, RunContext
+from graph.subjects import comes_from_exporter
 from tools.errors import BadInput, ClusterError, ClusterUnreachable
 from tools.tool_session import ToolResult
 from tools.toolbox import ToolOffer
 
 Update = dict[str, Any]
 _LOGS = "kubectl_logs"
+_COMMON = frozenset({"alertname", "severity", "prometheus", "endpoint", "prometheus_replica"})
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,12 @@ class Investigation:
         state = state.model_copy(update={"incident_id": incident_id})
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("receive_alert", "investigating")
-        alert = state.alert.alerts[0]
-        if alert.is_heartbeat:
-            return {"incident_id": incident_id, "ending": _dismiss(alert)}
+        alerts = [alert for alert in state.alert.alerts if not alert.is_heartbeat]
+        if not alerts:
+            return {"incident_id": incident_id, "ending": _dismiss(state.alert.alerts[0])}
         target = await find_owner(self.observer, state.alert)
         if target is None:
-            return {"incident_id": incident_id, "ending": _name_no_target(alert)}
+            return {"incident_id": incident_id, "ending": _name_no_target(alerts[0])}
         update: Update = {"incident_id": incident_id, "target": target}
         behind = await find_workload(self.observer, target)
         if other := await self.incidents.set_target(incident_id, journal.epoch, target, behind):
@@ -201,11 +206,25 @@ def _dismiss(alert: Alert) -> Ending:
 
 def _name_no_target(alert: Alert) -> Ending:
     missing = "namespace" if alert.namespace is None else "pod or workload"
+    lacking = f"it names no {missing}, so there is no workload to investigate"
+    if comes_from_exporter(alert.labels):
+        lacking = "its labels name only the exporter that measured it"
+    what = describe_measure(alert)
+    measured = f" measures {what}, which can't be seen in the Kubernetes API, and" if what else ":"
     return Ending(
         status="handed_over",
-        reason=f"alert {alert.name} names no {missing}, so there is no workload to investigate",
-        advice=(_point_on(alert),),
+        reason=f"alert {quote(alert.name)}{measured} {lacking}",
+        advice=(_point_on(alert), *_repeat(alert)),
     )
+
+
+def _repeat(alert: Alert) -> Iterator[str]:
+    """Yield what the alert says, and of what: the labels that no rule adds to every alert."""
+    if said := alert.annotations.get("summary") or alert.annotations.get("description"):
+        yield f"The alert says: {quote(said)}"
+    told = ", ".join(f"{name}={value}" for name, value in alert.labels.items() if name not in _COMMON)
+    if told:
+        yield f"Its labels say: {quote(told)}"
 
 
 def _point_on(alert: Alert) -> str:

@@ -82,31 +82,39 @@ def _doubt(alert: Alert, snapshot: Snapshot) -> str:
     if claim in {"pods", "replicas"} and pod and _is_of_exporter(alert, pod):
         return f"the labels of alert {quote(alert.name)} may name only the exporter that measured it"
     if kind == "Job":
-        return "" if claim == "job" and _is_complete(snapshot) else _doubt_job(alert, snapshot)
+        answered = claim == "job" and _is_complete(snapshot)
+        return "" if answered else _doubt_named(pod, snapshot) or _doubt_job(alert, snapshot)
     if claim == "replicas":
         return ""
-    return _doubt_pods(pod, snapshot) if claim == "pods" else describe_blindness(alert)
+    if claim == "pods":
+        return _doubt_named(pod, snapshot) if pod else _doubt_any(snapshot)
+    return "; ".join(filter(None, (_doubt_named(pod, snapshot), describe_blindness(alert))))
 
 
-def _doubt_pods(pod: str | None, snapshot: Snapshot) -> str:
-    """Return what is wrong with the alert's own pod, or with any that is over where it names none."""
-    pods = snapshot.pods
-    over = [each for each in snapshot.ended if each.status.phase == "Failed"]
-    for each in over:
-        if pod in {None, each.metadata.name}:
-            said = f"{quote(each.status.reason) or 'Failed'}: {quote(each.status.message)}".rstrip(": ")
-            name = each.metadata.name
+def _doubt_any(snapshot: Snapshot) -> str:
+    """Return what is wrong with any pod, where an alert about pods names none."""
+    names = [each.metadata.name for each in (*snapshot.ended, *snapshot.pods.value)]
+    told = (_doubt_named(name, snapshot, completed=False) for name in names)
+    return next(filter(None, told), "")
+
+
+def _doubt_named(pod: str | None, snapshot: Snapshot, *, completed: bool = True) -> str:
+    """Return what is wrong with the alert's own pod. One that has `completed` is never Ready again."""
+    source = f"[{snapshot.pods.evidence}]"
+    for each in snapshot.ended:
+        if each.metadata.name == pod and (completed or each.status.phase == "Failed"):
+            said = f"{quote(each.status.reason or each.status.phase)}: {quote(each.status.message)}"
             return (
-                f"pod {name} itself is over ({said}) and is still listed, so that the alert goes on until "
-                f"somebody deletes it: kubectl delete pod {name} -n {each.metadata.namespace} "
-                f"[{pods.evidence}]"
+                f"pod {pod} itself is over ({said.rstrip(': ')}) and is still listed, so that the alert "
+                "goes on until somebody deletes it: kubectl delete pod"
+                f" {pod} -n {each.metadata.namespace} {source}"
             )
     if pod in {each.metadata.name for each in snapshot.leaving}:
-        return f"pod {pod} itself is being deleted and is still there [{pods.evidence}]"
-    for each in pods.value:
+        return f"pod {pod} itself is being deleted and is still there {source}"
+    for each in snapshot.pods.value:
         unready = any((one.type, one.status) == ("Ready", "False") for one in each.status.conditions)
-        if unready and pod in {None, each.metadata.name}:
-            return f"pod {each.metadata.name} itself isn't Ready [{pods.evidence}]"
+        if unready and each.metadata.name == pod:
+            return f"pod {pod} itself isn't Ready {source}"
     return ""
 
 

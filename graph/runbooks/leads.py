@@ -51,7 +51,12 @@ def follow_lead(target: Target, answers: Answers) -> Lead:
 def _describe_gap(target: Target, answers: Answers, it: ReadCall) -> str:
     """Return what a target names or selects and the namespace doesn't have, with the nearest evidence."""
     service = answers.read(it, Service) if target.kind == "Service" else None
-    if service is None or not service.value.spec.selector:
+    if service is not None and not service.value.spec.selector:
+        return (
+            "it selects no pods, and somebody else keeps its endpoints, as is so for the API server and for"
+            f" what runs on the nodes themselves or outside the cluster [{service.evidence}]"
+        )
+    if service is None:
         return "what it names or selects doesn't exist"
     asked = ", ".join(f"{key}={value}" for key, value in sorted(service.value.spec.selector.items()))
     return f"no workload of the namespace makes pods with the labels that it selects, {quote(asked)}"

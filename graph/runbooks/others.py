@@ -5,11 +5,12 @@ from graph.diagnosis import CallTools, Diagnosis, HandOver, NothingWrong, ReadCa
 from graph.parts import Part
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, quote, quote_error
-from graph.runbooks.calls import get_one, list_events, list_everywhere
+from graph.runbooks.calls import get_one, list_everywhere
+from graph.runbooks.happenings import ask_events, tell_events
 from graph.runbooks.judgement import judge_claims, list_firing
 from graph.runbooks.lost_nodes import advise_on_node, describe_node, is_sick
 from graph.runbooks.names import find_nearest
-from graph.runbooks.objects import Condition, Event, Items, Metadata
+from graph.runbooks.objects import Condition, Items, Metadata
 from graph.runbooks.surroundings import Claim, Named, Node
 from graph.targets import Target
 
@@ -46,9 +47,9 @@ def examine(case: Case, answers: Answers) -> CallTools | HandOver | NothingWrong
         )
     match target.kind:
         case "Node":
-            return _node(case, answers.read(it, Node))
+            return _node(case, answers, answers.read(it, Node))
         case "Namespace":
-            return _namespace(case, answers.read(it, _Namespace))
+            return _namespace(case, answers, answers.read(it, _Namespace))
     return _claim(case, answers, answers.read(it, Claim))
 
 
@@ -60,31 +61,35 @@ def _read(target: Target) -> ReadCall:
 
 
 def _beside(target: Target) -> tuple[ReadCall, ...]:
-    if target.kind != "PersistentVolumeClaim" or target.namespace is None:
-        return ()
-    about = f"involvedObject.kind=PersistentVolumeClaim,involvedObject.name={target.name}"
-    return list_everywhere("storageclasses"), list_events(target.namespace, about)
+    classes = (list_everywhere("storageclasses"),) if target.kind == "PersistentVolumeClaim" else ()
+    return (*classes, ask_events(target))
 
 
-def _node(case: Case, node: Sourced[Node] | None) -> HandOver | NothingWrong:
+def _node(case: Case, answers: Answers, node: Sourced[Node] | None) -> HandOver | NothingWrong:
     assert node is not None, "errors were sorted out before"
-    target = case.target
+    target, happened = case.target, tell_events(answers, case.target, node.value.metadata.uid)
     if not is_sick(node.value):
         look = f"Look at the node itself: kubectl describe node {target.name}; on it, df -h, free -m, uptime."
-        healthy = f"{target} is ready and under no pressure [{node.evidence}]"
+        healthy = f"{target} is ready and under no pressure [{node.evidence}]{happened}"
         return judge_claims(case, "node", healthy, look)
     what = describe_node(node.value)
     return _hand_over(
-        target, "node", f"node {target.name} {what}", (advise_on_node(target.name),), (node.evidence,)
+        target,
+        "node",
+        f"node {target.name} {what}{happened}",
+        (advise_on_node(target.name),),
+        (node.evidence,),
     )
 
 
-def _namespace(case: Case, namespace: Sourced[_Namespace] | None) -> HandOver | NothingWrong:
+def _namespace(
+    case: Case, answers: Answers, namespace: Sourced[_Namespace] | None
+) -> HandOver | NothingWrong:
     assert namespace is not None, "errors were sorted out before"
-    target = case.target
+    target, happened = case.target, tell_events(answers, case.target, namespace.value.metadata.uid)
     if namespace.value.status.phase != "Terminating":
         look = f"Look at what it holds: kubectl get all -n {target.name}"
-        healthy = f"{target} isn't being deleted [{namespace.evidence}]"
+        healthy = f"{target} isn't being deleted [{namespace.evidence}]{happened}"
         return judge_claims(case, "namespace", healthy, look)
     left = [
         each.message
@@ -109,7 +114,7 @@ def _namespace(case: Case, namespace: Sourced[_Namespace] | None) -> HandOver | 
     return _hand_over(
         target,
         "namespace",
-        f"namespace {target.name} can't be deleted: {said}",
+        f"namespace {target.name} can't be deleted: {said}{happened}",
         advice,
         (namespace.evidence,),
     )
@@ -119,10 +124,10 @@ def _claim(case: Case, answers: Answers, claim: Sourced[Claim] | None) -> HandOv
     assert claim is not None, "errors were sorted out before"
     target = case.target
     assert target.namespace is not None, "claims have a namespace"
-    asked, events_asked = _beside(target)
-    classes, events = answers.read(asked, Items[Named]), answers.read(events_asked, Items[Event])
-    sources = (claim.evidence, *(each.evidence for each in (classes, events) if each))
-    said = quote(events.value.items[-1].message) if events and events.value.items else ""
+    classes = answers.read(list_everywhere("storageclasses"), Items[Named])
+    events = answers.find(ask_events(target))
+    sources = (claim.evidence, *((classes.evidence,) if classes else ()), *((events.id,) if events else ()))
+    happened = tell_events(answers, target, claim.value.metadata.uid)
     phase, wanted = claim.value.status.phase, claim.value.spec.storage_class_name
     place = f"{target.name} -n {target.namespace}"
     if phase == "Bound":
@@ -154,7 +159,7 @@ def _claim(case: Case, answers: Answers, claim: Sourced[Claim] | None) -> HandOv
             f" with the right storageClassName: kubectl delete pvc {place}"
         )
         return _hand_over(target, "storage", fault, (advice,), sources)
-    fault = f"{target} is {quote(phase) or 'not bound'}" + (f": {said}" if said else "")
+    fault = f"{target} is {quote(phase) or 'not bound'}{happened}"
     return _hand_over(
         target, "storage", fault, (f"Read what its provisioner says: kubectl describe pvc {place}",), sources
     )
