@@ -30,12 +30,13 @@ from graph.ports import Case, IncidentLedger, Mind, Observer, Reader
 from graph.runbooks.answers import quote
 from graph.state import IncidentState, RunContext
 from graph.subjects import comes_from_exporter
-from tools.errors import BadInput, ClusterError, ClusterUnreachable
+from tools.errors import BadInput, ClusterError, ClusterUnreachable, UnknownKind
+from tools.kinds import find_kind
 from tools.tool_session import ToolResult
 from tools.toolbox import ToolOffer
 
 Update = dict[str, Any]
-_LOGS = "kubectl_logs"
+_LOGS, _DESCRIPTION = "kubectl_logs", "kubectl_describe"
 _COMMON = frozenset({"alertname", "severity", "prometheus", "endpoint", "prometheus_replica"})
 
 
@@ -168,12 +169,12 @@ class Investigation:
         if refusal := refuse_read(offer, call.arguments, self.policy):
             return ToolResult(text=refusal, is_error=True)
         result = await self.reader.call(call.server, call.tool, call.arguments)
-        if result.is_unanswered and not (call.tool == _LOGS and await self._answers(state)):
+        if result.is_unanswered and not (_is_dispensable(call, state) and await self._answers(state)):
             raise ClusterUnreachable(f"{call.tool} got no answer from the API server: {result.message}")
         return result
 
     async def _answers(self, state: IncidentState) -> bool:
-        """Whether the API server itself answers: then it is a kubelet that a log couldn't be read from."""
+        """Whether the API server itself answers: then the diagnosis goes on without what it doesn't give."""
         target = state.target
         assert target is not None, "routing leads here with a target only"
         try:
@@ -197,6 +198,18 @@ class Investigation:
             mended=state.diagnosis.runbook if state.undo and state.diagnosis else "",
             memory=state.memory,
         )
+
+
+def _is_dispensable(call: ReadCall, state: IncidentState) -> bool:
+    """Whether a diagnosis can do without an answer: anything but the target itself, and lists of pods."""
+    if call.tool in {_LOGS, _DESCRIPTION}:
+        return True
+    assert state.target is not None, "routing leads here with a target only"
+    try:
+        kind = find_kind(str(call.arguments.get("resourceType", ""))).kind
+    except UnknownKind:
+        return False
+    return kind not in {"Pod", state.target.kind} or (kind != "Pod" and "name" not in call.arguments)
 
 
 def _dismiss(alert: Alert) -> Ending:

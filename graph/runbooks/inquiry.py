@@ -65,7 +65,17 @@ def _examine(case: Case, answers: Answers, workload: Sourced[Workload]) -> CallT
             else f"Something around {workload.value} may be amiss: read that."
         )
         return CallTools(reason=why, calls=calls)
-    return with_neighbours(snapshot, answers)
+    return replace(with_neighbours(snapshot, answers), gaps=tuple(_gaps(case)))
+
+
+def _gaps(case: Case) -> Iterator[Sourced[str]]:
+    """Yield each kind of which no list could be read, once, and why."""
+    told: set[str] = set()
+    for piece in case.evidence:
+        kind = str(piece.arguments.get("resourceType", ""))
+        if piece.is_error and "name" not in piece.arguments and kind not in told:
+            told.add(kind)
+            yield Sourced(piece.id, f"the {kind} ({quote_error(piece)})")
 
 
 def _surroundings(workload: Workload) -> tuple[ReadCall, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from graph.diagnosis import HandOver, LookAgain, ProposePatch, Step, Thought
+from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
 from graph.manifest_sources import find_sources
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
@@ -43,7 +43,7 @@ class RunbookMind:
         runbooks = FRONT if snapshot.is_healthy else CATALOGUE
         findings = [(name, finding) for name, runbook in runbooks.items() if (finding := runbook(snapshot))]
         if snapshot.is_healthy and not findings:
-            return judge_alerts(snapshot, case)
+            return _judge(snapshot, case)
         if not findings and is_settling(snapshot) and case.looks < most_looks(snapshot):
             reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
             return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
@@ -59,13 +59,19 @@ class RunbookMind:
             else _hand_over(best, case, foreign, snapshot.workload.value)
         )
         assert step.diagnosis is not None, "a finding is a diagnosis"
-        lacking = "" if name == "silent_nodes" else describe_unread(snapshot)
+        lacking = describe_unread(snapshot, logs=name != "silent_nodes")
         cause = f"{step.diagnosis.cause}{lacking}"
         diagnosis = step.diagnosis.model_copy(update={"runbook": name, "cause": cause})
         update: dict[str, object] = {"diagnosis": diagnosis, "reason": f"{step.reason}{lacking}"}
         if isinstance(step, HandOver):
             update["keep"] = _comes_after(name, case.mended)
         return step.model_copy(update=update)
+
+
+def _judge(snapshot: Snapshot, case: Case) -> HandOver | NothingWrong:
+    verdict, lacking = judge_alerts(snapshot, case), describe_unread(snapshot)
+    stop = "." if lacking and not verdict.reason.endswith(".") else ""
+    return verdict.model_copy(update={"reason": f"{verdict.reason}{stop}{lacking}"})
 
 
 def _comes_after(name: str, mended: str) -> bool:

@@ -12,6 +12,7 @@ from graph.runbooks.finding import Finding, unique
 from graph.runbooks.snapshot import Snapshot, UnreadLog
 from graph.targets import Target
 
+_MOST_LOGS, _MOST_LISTS = 2, 3
 _CERTIFICATE = re.compile(r"\btls\b|x509|certificate", re.IGNORECASE)
 
 
@@ -37,13 +38,15 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
     )
 
 
-def describe_unread(snapshot: Snapshot) -> str:
-    """Return which logs the diagnosis does without, as a sentence; empty where all were read."""
-    logs = [
-        f"container {log.value.container} of pod {log.value.pod} ({quote(log.value.why)} [{log.evidence}])"
-        for log in snapshot.unread
+def describe_unread(snapshot: Snapshot, *, logs: bool = True) -> str:
+    """Return which logs and lists the diagnosis does without, as a sentence; empty where all were read."""
+    unread = [
+        f"the log of container {log.value.container} of pod {log.value.pod} "
+        f"({quote(log.value.why)} [{log.evidence}])"
+        for log in (snapshot.unread if logs else ())
     ]
-    return f" This was found without the log of {'; '.join(unique(logs)[:2])}." if logs else ""
+    lacking = unique((*unread[:_MOST_LOGS], *(gap.value for gap in snapshot.gaps[:_MOST_LISTS])))
+    return f" This was found without {'; '.join(lacking)}." if lacking else ""
 
 
 def _advise(log: UnreadLog) -> Iterator[str]:

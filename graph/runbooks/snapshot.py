@@ -82,6 +82,8 @@ class Snapshot:
     logs: tuple[Sourced[LogTail], ...] = ()
     unread: tuple[Sourced[UnreadLog], ...] = ()
     """The logs that couldn't be read, though the containers have run."""
+    gaps: tuple[Sourced[str], ...] = ()
+    """The lists that couldn't be read, each with why."""
     description: Sourced[str] | None = None
     tried: tuple[PatchArguments, ...] = ()
     alerts: tuple[str, ...] = ()

@@ -128,7 +128,8 @@ class Unanswering:
     text: str
 
     async def offers(self) -> Sequence[ToolOffer]:
-        return tuple(ToolOffer(OWN_SERVER, tool, "", {}) for tool in ("kubectl_get", "kubectl_logs"))
+        tools = ("kubectl_get", "kubectl_logs", "kubectl_describe")
+        return tuple(ToolOffer(OWN_SERVER, tool, "", {}) for tool in tools)
 
     async def call(self, server: str, tool: str, arguments: dict[str, Any]) -> ToolResult:
         return refusal(self.text)
@@ -144,6 +145,9 @@ class Watching:
         if self.error:
             raise self.error
         return {}
+
+    async def list(self, kind: str, namespace: str | None) -> list[dict[str, Any]]:
+        return []
 
 
 BY_KUBELET = '{"error": {"code": 502, "message": "dial tcp 10.0.0.7:10250: connect: connection refused"}}'
@@ -169,6 +173,79 @@ async def test_a_log_that_a_kubelet_does_not_give_is_gone_without(text: str, err
 
     assert answer.is_error
     assert json.loads(text)["error"]["message"] in answer.excerpt
+
+
+@pytest.mark.parametrize("kind", ["events", "services", "deployments", "horizontalpodautoscalers"])
+async def test_what_surrounds_a_workload_is_gone_without_where_the_api_server_answers(kind: str) -> None:
+    call = ReadCall(tool="kubectl_get", arguments={"resourceType": kind, "namespace": "default"})
+
+    (answer,) = (await read(call, '{"error": {"code": 500, "message": "etcdserver: timed out"}}'))["answers"]
+
+    assert answer.is_error
+    assert "etcdserver" in answer.excerpt
+
+
+async def test_a_description_that_times_out_is_gone_without() -> None:
+    call = ReadCall(tool="kubectl_describe", arguments=LOG.arguments)
+
+    (answer,) = (await read(call, BY_NOBODY))["answers"]
+
+    assert answer.is_error
+
+
+async def test_the_target_itself_is_never_gone_without() -> None:
+    itself = {"resourceType": "deployment", "name": WEB.name, "namespace": "default"}
+
+    with pytest.raises(ClusterUnreachable):
+        await read(ReadCall(tool="kubectl_get", arguments=itself), BY_NOBODY)
+
+
+UNSEEN = "which can't be seen in the Kubernetes API, and"
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (
+            {"alertname": "KafkaConsumerGroupLag", "job": "kafka-exporter", "consumergroup": "orders"},
+            f" measures lag and queues, {UNSEEN} its labels name only the exporter that measured it",
+        ),
+        (
+            {"alertname": "KubeAPIErrorBudgetBurn", "long": "1h"},
+            f" measures traffic and errors, {UNSEEN} it names no namespace",
+        ),
+        ({"alertname": "KubeVersionMismatch"}, ": it names no namespace"),
+    ],
+)
+async def test_an_alert_about_no_object_is_handed_over_with_what_cannot_be_seen(
+    labels: dict[str, str], reason: str
+) -> None:
+    update = await receive({"labels": labels, "annotations": {"summary": "see the dashboard"}})
+
+    assert update["ending"].status == "handed_over"
+    assert update["ending"].reason.startswith(f"alert {labels['alertname']}{reason}")
+    assert "The alert says: see the dashboard" in update["ending"].advice
+    kept = [line for line in update["ending"].advice if line.startswith("Its labels say: ")]
+    assert [label in "".join(kept) for label in labels if label != "alertname"] == [True] * (len(labels) - 1)
+
+
+async def test_a_heartbeat_beside_another_alert_does_not_dismiss_it() -> None:
+    beat = {"labels": {"alertname": "Watchdog"}, "annotations": {}}
+
+    both = await receive(beat, {"labels": {"alertname": "KubeAPIDown"}, "annotations": {}})
+
+    assert both["ending"].status == "handed_over"
+    assert (await receive(beat))["ending"].status == "no_action"
+
+
+async def receive(*alerts: dict[str, Any]) -> Any:
+    body = real_body()
+    body["alerts"] = [body["alerts"][0] | one for one in alerts]
+    state = IncidentState(alert=AlertGroup.model_validate(body), incident_id="inc-1")
+    ledger, observer = cast("IncidentLedger", Notebook()), cast("Observer", Watching())
+    return await Investigation(ledger, Unanswering(""), Stubborn(READ), observer).receive_alert(
+        state, RUNTIME
+    )
 
 
 @pytest.mark.parametrize(

@@ -94,14 +94,17 @@ async def test_a_change_that_helped_stays_though_the_alert_cannot_be_judged() ->
 class WithEvicted(MadeUpCluster):
     """Its Deployment is well again; the evicted pod is still listed."""
 
+    phase: str = "Failed"
+    reason: str = "Evicted"
+
     def _list(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
         listed = super()._list(arguments)
         if arguments["resourceType"] != "pods":
             return listed
         gone = {**self.pod, "metadata": {**self.pod["metadata"], "name": "shop-698c8b469-evict"}}
         gone["status"] = {
-            "phase": "Failed",
-            "reason": "Evicted",
+            "phase": self.phase,
+            "reason": self.reason,
             "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
         }
         return [*listed, gone]
@@ -210,3 +213,47 @@ async def test_a_static_pod_is_looked_at_on_its_node() -> None:
     assert isinstance(step, HandOver)
     assert "static pod of node cp-1" in step.reason
     assert "/etc/kubernetes/manifests" in step.advice[0]
+
+
+@pytest.mark.parametrize("name", ["PodEvicted", "HighErrorRate", "KubePodNotReady"])
+@pytest.mark.parametrize(("phase", "reason"), [("Failed", "Evicted"), ("Succeeded", "Completed")])
+async def test_whatever_an_alert_measures_its_own_pod_that_is_over_is_told(
+    name: str, phase: str, reason: str
+) -> None:
+    cluster = WithEvicted(
+        [{"name": "app", "image": "shop/api:1.0"}], [running("app", ready=True)], ready_older=1
+    )
+    cluster.phase, cluster.reason = phase, reason
+
+    step = await decide(fires(name, pod="shop-698c8b469-evict"), cluster)
+
+    assert isinstance(step, HandOver)
+    assert f"pod shop-698c8b469-evict itself is over ({reason}: Pod ephemeral" in step.reason
+
+
+@pytest.mark.parametrize("name", ["KubeAPITerminatedRequests", "KubeClientCertificateExpiration"])
+async def test_a_service_that_selects_nothing_is_kept_by_somebody_else(name: str) -> None:
+    api = Target(kind="Service", namespace="default", name="kubernetes")
+    service = named("kubernetes", kind="Service", spec={"ports": [{"port": 443}]})
+
+    step = await decide(fires(name, target=api), healthy(lists={"services": [service]}))
+
+    assert isinstance(step, HandOver)
+    assert "it selects no pods, and somebody else keeps its endpoints" in step.reason
+    assert "which can't be seen there" in step.reason
+
+
+async def test_an_alert_about_a_static_pod_tells_what_it_measures() -> None:
+    owner = {"kind": "Node", "name": "cp-1", "uid": "n", "controller": True}
+    pod = named("etcd-cp-1", kind="Pod", metadata={"ownerReferences": [owner]}, status={})
+    etcd = Target(kind="Pod", namespace="kube-system", name="etcd-cp-1")
+    said = {"summary": "fsync takes 2 s"}
+
+    step = await decide(
+        fires("etcdHighFsyncDurations", target=etcd, annotations=said), healthy(lists={"pods": [pod]})
+    )
+
+    assert isinstance(step, HandOver)
+    assert "static pod of node cp-1" in step.reason
+    assert "measures something else (latency), which can't be seen there" in step.reason
+    assert "The alert says: fsync takes 2 s" in step.advice

@@ -124,3 +124,42 @@ async def test_a_silent_kubelet_is_no_finding_while_the_pods_are_well() -> None:
     cluster = crashing(fails(502, REFUSED), status=running("app", ready=True), ready_older=1)
 
     assert not isinstance(await decide(cluster), HandOver)
+
+
+@dataclass
+class Refusing(MadeUpCluster):
+    """A cluster in which lists of some kinds can't be read."""
+
+    refused: tuple[str, ...] = ()
+
+    def answer(self, call: ReadCall) -> tuple[str, bool]:
+        if call.arguments["resourceType"] in self.refused and "name" not in call.arguments:
+            return fails(403, f"{call.arguments['resourceType']} is forbidden"), True
+        return super().answer(call)
+
+
+@pytest.mark.parametrize("kind", ["events", "replicasets", "deployments"])
+async def test_a_list_that_cannot_be_read_is_gone_without_and_that_is_said(kind: str) -> None:
+    pulls = [waiting("app", "ImagePullBackOff", 'Back-off pulling image "shop/api:1.2-"')]
+    older = [[{"name": "app", "image": "shop/api:1.1"}]]
+    cluster = Refusing([{"name": "app", "image": "shop/api:1.2-"}], pulls, older=older, refused=(kind,))
+
+    step, _, _ = await play(alert_about(SHOP, POD), cluster.answer)
+
+    assert isinstance(step, HandOver | ProposePatch)
+    assert step.diagnosis is not None
+    assert f"This was found without the {kind} ({kind} is forbidden [E" in step.diagnosis.cause
+    assert step.reason.count("found without") == 1
+
+
+async def test_of_healthy_pods_too_it_is_said_what_was_not_read() -> None:
+    cluster = Refusing(
+        [{"name": "app", "image": "shop/api:1.0"}], [running("app", ready=True)], ready_older=1
+    )
+    cluster.refused = ("events", "services")
+
+    step, _, _ = await play(alert_about(SHOP, POD), cluster.answer)
+
+    assert "is healthy" in step.reason
+    assert "This was found without the events" in step.reason
+    assert "the services (services is forbidden" in step.reason
