@@ -1,7 +1,7 @@
 """What the tools have answered so far: found by the call that was made, and parsed with distrust."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -77,6 +77,16 @@ class Answers:
             return None
         lines = (line.strip() for line in found.value.splitlines())
         return Sourced(found.evidence, tuple(line.partition("/")[2] for line in lines if "/" in line))
+
+
+def list_gaps(evidence: Sequence[Evidence]) -> Iterator[Sourced[str]]:
+    """Yield each kind of which no list could be read, once, and why."""
+    told: set[str] = set()
+    for piece in evidence:
+        kind = str(piece.arguments.get("resourceType", ""))
+        if piece.is_error and "name" not in piece.arguments and kind not in told:
+            told.add(kind)
+            yield Sourced(piece.id, f"the {kind} ({quote_error(piece)})")
 
 
 def quote_error(answer: Evidence) -> str:

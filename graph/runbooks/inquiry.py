@@ -5,11 +5,13 @@ known.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.ports import Case
-from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, quote_error
+from graph.runbooks.answers import Answers, Sourced, UnreadableEvidence, list_gaps, quote_error
 from graph.runbooks.calls import describe_pod, list_all, list_events, list_of
+from graph.runbooks.judgement import add_alerts_words
 from graph.runbooks.logs import log_calls, with_logs
 from graph.runbooks.neighbours import list_neighbours, with_neighbours
 from graph.runbooks.objects import ControllerRevision, Event, Items, Pod, Workload
@@ -36,7 +38,8 @@ def investigate(case: Case) -> CallTools | HandOver | NothingWrong | Snapshot:
     answers = Answers(case.evidence)
     found = resolve_workload(case, answers)
     if isinstance(found, Stranger):
-        return examine_stranger(case, answers, found)
+        step = examine_stranger(case, answers, found)
+        return add_alerts_words(step, case) if isinstance(step, HandOver) else step
     return _examine(case, answers, found) if isinstance(found, Sourced) else found
 
 
@@ -65,17 +68,7 @@ def _examine(case: Case, answers: Answers, workload: Sourced[Workload]) -> CallT
             else f"Something around {workload.value} may be amiss: read that."
         )
         return CallTools(reason=why, calls=calls)
-    return replace(with_neighbours(snapshot, answers), gaps=tuple(_gaps(case)))
-
-
-def _gaps(case: Case) -> Iterator[Sourced[str]]:
-    """Yield each kind of which no list could be read, once, and why."""
-    told: set[str] = set()
-    for piece in case.evidence:
-        kind = str(piece.arguments.get("resourceType", ""))
-        if piece.is_error and "name" not in piece.arguments and kind not in told:
-            told.add(kind)
-            yield Sourced(piece.id, f"the {kind} ({quote_error(piece)})")
+    return replace(with_neighbours(snapshot, answers), gaps=tuple(list_gaps(case.evidence)))
 
 
 def _surroundings(workload: Workload) -> tuple[ReadCall, ...]:

@@ -51,6 +51,19 @@ def _conclude(
     )
 
 
+def add_alerts_words(step: HandOver, case: Case) -> HandOver:
+    """Add what the alerts say, and what of it can't be seen, unless a diagnosis is sure of another cause."""
+    if step.diagnosis and step.diagnosis.confidence != "low":
+        return step
+    alerts = list_firing(case)[:_MOST_ALERTS]
+    blind = unique(describe_blindness(alert) for alert in alerts if find_claim(alert) is None)
+    more = "; ".join(each for each in blind if each not in step.reason)
+    told = unique(line for alert in alerts for line in advise_on_alert(alert))
+    added = tuple(line for line in told if line not in step.advice)
+    reason = f"{step.reason.rstrip('.')}; {more}" if more else step.reason
+    return step.model_copy(update={"reason": reason, "advice": (*step.advice, *added)})
+
+
 def list_firing(case: Case) -> tuple[Alert, ...]:
     """Return the alerts that fire; all of them where none does any more."""
     alerts = case.group.alerts

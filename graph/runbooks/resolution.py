@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from graph.claims import find_claim
 from graph.diagnosis import CallTools, HandOver, NothingWrong, ReadCall
 from graph.parts import Name
 from graph.ports import Case
 from graph.runbooks.answers import Answers, Sourced, quote, quote_error
 from graph.runbooks.calls import describe_pod, get_one, list_all
-from graph.runbooks.finding import unique
-from graph.runbooks.judgement import advise_on_alert, describe_blindness, list_firing
+from graph.runbooks.judgement import add_alerts_words
 from graph.runbooks.leads import LEADING, follow_lead
 from graph.runbooks.objects import Items, Owner, Pod, Workload
 from graph.runbooks.others import OTHERS, examine
@@ -26,7 +24,6 @@ from graph.targets import find_pod as find_alerts_pod
 # what has no workload behind it may have pods of its own all the same
 _MAY_BE_ALONE = frozenset({"ReplicaSet", "CronJob"})
 WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
-_MOST_ALERTS = 3
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -50,30 +47,20 @@ def resolve_workload(
 ) -> Sourced[Workload] | Stranger | CallTools | HandOver | NothingWrong:
     """Return the workload to examine, what to ask to find it, or what the answers say without one."""
     found = _resolve(case, answers)
-    return _with_alerts_words(found, case) if isinstance(found, HandOver) and not found.diagnosis else found
+    return add_alerts_words(found, case) if isinstance(found, HandOver) else found
 
 
-def _with_alerts_words(step: HandOver, case: Case) -> HandOver:
-    """Add what the alerts say and measure, where no object that was looked at answers them."""
-    alerts = list_firing(case)[:_MOST_ALERTS]
-    blind = unique(describe_blindness(alert) for alert in alerts if find_claim(alert) is None)
-    more = [each for each in blind if each not in step.reason]
-    told = unique(line for alert in alerts for line in advise_on_alert(alert))
-    added = tuple(line for line in told if line not in step.advice)
-    reason = f"{step.reason}; {'; '.join(more)}" if more else step.reason
-    return step.model_copy(update={"reason": reason, "advice": (*step.advice, *added)})
-
-
-def _resolve(case: Case, answers: Answers) -> Sourced[Workload] | CallTools | HandOver | NothingWrong:
+def _resolve(
+    case: Case, answers: Answers
+) -> Sourced[Workload] | Stranger | CallTools | HandOver | NothingWrong:
     target = case.target
     if not _is_name(target.name) or (target.namespace is not None and not _is_name(target.namespace)):
         return _refuse(
             f"{quote(str(target))} isn't a name that Kubernetes allows", "Check the alert's labels."
         )
-    if target.kind in OTHERS:
-        return examine(case, answers)
-    if target.kind in STANDALONE:
-        return examine_standalone(case, answers)
+    if target.kind in {*OTHERS, *STANDALONE}:
+        look = examine if target.kind in OTHERS else examine_standalone
+        return look(case, answers)
     if target.namespace is None or target.kind not in {*WORKLOAD_KINDS, *LEADING, "Pod"}:
         advice = f"Follow the alert's own runbook for a {quote(target.kind)}."
         refusal = _refuse(f"there is no runbook for a {quote(target.kind)} ({quote(str(target))})", advice)

@@ -5,7 +5,7 @@ Nothing is proposed for it. What its pod, the events and the logs say is told as
 
 from graph.diagnosis import CallTools, HandOver
 from graph.ports import Case
-from graph.runbooks.answers import Answers, Sourced
+from graph.runbooks.answers import Answers, Sourced, list_gaps
 from graph.runbooks.calls import list_all, list_events
 from graph.runbooks.logs import log_calls, with_logs
 from graph.runbooks.objects import Event, Items, Metadata, Pod, Workload, WorkloadSpec
@@ -26,9 +26,8 @@ def examine_stranger(case: Case, answers: Answers, stranger: Stranger) -> CallTo
         return CallTools(reason=f"Read the warnings about {stranger.kind}/{stranger.name}.", calls=calls)
     asked, events = answers.find(warnings), answers.read(warnings, Items[Event])
     made = answers.read(replicasets, Items[Workload])
-    if asked is None or events is None:
-        return stranger.refusal
-    pods = Sourced[tuple[Pod, ...]](events.evidence, ())
+    assert asked is not None, "the warnings were asked for before"
+    pods = Sourced[tuple[Pod, ...]](asked.id, ())
     if stranger.pod:
         pods = Sourced(stranger.pod.evidence, (stranger.pod.value,))
     snapshot = Snapshot(
@@ -36,7 +35,8 @@ def examine_stranger(case: Case, answers: Answers, stranger: Stranger) -> CallTo
         workload=Sourced(pods.evidence, _imagine(stranger)),
         pods=pods,
         revisions=Sourced(made.evidence, _list_own(stranger, made.value.items)) if made else None,
-        events=(Sourced(events.evidence, events.value.items),),
+        events=(Sourced(events.evidence, events.value.items),) if events else (),
+        gaps=tuple(list_gaps(case.evidence)),
     )
     if calls := answers.unasked(tuple(log_calls(snapshot))[:_MOST_LOGS]):
         return CallTools(reason="The containers have run: read what they wrote.", calls=calls)

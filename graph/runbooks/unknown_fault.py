@@ -40,7 +40,8 @@ def hand_over_stranger(snapshot: Snapshot, case: Case, owner: Owner | None, refu
     owners = (describe_owner(owner, workload.metadata.namespace),) if owner else ()
     advice = (*_advise(clues), *(f"Look at what owns it: {each}" for each in owners), *refusal.advice)
     if not clues:
-        return refusal.model_copy(update={"advice": advice})
+        reason = f"{refusal.reason}.{lacking}" if (lacking := describe_unread(snapshot)) else refusal.reason
+        return refusal.model_copy(update={"reason": reason, "advice": advice})
     told = _lead(clues)
     return HandOver(
         reason=f"{told} {refusal.reason[:1].upper()}{refusal.reason[1:]}.{describe_unread(snapshot)}",

@@ -167,12 +167,12 @@ async def test_a_target_without_a_runbook_is_handed_over_at_once(target: Target)
 
 
 async def test_a_target_of_an_unknown_kind_is_handed_over_after_a_look_at_its_warnings() -> None:
-    target = Target(kind="Certificate", namespace="default", name="nightly")
+    target = Target(kind="Rollout", namespace="default", name="nightly")
 
     step, _, asked = await play(alert_about(target), nothing_there)
 
     assert isinstance(step, HandOver)
-    assert "there is no runbook for a Certificate" in step.reason
+    assert "there is no runbook for a Rollout" in step.reason
     assert len(asked) == 1
 
 
