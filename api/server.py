@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from api.app import create_app
 from api.door import Door
@@ -16,7 +16,7 @@ from api.logs import counting_lines
 from api.oidc import open_issuer
 from api.page.sessions import Sessions
 from api.settings import Settings
-from api.tls import certified, scheme, serving_with
+from api.tls import certified, scheme
 from api.tokens import TokenStore
 from api.wiring import open_service
 from tools.errors import BadInput
@@ -141,16 +141,17 @@ def answering_with(
     import uvicorn
 
     from api.connections import GuardedProtocol
+    from api.handshakes import shaking_hands
 
     return uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        # calls it for each connection, whatever it is
+        http=cast("type[asyncio.Protocol]", shaking_hands(certificate)) if certificate else GuardedProtocol,
         ws="none",
         lifespan=lifespan,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        ssl_context_factory=serving_with(certificate),
     )
 
 

@@ -3,15 +3,13 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from api.settings import Settings
 from tools.errors import BadInput
 
-ContextFactory = Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext]
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 60.0
 
@@ -43,11 +41,6 @@ async def certified(
         yield context
     finally:
         renewing.cancel()
-
-
-def serving_with(context: ssl.SSLContext | None) -> ContextFactory | None:
-    """Return the context as uvicorn takes it."""
-    return None if context is None else lambda _config, _default: context
 
 
 class _Pair:

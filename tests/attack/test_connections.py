@@ -1,22 +1,27 @@
 """What the service does to connections on which nothing whole arrives, over raw sockets."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from api.connections import GuardedProtocol
+from api.handshakes import Handshake
 from api.limits import BodyLimit
 from api.server import serving
 from api.settings import Settings
 from api.tokens import TokenStore
+from tests.integration.test_http_reader import issue
 from tools.sandbox import SandboxCluster
 
 _WHOLE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _HALF = b"GET /healthz HTTP/1.1\r\nHost: 127.0"
+_HALF_HELLO = b"\x16\x03\x01\x02\x00\x01"
 _SECONDS = 60
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -28,9 +33,9 @@ class Line:
         self._url = urlsplit(url)
         self._open: list[asyncio.StreamWriter] = []
 
-    async def send(self, sent: bytes) -> Connection:
-        """Open a connection, and send this much."""
-        reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
+    async def send(self, sent: bytes, trusting: ssl.SSLContext | None = None) -> Connection:
+        """Open a connection, by TLS where a context is given, and send this much."""
+        reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port, ssl=trusting)
         self._open.append(writer)
         writer.write(sent)
         await writer.drain()
@@ -43,14 +48,16 @@ class Line:
 
 
 @asynccontextmanager
-async def open_line(folder: Path) -> AsyncIterator[Line]:
+async def open_line(folder: Path, certificate: tuple[Path, Path] | None = None) -> AsyncIterator[Line]:
+    """Serve, with TLS where there is a certificate and its key."""
     token = TokenStore(folder / "tokens.json").create("alice", "viewer")
     assert token
+    tls: dict[str, Any] = {"tls_cert": certificate[0], "tls_key": certificate[1]} if certificate else {}
     async with SandboxCluster() as sandbox:
         reader, _ = sandbox.write_kubeconfigs(folder)
         settings = Settings(
             kubeconfig=reader, database_url=f"sqlite+aiosqlite:///{folder}/ledger.db", port=0,
-            tokens=folder / "tokens.json", audit_key=folder / "audit.key",
+            tokens=folder / "tokens.json", audit_key=folder / "audit.key", **tls,
         )  # fmt: skip
         async with serving(settings) as url:
             line = Line(url)
@@ -115,6 +122,31 @@ async def test_half_sent_heads_give_way_to_whole_ones(line: Line, monkeypatch: p
     gone = [await read_to_the_end(one) for one in stuck[:20]]
 
     assert answered.startswith(b"HTTP/1.1 200")
+    assert gone == [b""] * 20
+
+
+async def test_half_a_handshake_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handshake, "seconds", 0.2)
+    async with open_line(tmp_path, issue(tmp_path)) as line:
+        assert await read_to_the_end(await line.send(b"")) == b""
+        assert await read_to_the_end(await line.send(_HALF_HELLO)) == b""
+
+
+async def test_half_handshakes_give_way_to_whole_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handshake, "most", 20)
+    monkeypatch.setattr(Handshake, "seconds", 10 * _SECONDS)  # their time isn't what ends them
+    certificate = issue(tmp_path)
+    trusting = ssl.create_default_context(cafile=certificate[0])
+    trusting.check_hostname = False
+    async with open_line(tmp_path, certificate) as line:
+        stuck = [await line.send(_HALF_HELLO) for _ in range(40)]
+
+        answered = [await read_head(await line.send(_WHOLE, trusting)) for _ in range(30)]
+        gone = [await read_to_the_end(one) for one in stuck[:20]]
+
+    assert all(one.startswith(b"HTTP/1.1 200") for one in answered)
     assert gone == [b""] * 20
 
 
