@@ -11,6 +11,7 @@ from checkpoints import audit, timeline
 from checkpoints.budgets import find_spent_budget, may_approve_itself
 from checkpoints.claims import claim_approval, require_claimed
 from checkpoints.database import Transaction
+from checkpoints.endings import find_unsealed_ends
 from checkpoints.epochs import hold_run
 from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_intake, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
@@ -117,6 +118,8 @@ class Approvals:
             row = await hold_approval(session, approval_id)
             await _require_epoch(session, row.incident_id, epoch)
             if row.status in {"applied", "failed", "superseded", "unknown"}:
+                if unsealed := (await find_unsealed_ends(session, [row])).get(row.id):
+                    raise ClaimRefused(f"approval {approval_id}: {unsealed}")
                 return Outcome.model_validate({"kind": row.status, "detail": row.outcome})
             return await claim_approval(session, row, digest, epoch, self._policy)
 
@@ -329,13 +332,15 @@ async def read_approvals(session: AsyncSession, rows: Sequence[ApprovalRow]) -> 
     decisions: dict[str, list[Decision]] = {row.id: [] for row in rows}
     for decision in await session.scalars(_DECISIONS, {"ids": list(decisions)}):
         decisions[decision.approval_id].append(Decision.model_validate(decision, from_attributes=True))
-    return [_approval(row, decisions[row.id]) for row in rows]
+    unsealed = await find_unsealed_ends(session, rows)
+    return [_approval(row, decisions[row.id], unsealed.get(row.id, "")) for row in rows]
 
 
-def _approval(row: ApprovalRow, decisions: Sequence[Decision]) -> Approval:
+def _approval(row: ApprovalRow, decisions: Sequence[Decision], unsealed: str) -> Approval:
+    """Return a row as an approval; how it ended is unknown where the audit hasn't sealed that."""
     return Approval(
         proposal=Proposal.model_validate(row.proposal),
-        status=row.status,
+        status="unknown" if unsealed else row.status,
         digest=row.digest,
         quorum=row.quorum,
         requested_by=row.requested_by,
@@ -347,7 +352,7 @@ def _approval(row: ApprovalRow, decisions: Sequence[Decision]) -> Approval:
         decide_by=row.decide_by,
         execute_by=row.execute_by,
         superseded_by=row.superseded_by,
-        outcome=row.outcome,
+        outcome=unsealed or row.outcome,
     )
 
 

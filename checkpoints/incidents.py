@@ -12,6 +12,7 @@ from checkpoints import audit, timeline, wakeups
 from checkpoints.approvals import approvals_of, supersede_approvals
 from checkpoints.attachments import attached_alerts, have_all_resolved
 from checkpoints.database import Transaction
+from checkpoints.endings import find_unsealed_verdicts
 from checkpoints.epochs import hold_run
 from checkpoints.homes import Pace
 from checkpoints.joining import join_other, take_target
@@ -175,9 +176,8 @@ class Incidents:
         """
         async with self._transaction() as session:
             await hold_incident(session, incident_id)
-            verdict = await session.scalar(select(IncidentRow.verdict).where(IncidentRow.id == incident_id))
-            if ending.status == "resolved" and verdict != "verified":
-                raise UnverifiedEnding(f"incident {incident_id} can't be resolved: its verdict is {verdict}")
+            if ending.status == "resolved":
+                await _require_verified(session, incident_id)
             await hold_run(
                 session, incident_id, epoch,
                 status=ending.status, reason=ending.reason, advice=list(ending.advice), report=report,
@@ -278,7 +278,7 @@ class Incidents:
             row = await _require(session, incident_id)
             approvals = await approvals_of(session, incident_id)
             return CaseFile(
-                incident=_incident(row, tuple(approval.proposal.id for approval in approvals)),
+                incident=(await _incidents(session, [row]))[0],
                 group=await _read_group(session, row),
                 evidence=tuple(await _all_evidence(session, incident_id)),
                 approvals=tuple(approvals),
@@ -326,6 +326,15 @@ async def _require(session: AsyncSession, incident_id: str) -> IncidentRow:
     return row
 
 
+async def _require_verified(session: AsyncSession, incident_id: str) -> None:
+    """Raise `UnverifiedEnding` unless the incident's verdict, as it was sealed, is `verified`."""
+    row = await _require(session, incident_id)
+    if row.verdict != "verified":
+        raise UnverifiedEnding(f"incident {incident_id} can't be resolved: its verdict is {row.verdict}")
+    if unsealed := (await find_unsealed_verdicts(session, [row])).get(incident_id):
+        raise UnverifiedEnding(f"incident {incident_id} can't be resolved: {unsealed}")
+
+
 def _missing(incident_id: str) -> IncidentNotFound:
     return IncidentNotFound(f"there is no incident {incident_id}")
 
@@ -340,11 +349,16 @@ async def _incidents(session: AsyncSession, rows: Sequence[IncidentRow]) -> list
     )
     for incident_id, approval_id in approvals:
         ids[incident_id].append(approval_id)
-    return [_incident(row, tuple(ids[row.id])) for row in rows]
+    unsealed = await find_unsealed_verdicts(session, rows)
+    return [_incident(row, tuple(ids[row.id]), unsealed.get(row.id, "")) for row in rows]
 
 
-def _incident(row: IncidentRow, approval_ids: tuple[str, ...]) -> Incident:
+def _incident(row: IncidentRow, approval_ids: tuple[str, ...], unsealed: str) -> Incident:
+    """Return a row as an incident; a verdict that the audit hasn't sealed is none."""
     own = {name: getattr(row, name) for name in Incident.model_fields if name != "approval_ids"}
+    if unsealed:
+        own |= {"verdict": None, "verification": None, "reason": unsealed}
+        own["status"] = "unresolved" if row.status == "resolved" else row.status
     return Incident.model_validate({"approval_ids": approval_ids, **own})
 
 

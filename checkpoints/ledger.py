@@ -112,7 +112,7 @@ class _Transactions:
 
     def __init__(self, engine: AsyncEngine, reader: AsyncEngine, carried: dict[str, Any], tell: Tell) -> None:
         self._begin = async_sessionmaker(engine, expire_on_commit=False, info=carried).begin
-        self._read = async_sessionmaker(reader, expire_on_commit=False).begin
+        self._read = async_sessionmaker(reader, expire_on_commit=False, info=carried).begin
         self._tell = tell
 
     @asynccontextmanager

@@ -72,10 +72,12 @@ class Settlements:
             await session.refresh(incident)
             approval = await read_approval(session, row)
             settled = next((past for past in approval.decisions if past.verdict == "resolve"), None)
-            if settled and row.status == _STATUSES[finding]:
+            if settled and approval.status == _STATUSES[finding]:
                 return approval, False
-            if row.status != "unknown":
-                raise AlreadyDecided(f"the approval is {row.status}: nothing about it is unknown", approval)
+            if approval.status != "unknown":  # so is an end that only the database tells of
+                raise AlreadyDecided(
+                    f"the approval is {approval.status}: nothing about it is unknown", approval
+                )
             if incident.status in ACTIVE:  # its run has yet to write down that it ends so
                 raise AlreadyDecided(
                     "the run is still on its way to its end: try again in a moment", approval

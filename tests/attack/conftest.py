@@ -29,3 +29,9 @@ async def stage(front: Front, database_url: str) -> AsyncIterator[Stage]:
 async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
     async with open_house(tmp_path, database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """Return where a ledger of its own keeps the audit's key."""
+    return tmp_path / "audit.key"

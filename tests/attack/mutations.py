@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.attack.end_mutations import ENDS
 from tests.attack.mutation import Mutation
 from tests.attack.outer_mutations import OUTER
 
@@ -315,7 +316,7 @@ _GATE = (
         ("tests/attack/test_browsers.py",),
     ),
 )
-MUTATIONS = (*_GATE, *OUTER)
+MUTATIONS = (*_GATE, *ENDS, *OUTER)
 
 
 def mutate(tree: Path, mutation: Mutation) -> None:

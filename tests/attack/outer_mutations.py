@@ -115,6 +115,16 @@ OUTER = (
         _CONNECTIONS,
     ),
     Mutation(
+        "connections: a handshake's time",
+        (("api/handshakes.py", "ssl_handshake_timeout=self.seconds", "ssl_handshake_timeout=None"),),
+        _CONNECTIONS,
+    ),
+    Mutation(
+        "connections: no more handshakes than there is room for",
+        (("api/handshakes.py", "if len(self._under_way) > self.most:", "if False:"),),
+        _CONNECTIONS,
+    ),
+    Mutation(
         "bodies: no key twice",
         (("api/strict_json.py", "object_pairs_hook=_unique, ", ""),),
         _BODIES,

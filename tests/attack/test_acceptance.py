@@ -11,19 +11,13 @@ from api.schemas import Accepted
 from checkpoints.acceptance import NothingToAccept
 from checkpoints.freezes import FreezeWindow
 from checkpoints.ledger import Ledger, open_ledger
-from graph.alerts import AlertGroup
 from graph.proposal import Approval
+from tests.attack.forging import approve, propose, stopped_by
 from tests.integration.audits import tamper
 from tests.integration.rest.house import House, open_house
 from tests.unit.graph.proposals import make_proposal
-from tests.unit.graph.test_alerts_and_targets import real_body
 from tools.errors import BadInput
 from tools.executor import ClaimRefused, Grant, Outcome
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    return tmp_path / "audit.key"
 
 
 @pytest.fixture
@@ -33,13 +27,8 @@ async def ledger(database_url: str, key: Path) -> AsyncIterator[Ledger]:
 
 
 async def approve_one(ledger: Ledger) -> tuple[Approval, int]:
-    receipt = await ledger.intake.accept(AlertGroup.model_validate(real_body()), b"{}")
-    epoch = await ledger.incidents.begin_run(receipt.incident_ids[0])
-    approval = await ledger.approvals.propose(make_proposal(incident_id=receipt.incident_ids[0]), epoch)
-    await ledger.decisions.decide(
-        approval.id, by="alice", verdict="approve", digest=approval.digest, reason=""
-    )
-    return approval, epoch
+    approval, epoch = await propose(ledger)
+    return await approve(ledger, approval), epoch
 
 
 def copy(key: Path, other: Path) -> None:
@@ -50,10 +39,6 @@ def copy(key: Path, other: Path) -> None:
 def lose(*files: Path) -> None:
     for file in files:
         file.unlink()
-
-
-async def stopped_by(ledger: Ledger) -> str:
-    return str((await ledger.stops.standing()).stopped_by)
 
 
 @pytest.mark.parametrize("since", ["revoked", "applied"])

@@ -13,7 +13,6 @@ from checkpoints.decisions import Altered, WritesStopped
 from checkpoints.freezes import FreezeWindow
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import (
-    ApprovalRow,
     AuditRow,
     DecisionRow,
     FreezeRow,
@@ -21,15 +20,13 @@ from checkpoints.tables import (
     IntentRow,
     KillSwitchRow,
 )
-from graph.alerts import AlertGroup
 from graph.identifiers import new_id
 from graph.policy import parse_policy
-from graph.proposal import Approval, Proposal, Terms
+from graph.proposal import Approval, Terms
+from tests.attack.forging import apply, approve, overwrite, propose, put_in_place, stopped_by
 from tests.databases import query
 from tests.integration.audits import tamper
-from tests.unit.graph.proposals import make_proposal
-from tests.unit.graph.test_alerts_and_targets import real_body
-from tools.executor import ClaimRefused, Grant, Outcome
+from tools.executor import ClaimRefused, Grant
 
 TWO = Terms(rule="careful", quorum=2, approvers=("alice", "bob"), own_approval=False)
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -43,53 +40,9 @@ POLICY = parse_policy(
 
 
 @pytest.fixture
-def key(tmp_path: Path) -> Path:
-    return tmp_path / "audit.key"
-
-
-@pytest.fixture
 async def ledger(database_url: str, key: Path) -> AsyncIterator[Ledger]:
     async with open_ledger(database_url, key, POLICY) as opened:
         yield opened
-
-
-async def propose(ledger: Ledger, terms: Terms | None = None, **changes: Any) -> tuple[Approval, int]:
-    """Let an incident of its own propose under the ledger's policy."""
-    name = new_id("apr")
-    body = real_body()
-    for alert in body["alerts"]:
-        alert["fingerprint"] = f"{alert['fingerprint']}{name}"
-        alert["labels"] = {**alert["labels"], "pod": name, "deployment": name}
-    receipt = await ledger.intake.accept(AlertGroup.model_validate(body), name.encode())
-    (incident_id,) = receipt.incident_ids
-    epoch = await ledger.incidents.begin_run(incident_id)
-    proposal = make_proposal(
-        id=name, incident_id=incident_id, policy_version=ledger.policy.version, **changes
-    )
-    return await ledger.approvals.propose(proposal, epoch, terms or Terms()), epoch
-
-
-async def approve(ledger: Ledger, approval: Approval, by: str = "alice", digest: str = "") -> Approval:
-    decided, _ = await ledger.decisions.decide(
-        approval.id, by=by, verdict="approve", digest=digest or approval.digest, reason="", role="approver"
-    )
-    return decided
-
-
-async def overwrite(url: str, approval: Approval, **columns: Any) -> None:
-    await query(url, update(ApprovalRow).where(ApprovalRow.id == approval.id).values(**columns))
-
-
-async def put_in_place(url: str, approval: Approval, **changes: Any) -> Proposal:
-    """Exchange a stored proposal, and its digest with it; return the forged one."""
-    document = approval.proposal.model_dump(mode="json") | changes
-    forged = Proposal.model_validate(document)
-    await overwrite(url, approval, proposal=forged.model_dump(mode="json"), digest=forged.digest)
-    return forged
-
-
-async def stopped_by(ledger: Ledger) -> str:
-    return str((await ledger.stops.standing()).stopped_by)
 
 
 async def test_a_forged_row_of_decisions_is_no_vote(ledger: Ledger, database_url: str) -> None:
@@ -320,17 +273,6 @@ async def test_a_spent_budget_is_not_refilled_by_deleting_rows(
         await ledger.approvals.claim(second.id, second.digest, epoch)
     async with open_ledger(database_url, key, POLICY) as restarted:
         assert "1 writes within an hour" in await stopped_by(restarted)
-
-
-async def apply(ledger: Ledger) -> tuple[Approval, int]:
-    approval, epoch = await propose(ledger)
-    await approve(ledger, approval)
-    assert isinstance(await ledger.approvals.claim(approval.id, approval.digest, epoch), Grant)
-    await ledger.approvals.record_intent(
-        approval.id, epoch, resource_version="41", generation=7, expected="e0"
-    )
-    await ledger.approvals.record_outcome(approval.id, epoch, Outcome(kind="applied", detail="done"))
-    return approval, epoch
 
 
 async def test_the_policys_own_approvals_are_counted_by_their_seals(
