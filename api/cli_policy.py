@@ -181,6 +181,7 @@ def _facts(ruling: "Ruling") -> Sequence[tuple[str, str]]:
     return [
         ("changes", ", ".join(ruling.fields)),
         ("risk", f"{ruling.risk}{raised}"),
+        *(("since it", one) for one in ruling.dangers),
         ("decided by", f"{ruling.quorum} of: {who}{own} (rule {ruling.terms})"),
         ("decide within", f"{ruling.decide_within:g} s"),
         ("execute within", f"{ruling.execute_within:g} s"),

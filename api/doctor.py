@@ -10,10 +10,11 @@ from importlib import import_module
 
 from pydantic import SecretStr
 
+from api.confining import MEND
 from api.doctor_alertmanager import ALERTMANAGER, MEND_ALERTMANAGER, check_alertmanager
 from api.doctor_audit import AUDIT, AUDIT_SECONDS, MEND_AUDIT, check_audit
 from api.doctor_check import Check, Examination, bounded, failed, skipped
-from api.doctor_confinement import CONFINEMENT, MEND_CONFINEMENT, check_confinement
+from api.doctor_confinement import CONFINEMENT, check_confinement
 from api.doctor_database import DATABASE, MEND_DATABASE, check_database
 from api.doctor_model import MEND_MODEL, MODEL, MODEL_SECONDS, check_model
 from api.doctor_notify import CHANNELS, MEND_CHANNELS, check_channels
@@ -60,7 +61,7 @@ async def examine() -> Examination:
         _alone(bounded(AUDIT, check_audit(settings), MEND_AUDIT, seconds=AUDIT_SECONDS)),
         check_reader(settings),
         check_writer(settings),
-        _alone(bounded(CONFINEMENT, check_confinement(settings), MEND_CONFINEMENT)),
+        _alone(bounded(CONFINEMENT, check_confinement(settings), MEND)),
         check_servers(settings),
         _alone(bounded(MODEL, check_model(settings), MEND_MODEL, seconds=MODEL_SECONDS + _CLOSING_SECONDS)),
         _alone(bounded(ALERTMANAGER, check_alertmanager(settings), MEND_ALERTMANAGER)),

@@ -12,7 +12,6 @@ from tools.kubeconfig_files import kubeconfig_files
 from tools.mcp_config import McpConfig, read_mcp_config
 
 CONFINEMENT = "tool servers"
-MEND_CONFINEMENT = MEND
 _MEND_GAPS = "Name what else is secret in ALERTMEND_HIDE_FROM_TOOLS, and see docs/security.md."
 _HIDES_SIZES = 3
 """Before this version of Landlock a file that can't be opened can still be emptied."""

@@ -24,7 +24,9 @@ class Handshake(SSLProtocol):
 
     def __init__(self, http: "_EncryptedProtocol", context: ssl.SSLContext, under_way: "UnderWay") -> None:
         super().__init__(
-            asyncio.get_running_loop(), http, context, None, server_side=True,
+            asyncio.get_running_loop(), http, context,
+            None,  # type: ignore[arg-type]  # nobody waits for it, as asyncio's own servers don't
+            server_side=True,
             ssl_handshake_timeout=self.seconds,  # type: ignore[arg-type]  # typeshed allows whole ones alone
         )  # fmt: skip
         http.finish_handshake = lambda: under_way.pop(self, None)

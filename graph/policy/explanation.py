@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from graph.dangers import find_dangers
 from graph.diagnosis import Grounding, Trace
 from graph.policy.conditions import Change
 from graph.policy.document import Policy
@@ -15,9 +16,10 @@ from graph.policy.freezes import find_freeze
 from graph.policy.patching import refuse_call, refuse_change, workload_kind
 from graph.policy.reach import refuse_reach
 from graph.policy.reading import refuse_read
-from graph.policy.ruling import are_specified, assess_risk, find_terms, match_auto_approval
+from graph.policy.ruling import are_specified, assess_risk, find_terms, match_auto_approval, raise_risk
 from graph.policy.secret_names import NO_SECRETS, named_anew
 from graph.proposal import Purpose, Risk
+from graph.targets import Target
 from tools.diffing import FieldChange
 from tools.patch import APPROVAL_PATH, PatchArguments
 from tools.toolbox import OWN_SERVER, ToolOffer
@@ -32,6 +34,8 @@ class Ruling(BaseModel):
     grounding: Grounding
     risk: Risk
     raised_by: tuple[str, ...]
+    dangers: tuple[str, ...] = ()
+    """What stands out in the change, the gravest first; it sets the least risk."""
     terms: str
     quorum: int
     approvers: tuple[str, ...]
@@ -102,21 +106,36 @@ def explain_patch(  # noqa: PLR0913 -- what rules look at, by name
         refusal = "the patch would change nothing"
     if refusal:
         return Explanation(policy=policy.version, tool=EXECUTABLE_TOOL, effect="refused", reason=refusal)
-    ruling = _rule(Change(kind, call.namespace, paths, grounding, purpose, risk), policy)
+    target = Target(kind=kind, namespace=call.namespace, name=call.name)
+    dangers = find_dangers(_comparable(changes, is_compared=diff is not None), target, target)
+    least = raise_risk(risk, dangers)
+    ruling = _rule(Change(kind, call.namespace, paths, grounding, purpose, least), policy)
+    ruling = ruling.model_copy(update={"dangers": tuple(danger.words for danger in dangers)})
     if traces is not None and not are_specified(traces):
         ruling = ruling.model_copy(update={"auto_approved_by": None})
-    provided = tuple(_provisos(changes, ruling, traces))
+    provided = tuple(_provisos(changes, ruling, traces, is_compared=diff is not None))
     ruling = ruling.model_copy(update={"provided": provided})
     return Explanation(policy=policy.version, tool=EXECUTABLE_TOOL, effect="changes", ruling=ruling)
 
 
+def _comparable(changes: Sequence[FieldChange], *, is_compared: bool) -> Sequence[FieldChange]:
+    """Return what can be judged: whether an image comes from elsewhere shows only beside what runs now."""
+    return changes if is_compared else [one for one in changes if not _is_image(one)]
+
+
+def _is_image(change: FieldChange) -> bool:
+    return change.path.endswith(".image")
+
+
 def _provisos(
-    changes: Sequence[FieldChange], ruling: Ruling, traces: Sequence[Trace] | None
+    changes: Sequence[FieldChange], ruling: Ruling, traces: Sequence[Trace] | None, *, is_compared: bool
 ) -> Iterator[str]:
     for one in named_anew(list_effects(changes), NO_SECRETS):
         yield f"the workload, or a revision of it that ran, names Secret {one.after}"
     if ruling.auto_approved_by and traces is None:
         yield f"for rule {ruling.auto_approved_by}: specifications in the cluster hold each new value"
+    if not is_compared and any(map(_is_image, changes)):
+        yield "the image is another tag of what runs now; another registry or repository is of high risk"
 
 
 def _rule(found: Change, policy: Policy) -> Ruling:

@@ -135,7 +135,8 @@ def test_an_explanation_says_what_an_automatic_approval_and_a_secret_depend_on()
     assert image.auto_approved_by == "all"
     assert "specifications in the cluster hold each new value" in image.provided[0]
     assert told is not None
-    assert (told.auto_approved_by, told.provided) == (None, ())
+    assert told.auto_approved_by is None
+    assert not any("specifications" in one for one in told.provided)
     assert named is not None
     assert named.provided == ("the workload, or a revision of it that ran, names Secret db",)
 
@@ -242,3 +243,34 @@ def test_a_read_is_explained_by_how_far_a_model_may_make_it(
     arguments: dict[str, object], by_model: str
 ) -> None:
     assert explain_read("kubectl_get", arguments, SHOP).by_model.startswith(by_model)
+
+
+def test_what_a_change_does_sets_the_risk_that_is_explained() -> None:
+    container = {"name": "nginx", "command": ["sh", "-c", "true"]}
+    call = patch({"spec": {"template": {"spec": {"containers": [container]}}}})
+
+    ruling = explain_patch(call, SHOP, grounding="last_good_revision", risk="low").ruling
+
+    assert ruling is not None
+    assert ruling.risk == "high"
+    assert [one.partition(":")[0] for one in ruling.dangers] == ["runs another command"]
+    assert ruling.auto_approved_by is None
+
+
+def test_without_a_dry_run_nobody_knows_what_an_image_takes_the_place_of() -> None:
+    path = "spec.template.spec.containers[nginx].image"
+    diffs = [
+        [FieldChange(path=path, before="nginx:1.25-", after=after)]
+        for after in ("nginx:1.25", "registry.example/nginx:1.25")
+    ]
+    rulings = [
+        explain_patch(
+            patch(IMAGE_PATCH), WIDEST, grounding="last_good_revision", risk="low", diff=diff
+        ).ruling
+        for diff in (None, *diffs)
+    ]
+
+    told, same, elsewhere = (ruling for ruling in rulings if ruling)
+    assert (told.risk, same.risk, elsewhere.risk) == ("low", "low", "high")
+    assert "another registry" in told.provided[-1]
+    assert not any("another registry" in one for one in same.provided)
