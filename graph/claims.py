@@ -74,6 +74,20 @@ _MEASURES = tuple(
         ("the network", r"network|packet|conntrack|\bdns\b|connection"),
     )
 )
+# what is wrong with a Service, or with what is before it, shows in these
+_REACH = re.compile(
+    r"unreachable|unavailab|availability|\bdown\b|end ?points?\b|traffic|\bhttp|\bgrpc|[45]xx|\b5\d\d\b"
+    r"|\berrors?\b|\brequests?\b|\bslo\b|\bburn|latenc|time ?outs?\b|success|refused|\bprobe|blackbox"
+    r"|ingress|upstream|back ?ends?\b|gateway|\bnot respond|no response|response|unready|unhealthy|not ready"
+    r"|\bcan ?not (connect|reach)|connectivity|network ?polic"
+)
+_SCALING = re.compile(r"\bscal|autoscal|\bhpa\b|\breplicas?\b")
+_ELSEWHERE = frozenset(
+    {
+        "the data of its own rule", "certificates", "quotas", "volumes and disks", "lag and queues", "memory",
+        "processors", "restarts over a longer time", "backups",
+    }
+)  # fmt: skip
 _OF_CLAIM: dict[Claim, frozenset[str]] = {"volume_claim": frozenset({"volumes and disks"})}
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[-_/.:,;()\s]+")
 _SHORTEST = 3
@@ -99,6 +113,27 @@ def describe_measure(alert: Alert) -> str:
     return next(iter(_list_measures(f"{_spell(alert.name)} {_spell_summary(alert)}")), "")
 
 
+def concerns_reach(alert: Alert) -> bool:
+    """Whether an alert is about a workload that isn't well, or that nobody reaches.
+
+    The name decides where it speaks of that or of something else, else summary and description. Where both
+    are spoken of (the errors of a disk), or neither, it isn't taken for that.
+    """
+    if find_claim(alert) in {"pods", "replicas"}:
+        return True
+    for text in (_spell(alert.name), *(_spell_text(alert, key) for key in ("summary", "description"))):
+        reach, other = bool(_REACH.search(text)), bool(_ELSEWHERE & set(_list_measures(text)))
+        if reach or other:
+            return reach and not other
+    return False
+
+
+def concerns_scaling(alert: Alert) -> bool:
+    """Whether an alert is about how many replicas there are, or what makes an autoscaler want more."""
+    name = _spell(alert.name)
+    return bool(_SCALING.search(name)) or "processors" in _list_measures(name)
+
+
 def _list_measures(text: str) -> list[str]:
     return [what for what, pattern in _MEASURES if pattern.search(text)]
 
@@ -108,8 +143,12 @@ def _spell(text: str) -> str:
 
 
 def _spell_summary(alert: Alert) -> str:
-    """Return the summary's words without the names that its template filled in."""
-    text = alert.annotations.get("summary", "")
+    return _spell_text(alert, "summary")
+
+
+def _spell_text(alert: Alert, annotation: str) -> str:
+    """Return an annotation's words without the names that its template filled in."""
+    text = alert.annotations.get(annotation, "")
     for value in sorted(alert.labels.values(), key=len, reverse=True):
         if len(value) >= _SHORTEST and value != alert.name:
             text = text.replace(value, " ")

@@ -58,6 +58,8 @@ CATALOGUE: Mapping[str, Runbook] = {
     "stuck_pod": stuck_pod.diagnose,
     "silent_nodes": silent_nodes.diagnose,
 }
+# what keeps others from reaching the pods: no answer to an alert that is about something else
+REACH = frozenset({"services", "ingress", "network_policy"})
 # where the pods are well
 FRONT: Mapping[str, Runbook] = {
     "stopped": stuck_rollout.diagnose,

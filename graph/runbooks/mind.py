@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from graph.claims import concerns_reach, concerns_scaling
 from graph.diagnosis import HandOver, LookAgain, NothingWrong, ProposePatch, Step, Thought
 from graph.manifest_sources import find_sources
 from graph.ports import Case
 from graph.runbooks.answers import UnreadableEvidence
-from graph.runbooks.catalogue import CATALOGUE, FRONT
+from graph.runbooks.catalogue import CATALOGUE, FRONT, REACH
 from graph.runbooks.finding import CONFIDENCES, Finding, Option, unique
 from graph.runbooks.inquiry import investigate
-from graph.runbooks.judgement import judge_alerts
+from graph.runbooks.judgement import judge_alerts, list_firing
 from graph.runbooks.objects import Workload
 from graph.runbooks.own_values import find_foreign
 from graph.runbooks.settling import is_settling, most_looks
@@ -42,8 +43,10 @@ class RunbookMind:
     def _conclude(self, snapshot: Snapshot, case: Case) -> Step:
         runbooks = FRONT if snapshot.is_healthy else CATALOGUE
         findings = [(name, finding) for name, runbook in runbooks.items() if (finding := runbook(snapshot))]
+        beside = [finding for name, finding in findings if not _is_asked(name, case)]
+        findings = [(name, finding) for name, finding in findings if _is_asked(name, case)]
         if snapshot.is_healthy and not findings:
-            return _judge(snapshot, case)
+            return _mention(beside, _judge(snapshot, case))
         if not findings and is_settling(snapshot) and case.looks < most_looks(snapshot):
             reason = f"{snapshot.workload.value} is still changing; look again in {_PAUSE_SECONDS:g} s."
             return LookAgain(reason=reason, after_seconds=_PAUSE_SECONDS)
@@ -72,6 +75,22 @@ def _judge(snapshot: Snapshot, case: Case) -> HandOver | NothingWrong:
     verdict, lacking = judge_alerts(snapshot, case), describe_unread(snapshot)
     stop = "." if lacking and not verdict.reason.endswith(".") else ""
     return verdict.model_copy(update={"reason": f"{verdict.reason}{stop}{lacking}"})
+
+
+def _is_asked(runbook: str, case: Case) -> bool:
+    """Whether an alert that fires is about what a runbook looks for, where healthy pods are before it."""
+    alerts = list_firing(case)
+    if runbook == "autoscaler":
+        return any(concerns_reach(each) or concerns_scaling(each) for each in alerts)
+    return runbook not in REACH or any(map(concerns_reach, alerts))
+
+
+def _mention(beside: Sequence[Finding], step: Step) -> Step:
+    """Return a hand-over with what was seen on the way and isn't what the alert is about."""
+    if not isinstance(step, HandOver) or not beside:
+        return step
+    seen = (f"Seen, too, though the alert isn't about it: {finding.fault}" for finding in beside)
+    return step.model_copy(update={"advice": (*step.advice, *seen)})
 
 
 def _comes_after(name: str, mended: str) -> bool:

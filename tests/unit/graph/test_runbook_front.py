@@ -296,3 +296,70 @@ def test_alerts_about_other_objects_are_not_taken_for_their_exporters(
     fields = {"labels": {"alertname": name, "namespace": "a", **labels}, "startsAt": NOW, "fingerprint": "f"}
 
     assert find_target(Alert.model_validate({"status": "firing", **fields})) == found
+
+
+BROKEN_SERVICE = service("shop", {"app": "shpo"})
+ABOUT_REACH = [
+    ("HighErrorRate", "12% of checkout requests fail"),
+    ("TargetDown", ""),
+    ("KubernetesServiceHasNoEndpoints", ""),
+    ("CheckoutSLOBurn", ""),
+    ("ShopTrouble", "the shop is unreachable from the internet"),
+    ("KubePodNotReady", ""),
+    ("KubeDeploymentReplicasMismatch", ""),
+    ("BlackboxProbeFailed", ""),
+]
+ABOUT_ELSE = [
+    ("NodeFilesystemAlmostOutOfSpace", "the file system has 3% left"),
+    ("CertificateExpirySoon", "the certificate of shop.example.com expires in 6 days"),
+    ("KubeQuotaAlmostFull", "the quota of the namespace is at 95%"),
+    ("BackupErrors", "the last backup has errors"),
+    ("KafkaConsumerLag", "requests wait in the queue"),
+    ("DiskErrors", ""),
+    ("PostgresReplicationBehind", ""),
+    ("MemoryHigh", "requests of the shop take too much memory"),
+    ("ShopStockIsLow", "fewer than 10 left"),
+    ("KubeCPUOvercommit", "requests exceed what the cluster has"),
+]
+
+
+def alarm_that_says(name: str, summary: str) -> Case:
+    case = alarm(name)
+    alert = case.group.alerts[0].model_copy(update={"annotations": {"summary": summary}})
+    return replace(case, group=case.group.model_copy(update={"alerts": (alert,)}))
+
+
+@pytest.mark.parametrize(("name", "summary"), ABOUT_REACH)
+async def test_an_alert_about_reach_leads_to_the_service_at_fault(name: str, summary: str) -> None:
+    step, _, _ = await play(alarm_that_says(name, summary), healthy(BROKEN_SERVICE).answer)
+
+    assert service_patch(step) == {"spec": {"selector": {"app": "shop"}}}
+
+
+@pytest.mark.parametrize(("name", "summary"), ABOUT_ELSE)
+async def test_an_alert_about_something_else_leads_to_no_service(name: str, summary: str) -> None:
+    step, _, _ = await play(alarm_that_says(name, summary), healthy(BROKEN_SERVICE).answer)
+
+    assert leaves_alone(step), step
+    assert isinstance(step, HandOver)
+    assert "Seen, too, though the alert isn't about it: Service shop selects no pod" in step.advice[-1]
+
+
+async def test_one_alert_about_reach_among_others_is_enough() -> None:
+    case, other = alarm("TargetDown"), alarm_that_says(*ABOUT_ELSE[1])
+    both = case.group.model_copy(update={"alerts": (*other.group.alerts, *case.group.alerts)})
+
+    step, _, _ = await play(replace(case, group=both), healthy(BROKEN_SERVICE).answer)
+
+    assert isinstance(step, ProposePatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("KubeHpaMaxedOut", True), ("CPUThrottlingHigh", True), ("CertificateExpirySoon", False)],
+)
+async def test_an_autoscaler_is_no_answer_to_an_alert_about_something_else(name: str, asked: bool) -> None:
+    step = await decide(healthy(horizontalpodautoscalers=[scaler(MISSING)]), name)
+
+    assert isinstance(step, HandOver)
+    assert (step.diagnosis is not None) == asked
