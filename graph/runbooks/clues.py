@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from graph.runbooks.answers import quote
+from graph.runbooks.answers import Sourced, quote
 from graph.runbooks.objects import Pod
 from graph.runbooks.refused_pods import describe_refusal
-from graph.runbooks.scenes import Clue, Scene, list_scenes, list_unwell_pods, make_bare_scene
+from graph.runbooks.scenes import Clue, Scene, is_overdue, list_scenes, list_unwell_pods, make_bare_scene
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.telling_lines import essence
 from graph.runbooks.witnesses import WITNESSES, ask_warnings
@@ -13,6 +13,8 @@ from graph.runbooks.witnesses import WITNESSES, ask_warnings
 _MOST = 5
 _MOST_OF_ONE = 2
 _SHORT = 20
+# says only that time has passed
+_LATE = "ProgressDeadlineExceeded"
 _USUAL = frozenset({"Ready", "ContainersReady", "Initialized", "PodReadyToStartContainers"})
 
 
@@ -35,8 +37,9 @@ def list_clues(snapshot: Snapshot) -> tuple[Clue, ...]:
 
 def _list_refusals(snapshot: Snapshot) -> Iterator[Clue]:
     workload = snapshot.workload.value
+    failure = workload.condition("ReplicaFailure")
     for said in snapshot.refusals():
-        by_status = said.evidence == snapshot.workload.evidence
+        by_status = failure and Sourced(snapshot.workload.evidence, failure.message) == said
         refusal = describe_refusal(said.value, workload.metadata.namespace)
         yield Clue(
             about=str(workload),
@@ -56,9 +59,11 @@ def _list_verdicts(snapshot: Snapshot) -> Iterator[Clue]:
         state = f"is in phase {quote(pod.status.phase) or 'unknown'}"
         for source, said in _verdicts(pod):
             yield Clue(f"Pod {pod.metadata.name}", state, snapshot.pods.evidence, said, source, look)
-    if failed := workload.condition("Failed"):
-        said = f"{failed.reason}: {failed.message}"
-        yield Clue(str(workload), "has failed", snapshot.workload.evidence, said, "condition Failed")
+    stuck = workload.condition("Progressing", "False")
+    for each in (workload.condition("Failed"), stuck if stuck and stuck.reason != _LATE else None):
+        if each:
+            said, source = f"{each.reason}: {each.message}", f"condition {quote(each.type)}"
+            yield Clue(str(workload), "has failed", snapshot.workload.evidence, said, source)
 
 
 def _verdicts(pod: Pod) -> Iterator[tuple[str, str]]:
@@ -81,10 +86,10 @@ def _list_of_containers(snapshot: Snapshot) -> Iterator[Clue]:
     for scene in sorted(scenes.values(), key=lambda each: order.index(each.doing)):
         clues = [clue for witness in WITNESSES[scene.doing] for clue in witness(scene)]
         yield from clues[:_MOST_OF_ONE] or [scene.base]
-    for pod in list_unwell_pods(snapshot):
-        if not pod.statuses:
-            bare = make_bare_scene(snapshot, pod)
-            yield from list(ask_warnings(bare))[:_MOST_OF_ONE] or [bare.base]
+    overdue = [pod for pod in snapshot.leaving if is_overdue(snapshot, pod)]
+    for pod in (*(pod for pod in list_unwell_pods(snapshot) if not pod.statuses), *overdue):
+        bare = make_bare_scene(snapshot, pod)
+        yield from list(ask_warnings(bare))[:_MOST_OF_ONE] or [bare.base]
 
 
 def _list_own_events(snapshot: Snapshot) -> Iterator[Clue]:

@@ -173,6 +173,11 @@ class Workload(Part):
         return self.spec.replicas, status.updated_replicas, status.ready_replicas
 
     @property
+    def is_counted(self) -> bool:
+        """Whether it is known how many pods are wanted; a DaemonSet has no count until one could be made."""
+        return self.kind != "DaemonSet" or self.status.observed_generation >= self.metadata.generation
+
+    @property
     def is_settled(self) -> bool:
         """Whether all wanted pods are of the newest template, and ready."""
         wanted, updated, ready = self.counts

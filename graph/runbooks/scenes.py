@@ -75,10 +75,17 @@ def list_scenes(snapshot: Snapshot, pod: Pod) -> Iterator[Scene]:
 
 
 def make_bare_scene(snapshot: Snapshot, pod: Pod) -> Scene:
-    """Return the scene of a pod that the kubelet has no containers of yet."""
-    look = _describe(snapshot, pod)
-    base = Clue(f"Pod {pod.metadata.name}", "has no containers yet", snapshot.pods.evidence, look=look)
+    """Return the scene of a pod as a whole, of which there are no containers yet, or soon no more."""
+    look, leaves = _describe(snapshot, pod), pod.metadata.deletion_timestamp
+    overdue = f"is being deleted, and should have been gone{_say(leaves, snapshot.at)}"
+    state = overdue if leaves else "has no containers yet"
+    base = Clue(f"Pod {pod.metadata.name}", state, snapshot.pods.evidence, look=look)
     return Scene(snapshot, pod, ContainerStatus(name="none"), "unmade", base)
+
+
+def is_overdue(snapshot: Snapshot, pod: Pod) -> bool:
+    """Whether a pod that is being deleted should have been gone for more than a minute."""
+    return bool(_say(pod.metadata.deletion_timestamp, snapshot.at))
 
 
 def find_blocker(pod: Pod) -> ContainerStatus | None:
@@ -101,7 +108,8 @@ def _classify(snapshot: Snapshot, pod: Pod, status: ContainerStatus, *, waits: b
     if state.running and not (end and snapshot.crashed_lately(status)):
         for_how_long = _say(state.running.started_at, snapshot.at)
         if waits:
-            return "waited for", f"has been running{for_how_long}, and its pod waits until it is done"
+            until = "it is done" if pod.spec.initialises(status.name) else "it has started"
+            return "waited for", f"has been running{for_how_long}, and its pod waits until {until}"
         last = f"; its last run {describe_end(end)}" if end else ""
         return "unready", f"runs{for_how_long}, but isn't ready{last}"
     if end:

@@ -1,6 +1,8 @@
 """Whether things are still moving, and how long that is worth waiting for."""
 
+from graph.runbooks.scenes import find_blocker
 from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.telling_lines import find_telling
 
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 _LOOKS, _LOOKS_IN_CIRCLES = 3, 1
@@ -28,4 +30,11 @@ def most_looks(snapshot: Snapshot) -> int:
     """Return how often to look again: once where it goes round in circles, since nothing new will show."""
     often = any(event.value.times >= _OFTEN for event in snapshot.events_of(snapshot.pods.value))
     refused = next(snapshot.refusals(), None) is not None
-    return _LOOKS_IN_CIRCLES if often or refused else _LOOKS
+    return _LOOKS_IN_CIRCLES if often or refused or _waits_in_vain(snapshot) else _LOOKS
+
+
+def _waits_in_vain(snapshot: Snapshot) -> bool:
+    """Whether an init container that the others wait for already writes what it lacks."""
+    blockers = {one.name for pod in snapshot.pods.value if (one := find_blocker(pod))}
+    found = (find_telling(log.value.text) for log in snapshot.logs if log.value.container in blockers)
+    return any(line is not None and line.is_telling for line in found)

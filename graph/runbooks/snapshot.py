@@ -187,7 +187,7 @@ class Snapshot:
         """Return why pods of the newest template can't be made, as the API server told their controller."""
         workload = self.workload.value
         wanted, made, _ = workload.counts
-        if len(self.pods.value) >= wanted and made >= wanted:
+        if workload.is_counted and len(self.pods.value) >= wanted and made >= wanted:
             return
         replicasets = self.revisions.value[:1] if self.revisions and workload.kind not in _RECORDED else ()
         makers = (

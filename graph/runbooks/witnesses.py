@@ -27,8 +27,8 @@ Witness = Callable[[Scene], Iterator[Clue]]
 
 
 def ask_warnings(scene: Scene) -> Iterator[Clue]:
-    """Yield the warnings of the container or its pod that still mean something, but for probes and hooks."""
-    has_run = any(each.state.running or each.restart_count for each in scene.pod.statuses)
+    """Yield the warnings that still mean something, but for those of probes and hooks."""
+    has_run = any(each.state.running or each.restart_count or each.ends for each in scene.pod.statuses)
     for event in scene.snapshot.events_of((scene.pod,)):
         reason = event.value.reason
         if reason in _NOISE | _PROBES | _HOOKS or (has_run and reason in _BEFORE_THE_START):
@@ -99,6 +99,6 @@ def _tell(scene: Scene, event: Sourced[Event]) -> Iterator[Clue]:
 WITNESSES: Mapping[str, tuple[Witness, ...]] = {
     "ended": (_ask_killers, _ask_ending, _ask_complaints, _ask_waiting, ask_warnings, _ask_last_words),
     "unmade": (ask_warnings, _ask_waiting),
-    "waited for": (_ask_complaints, _ask_last_words, ask_warnings),
+    "waited for": (_ask_probes, _ask_complaints, _ask_last_words, ask_warnings),
     "unready": (_ask_probes, ask_warnings, _ask_complaints, _ask_ending, _ask_last_words),
 }

@@ -1,6 +1,8 @@
 """What no runbook knows is handed over with the decisive evidence: first, quoted, once, with its source."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -247,6 +249,70 @@ async def test_what_the_program_itself_says_of_a_fault_is_told_with_its_probes_a
     assert told(step).count("flags.yaml") == 1
 
 
+async def test_a_sidecar_that_never_starts_is_what_the_pod_waits_for() -> None:
+    cluster = shop(
+        waiting("app", "PodInitializing"),
+        init_containers=[container("proxy", restartPolicy="Always")],
+        init_statuses=[running("proxy", ready=False)],
+        events=[event("Unhealthy", "Startup probe failed: no route")],
+    )
+
+    step = await decide(cluster, looks=3)
+
+    assert isinstance(step, HandOver)
+    assert step.reason.startswith("Init container proxy: “Startup probe failed: no route” (event Unhealthy)")
+    assert "its pod waits until it has started" in step.reason
+
+
+async def test_a_pod_that_does_not_go_is_told_of_with_why() -> None:
+    class Leaving(MadeUpCluster):
+        @property
+        def pod(self) -> dict[str, Any]:
+            made = super().pod
+            made["metadata"]["deletionTimestamp"] = (NOW - timedelta(minutes=9)).isoformat()
+            return made
+
+    told_of = Leaving([container()], [running("app", ready=True)])
+    with_why = Leaving(
+        [container()], [running("app", ready=True)], events=[event("FailedKillPod", "shim is dead")]
+    )
+
+    overdue = f"Pod {POD} is being deleted, and should have been gone for 9 minutes"
+    assert overdue in (await handed_over(told_of)).reason
+    assert (await handed_over(with_why)).reason.startswith(f"Pod {POD}: “shim is dead” (event FailedKillPod)")
+
+
+async def test_a_cronjob_that_cannot_make_jobs_is_told_of() -> None:
+    def answer(call: Any) -> tuple[str, bool]:
+        refused = event("FailedCreate", "jobs are forbidden by the moon", "CronJob", "nightly")
+        events = call.arguments.get("fieldSelector") == "type=Warning"
+        listed = {"items": [refused] if events else []}
+        named = {"kind": "CronJob", "metadata": {"name": "nightly"}}
+        return json.dumps(named if "name" in call.arguments else listed), False
+
+    step, _, _ = await play(alert_about(Target(kind="CronJob", namespace="default", name="nightly")), answer)
+
+    assert isinstance(step, HandOver)
+    assert step.reason.startswith("CronJob/nightly in default: “jobs are forbidden by the moon”")
+
+
+async def test_a_daemonset_whose_controller_never_got_a_pod_made_is_told_of() -> None:
+    class Unmade(MadeUpCluster):
+        @property
+        def workload(self) -> dict[str, Any]:
+            return {**super().workload, "kind": "DaemonSet", "status": {}}
+
+    refused = event("FailedCreate", 'failed calling webhook "x.io": EOF', "DaemonSet", "shop")
+
+    step, _, _ = await play(
+        replace(alert_about(Target(kind="DaemonSet", namespace="default", name="shop")), looks=1),
+        Unmade([container()], [], no_pods=True, events=[refused]).answer,
+    )
+
+    assert isinstance(step, HandOver)
+    assert step.reason.startswith("DaemonSet/shop in default: “failed calling webhook")
+
+
 async def test_a_readiness_gate_that_nobody_opens_is_quoted() -> None:
     gate = {"type": "lb.acme.io/in", "status": "False", "reason": "Draining", "message": "target is draining"}
 
@@ -303,6 +369,20 @@ async def test_what_goes_round_in_circles_is_watched_once_more_and_then_judged()
     assert isinstance(first, LookAgain)
     assert first.after_seconds <= 5
     assert isinstance(second, HandOver)
+
+
+@pytest.mark.parametrize(
+    ("log", "again"), [("can't reach db\nwaiting\n", False), ("migrating 3 of 9\n", True)]
+)
+async def test_an_init_container_that_complains_is_not_waited_for_as_long_as_one_that_works(
+    log: str, again: bool
+) -> None:
+    waits = waiting("app", "PodInitializing")
+    init = {"init_containers": [container("wait")], "init_statuses": [running("wait", ready=False)]}
+
+    step = await decide(shop(waits, log=log, **init), looks=1)
+
+    assert isinstance(step, LookAgain) is again
 
 
 async def test_what_is_only_being_made_is_waited_for_longer() -> None:
