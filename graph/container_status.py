@@ -74,6 +74,11 @@ class ContainerStatus(Part):
         """How its runs ended as far as the kubelet remembers, the latest first."""
         return tuple(end for end in (self.state.terminated, self.last_state.terminated) if end)
 
+    @property
+    def has_run(self) -> bool:
+        """Whether it was ever started."""
+        return self.state.running is not None or bool(self.ends) or self.restart_count > 0
+
     def ended_lately(self, at: datetime) -> bool:
         """Whether it ended in the last 10 minutes: just restarted, it looks healthy for a moment."""
         if any(end.finished_at is None or at - end.finished_at < CALM for end in self.ends):

@@ -19,10 +19,9 @@ def log_calls(snapshot: Snapshot) -> Iterator[ReadCall]:
     """Yield the readings of the logs of each container that isn't well, or that others wait for, once."""
     asked: set[str] = set()
     for pod, status in ((each.pod, each.status) for each in snapshot.sightings()):
-        has_run = status.state.running or status.state.terminated or status.restart_count
         init = pod.spec.initialises(status.name)
         unwell = status is find_blocker(pod) or snapshot.is_unwell(status, init=init)
-        if status.name in asked or not has_run or not unwell:
+        if status.name in asked or not status.has_run or not unwell:
             continue
         asked.add(status.name)
         where = (pod.metadata.name, pod.metadata.namespace, status.name)

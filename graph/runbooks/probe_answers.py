@@ -81,7 +81,7 @@ def _faults(snapshot: Snapshot) -> Iterator[_Fault]:
             ):
                 continue
             said = next(_messages(snapshot, sighting, word), None)
-            kills = field != "readinessProbe" and sighting.status.restart_count > 0
+            kills = field != "readinessProbe" and bool(sighting.status.restart_count or sighting.status.ends)
             wrong = _classify(snapshot, container, probe, said.value, kills=kills) if said else None
             if said and wrong:
                 seen.add((container.name, field))
@@ -89,8 +89,7 @@ def _faults(snapshot: Snapshot) -> Iterator[_Fault]:
 
 
 def _has_run(snapshot: Snapshot, sighting: Sighting) -> bool:
-    status = sighting.status
-    return bool(status.state.running or status.restart_count) and snapshot.is_unwell(status, init=False)
+    return sighting.status.has_run and snapshot.is_unwell(sighting.status, init=False)
 
 
 def _messages(snapshot: Snapshot, sighting: Sighting, word: str) -> Iterator[Sourced[str]]:

@@ -87,9 +87,7 @@ def _faults(snapshot: Snapshot) -> Iterator[_Fault]:
 
 def _suffers(snapshot: Snapshot, sighting: Sighting) -> bool:
     """Whether the container has run and yet isn't ready, or was restarted a short while ago."""
-    state = sighting.status.state
-    has_run = state.running is not None or sighting.status.restart_count > 0
-    return has_run and snapshot.is_unwell(sighting.status, init=False)
+    return sighting.status.has_run and snapshot.is_unwell(sighting.status, init=False)
 
 
 def _misdirected(

@@ -86,6 +86,28 @@ async def test_a_memory_limit_is_raised_whichever_way_the_loop_is_shown(when: st
     assert step.diagnosis.runbook == "out_of_memory"
 
 
+KILLED = [*phases(137, "Error").values(), {**phases(137, "Error")[WHENS[2]], "restartCount": 0}]
+
+
+@pytest.mark.parametrize("status", KILLED)
+async def test_a_probe_that_kills_is_told_from_a_crash_in_each_state(status: Object) -> None:
+    probe = {"httpGet": {"path": "/live", "port": 8081}, "periodSeconds": 5}
+    refused = (
+        'Liveness probe failed: Get "http://10.0.0.9:8081/live": dial tcp 10.0.0.9:8081: connection refused'
+    )
+    cluster = MadeUpCluster(
+        containers=[container(ports=[{"name": "http", "containerPort": 8080}], livenessProbe=probe)],
+        statuses=[status],
+        warnings=[refused],
+        log="listening on :8080\n",
+    )
+
+    step = await decide(cluster)
+
+    assert isinstance(step, ProposePatch)
+    assert step.diagnosis.runbook == "probe_port"
+
+
 def cannot_start() -> list[Object]:
     told = {"name": "app", "ready": False, "restartCount": 3}
     failed = end(128, "StartError", message=TOLD)
