@@ -53,13 +53,15 @@ def _run(chosen: Sequence[Scenario], options: argparse.Namespace, console: Conso
         show(console, scores, conditions)
     if options.write:
         write(scores, conditions)
-    return int(bool(Totals.of(scores).missed))
+    failed = [score for score in scores if not score.skipped and not score.passed]
+    return int(bool(Totals.of(scores).missed or (options.field and failed)))
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make eval", description=__doc__)
     parser.add_argument("--only", metavar="GLOB", default="*", help="scenarios by name, such as 'image-*'")
     parser.add_argument("--family", help="scenarios of one family")
+    parser.add_argument("--field", action="store_true", help="situations as people met them: all must pass")
     parser.add_argument("--on", choices=get_args(Venue), help="only there; what can't run there is skipped")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("--model", help="a language model diagnoses (OPENAI_BASE_URL, OPENAI_API_KEY)")
@@ -71,7 +73,11 @@ def _parse() -> argparse.Namespace:
 
 def _choose(scenarios: Sequence[Scenario], options: argparse.Namespace) -> list[Scenario]:
     return [
-        one for one in scenarios if fnmatch(one.name, options.only) and options.family in {None, one.family}
+        one
+        for one in scenarios
+        if fnmatch(one.name, options.only)
+        if options.family in {None, one.family}
+        if one.field or not options.field
     ]
 
 

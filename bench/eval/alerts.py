@@ -20,7 +20,7 @@ def write_body(alert: Alert, pods: Sequence[str], also: Sequence[Alert] = ()) ->
     common = _label(alert)
     fired = [_fire({**common, "pod": pod}, alert) for pod in pods] or [_fire(common, alert)]
     fired = [*(_fire(_label(one), one) for one in also), *fired]
-    body = {
+    body: dict[str, Any] = {
         "version": "4",
         "receiver": "alertmend",
         "status": "firing",
@@ -32,6 +32,18 @@ def write_body(alert: Alert, pods: Sequence[str], also: Sequence[Alert] = ()) ->
         "externalURL": "http://alertmanager.monitoring:9093",
         "truncatedAlerts": 0,
     }
+    if alert.sender == "grafana":
+        extra = {
+            "orgId": 1,
+            "title": f"[FIRING:{len(fired)}] {alert.name}",
+            "state": "alerting",
+            "message": "…",
+        }
+        body |= {"version": "1", **extra}
+    if alert.sender == "alertmanager-0.18":
+        body.pop("truncatedAlerts")
+        for one in fired:
+            one.pop("fingerprint")
     return json.dumps(body).encode()
 
 

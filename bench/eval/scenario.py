@@ -52,6 +52,7 @@ class Alert(_Strict):
     """What fires: one alert for each pod of the workload `pods_of`, or one with these labels alone."""
 
     name: str
+    sender: Literal["alertmanager", "alertmanager-0.18", "grafana"] = "alertmanager"
     pods_of: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -108,6 +109,8 @@ class Scenario(_Strict):
     family: str
     source: str = ""
     """The public report that it follows, in words; empty where it is made up."""
+    field: bool = False
+    """Whether it is a situation as people met it: CI plays these."""
     venues: tuple[Venue, ...] = ("sandbox",)
     images: dict[str, Image] = {}
     objects: tuple[Object, ...] = Field(min_length=1)

@@ -1,5 +1,6 @@
 """Scenario files: all of them can be read, and every mistake in one is named by its line."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from bench.eval.__main__ import main
+from bench.eval.alerts import write_body
 from bench.eval.judge import Score
 from bench.eval.manifests import complete, reference
 from bench.eval.reading import ScenarioUnusable, read_scenario, read_scenarios
 from bench.eval.results import Conditions, write
+from bench.eval.scenario import Alert
+from graph.alerts import AlertGroup
 from graph.runbooks.catalogue import CATALOGUE, FRONT
 
 GOOD = """\
@@ -121,3 +125,28 @@ def test_the_table_takes_its_place_on_the_page_and_leaves_the_rest(tmp_path: Pat
     assert "| new-one | image | sandbox | repaired | yes |" in text
     assert r"- bad-one: a \| b" in text
     assert text.count("<!-- evaluation: end -->") == 1
+
+
+def test_situations_as_people_met_them_say_where_they_come_from() -> None:
+    met = [one for one in read_scenarios() if one.field]
+
+    assert len(met) >= 29
+    assert [one.name for one in met if not one.source] == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "version", "has_fingerprints"),
+    [("alertmanager", "4", True), ("alertmanager-0.18", "4", False), ("grafana", "1", True)],
+)
+def test_each_sender_delivers_as_the_real_one_does(
+    sender: str, version: str, *, has_fingerprints: bool
+) -> None:
+    alert = Alert.model_validate({"name": "KubePodNotReady", "sender": sender})
+
+    body = write_body(alert, ["web-0", "web-1"])
+
+    group, sent = AlertGroup.model_validate_json(body), json.loads(body)
+    assert group.version == version
+    assert len({one.fingerprint for one in group.alerts}) == 2
+    assert ["fingerprint" in one for one in sent["alerts"]] == [has_fingerprints] * 2
+    assert ("orgId" in sent) is (sender == "grafana")
