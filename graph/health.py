@@ -86,7 +86,7 @@ def judge_symptoms(pods: Sequence[Document]) -> Finding:
         *([f"containers wait: {', '.join(sorted(waiting))}"] if waiting else []),
         *([f"containers have ended: {', '.join(sorted(ended))}"] if ended else []),
     ]
-    return not words, "; ".join(words) or "no container waits"
+    return not words, "; ".join(words) or "no container waits or has ended"
 
 
 def judge_restarts(

@@ -100,6 +100,6 @@ WORDS: dict[str, str] = {
     "as_approved": "写入结果与批准的内容一致",
     "in_place": "对象与批准的内容一致", "observed_generation": "控制器已看到改动",
     "rollout_complete": "发布已完成", "pods_ready": "所有 Pod 已就绪（Ready）",
-    "restarts_stable": "没有容器重启", "symptom_gone": "没有容器处于异常等待状态",
+    "restarts_stable": "没有容器重启", "symptom_gone": "没有容器处于异常等待状态或已终止",
     "endpoints_present": "每个 Service 都有就绪的地址",
 }  # fmt: skip

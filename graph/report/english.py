@@ -104,6 +104,7 @@ WORDS: dict[str, str] = {
     "as_approved": "the write made of the object what was approved",
     "in_place": "the object is as approved", "observed_generation": "the controller has seen the change",
     "rollout_complete": "the rollout is complete", "pods_ready": "all pods are Ready",
-    "restarts_stable": "no container restarts", "symptom_gone": "no container waits for a reason",
+    "restarts_stable": "no container restarts",
+    "symptom_gone": "no container waits for a reason or has ended",
     "endpoints_present": "every Service has ready addresses",
 }  # fmt: skip
