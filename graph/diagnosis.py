@@ -108,7 +108,8 @@ class Trace(_Frozen):
 class Diagnosis(_Frozen):
     """Why the alert fires. `root_causes` are the objects to change or to look at; `evidence` are ids.
 
-    `runbook` names the one that found it; empty for a model's.
+    `summary` is what is wrong, in a line; a runbook's leaves the repair out. `runbook` names the one that
+    found it; empty for a model's.
     """
 
     summary: str

@@ -132,7 +132,8 @@ class _Report:
         )
         if diagnosis.source == "model":
             found = f"{found} {words('model_words')}"
-        cause = self._quote(diagnosis.cause or diagnosis.summary)  # summaries speak of the fix, too
+        # what a model says in a line may speak of the fix, too
+        cause = self._quote(diagnosis.cause or diagnosis.summary)
         return "\n\n".join(filter(None, [f"**{cause}**{cited}", found, self._added(self._prose.root_cause)]))
 
     def _solution(self) -> str:

@@ -76,9 +76,9 @@ class Finding:
         return (f"To do so: {call.as_command()}",)
 
     def diagnose(self, option: Option | None) -> Diagnosis:
-        """Return the diagnosis that goes with one of the options, or with none of them."""
+        """Return what is wrong, with the confidence and the evidence of an option if there is one."""
         return Diagnosis(
-            summary=f"{self.fault}: {option.change}" if option else self.fault,
+            summary=self.fault,
             cause=self.cause,
             root_causes=(self.subject,),
             evidence=unique((*self.evidence, *(option.evidence if option else ()))),
