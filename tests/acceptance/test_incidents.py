@@ -160,4 +160,5 @@ async def test_without_a_write_credential_the_exact_change_is_handed_over(
         incident = await watch.service.wait_for(incident_id, "handed_over")
 
     assert "ALERTMEND_WRITE_KUBECONFIG" in incident["reason"]
-    assert f"kubectl patch deployment {name}" in incident["advice"][0]
+    assert f"(it is nginx:1.25-) on Deployment/{name} in default" in incident["advice"][0]
+    assert f"kubectl patch deployment {name}" in incident["advice"][-1]
