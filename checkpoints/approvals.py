@@ -87,7 +87,9 @@ class Approvals:
             return None
         await hold_stops(session, "obey")
         await hold_budgets(session)
-        if await self._find_stop(session, proposal) or not await may_approve_itself(session, rule):
+        if await find_stop(session, self._policy, proposal.target.namespace) or not await may_approve_itself(
+            session, rule
+        ):
             return None
         return rule
 
@@ -104,13 +106,14 @@ class Approvals:
             ):
                 row = edited
             approval = await read_approval(session, row)
-            stop = await self._find_stop(session, approval.proposal)
+            await hold_stops(session, "obey")
+            stop = await self._find_stop(session, row)
             return Standing(
                 approval=approval, stopped_by=stop or await find_spent_budget(session, self._policy)
             )
 
-    async def _find_stop(self, session: AsyncSession, proposal: Proposal) -> str | None:
-        return await find_stop(session, self._policy, proposal.target.namespace)
+    async def _find_stop(self, session: AsyncSession, row: ApprovalRow) -> str | None:
+        return await find_stop(session, self._policy, row.proposal["target"]["namespace"])
 
     async def claim(self, approval_id: str, digest: str, epoch: int) -> Grant | Outcome:
         """Claim the approval, take a claimed one over after a crash, or return how it has already ended."""
@@ -136,7 +139,7 @@ class Approvals:
             if row.status != "executing":
                 raise ClaimRefused(f"approval {approval_id} is {row.status}")
             await hold_stops(session, "obey")
-            if stop := await self._find_stop(session, Proposal.model_validate(row.proposal)):
+            if stop := await self._find_stop(session, row):
                 raise ClaimRefused(stop)
             if (
                 row.proposal["policy_version"] != self._policy.version

@@ -8,6 +8,7 @@ from checkpoints.audit import keeping
 from checkpoints.audit_files import Keeper
 from checkpoints.audit_rows import consult, newest_row
 from checkpoints.database import failures_named, make_engine, parse_url
+from checkpoints.locks import hold_stops
 from checkpoints.stops import find_doubt
 
 
@@ -24,6 +25,7 @@ async def examine_audit(url: str, key: Path) -> str | None:
                 if await newest_row(session) is None:
                     return None
                 keeper.open(begun=True)
+                await hold_stops(session, "obey")
                 witness = await consult(session)
                 if why := keeper.find_contradiction():
                     witness.contradict(why)

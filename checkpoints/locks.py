@@ -3,10 +3,10 @@
 A transaction that changes anything about an incident (its status and epoch, its evidence and timeline, its
 approvals and their decisions) first takes that incident's row; what it reads after that is the latest.
 Deliveries wait for each other, because two may open the same incident, and so does who takes a target for
-an incident or opens one again. Setting a stop waits for the claims in flight, and they for it. Whoever spends
-from a budget of the policy, or appends to the audit, waits for whoever did before. Each transaction takes the
-intake first, then incidents in the order of their ids, then the stops, then the budgets, and the audit last,
-so that no two can wait for each other.
+an incident, opens one again, or proposes a change. Setting a stop waits for the claims and looks in flight,
+and they for it. Whoever spends from a budget of the policy, or appends to the audit, waits for whoever did
+before. Each transaction takes the intake first, then incidents in the order of their ids, then the stops,
+then the budgets, and the audit last, so that no two can wait for each other.
 
 SQLite needs none of this: `BEGIN IMMEDIATE` lets one transaction in at a time.
 """

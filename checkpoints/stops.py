@@ -47,6 +47,7 @@ async def find_stop(session: AsyncSession, policy: Policy, namespace: str | None
     """Return why nothing may be written in a namespace (None: anywhere) at this moment, or None.
 
     The kill switch and the freezes are what the audit has sealed. Tables that say otherwise stop everything.
+    The caller holds the stops, so that both are read as they are at one moment.
     """
     now = datetime.now(UTC)
     witness = await consult(session)
@@ -58,13 +59,19 @@ async def find_stop(session: AsyncSession, policy: Policy, namespace: str | None
             return f"a change freeze holds until {freeze.ends_at:%Y-%m-%d %H:%M} UTC ({freeze.reason})"
         if held := find_freeze(policy.freezes, now, namespace):
             return f"the policy's freeze {held.window.name} holds until {held.until:%Y-%m-%d %H:%M} UTC"
-    doubt = await find_doubt(session)
+    doubt = await _find_doubt(session, witness)
     return f"{doubt}. An admin must look at it, and then run `alertmend audit accept`" if doubt else None
 
 
 async def find_doubt(session: AsyncSession) -> str | None:
-    """Return why neither the audit nor the stops can be relied on, or None: writes are stopped until then."""
-    witness = await consult(session)
+    """Return why neither the audit nor the stops can be relied on, or None: writes are stopped until then.
+
+    The caller holds the stops, so that both are read as they are at one moment.
+    """
+    return await _find_doubt(session, await consult(session))
+
+
+async def _find_doubt(session: AsyncSession, witness: Witness) -> str | None:
     if witness.doubt:
         return witness.doubt
     sealed, stored = sealed_switch(witness), await _latest_switch(session)
@@ -126,6 +133,7 @@ class Stops:
     async def doubt(self) -> str | None:
         """Return why neither the audit nor the stops can be relied on, which stops all writes, or None."""
         async with self._transaction() as session:
+            await hold_stops(session, "obey")
             return await find_doubt(session)
 
     async def set_kill_switch(self, *, engaged: bool, by: str, reason: str) -> KillSwitch:
@@ -137,6 +145,7 @@ class Stops:
     async def standing(self, namespace: str | None = None) -> WriteStanding:
         """Return what stops every write in a namespace (None: anywhere) now, and what the budget has left."""
         async with self._transaction() as session:
+            await hold_stops(session, "obey")
             stop = await find_stop(session, self._policy, namespace)
             return WriteStanding(
                 policy_version=self._policy.version,

@@ -238,11 +238,21 @@ _GATE = (
         _CLAIMS,
     ),
     Mutation(
+        "propose: what another incident asks for",
+        ((_APPROVALS, "if rival := await find_rival(session, proposal):", "if rival := str():"),),
+        ("tests/integration/test_storms.py",),
+    ),
+    Mutation(
+        "merge: what is approved or written",
+        (("checkpoints/merging.py", "ApprovalRow.status.in_(_BOUND)", "ApprovalRow.status.in_(())"),),
+        ("tests/integration/test_storms.py",),
+    ),
+    Mutation(
         "intent: the stops",
         (
             (
                 _APPROVALS,
-                "if stop := await self._find_stop(session, Proposal.model_validate(row.proposal)):",
+                "if stop := await self._find_stop(session, row):",
                 "if stop := str():",
             ),
         ),

@@ -18,6 +18,7 @@ from graph.ports import StaleRun
 from graph.proposal import Approval, Proposal, Terms
 from tests.clocks import Clock
 from tests.databases import query
+from tests.statements import statements
 from tests.unit.graph.proposals import make_proposal
 from tests.unit.graph.test_alerts_and_targets import real_body
 from tools.executor import ClaimRefused, Grant, Outcome
@@ -293,3 +294,16 @@ async def test_the_same_change_of_another_state_is_a_proposal_of_its_own(ledger:
 
     assert fresh.id == "apr-2"
     assert (await ledger.approvals.find(approval.id)).superseded_by == "apr-2"
+
+
+async def test_a_look_at_the_stops_reads_the_audit_once(ledger: Ledger) -> None:
+    approval, _ = await propose(ledger)
+    with statements() as made:
+        await ledger.stops.doubt()
+    once = len([one for one in made if "FROM audit" in one])
+
+    with statements() as made:
+        await approve(ledger, approval)
+
+    sealed = 3  # of which one is about this approval, and one finds the newest row, to which it appends
+    assert len([one for one in made if "FROM audit" in one]) == once + sealed

@@ -224,6 +224,21 @@ async def test_no_intent_is_written_after_the_kill_switch_has_answered(ledger: L
         await ledger.stops.set_kill_switch(engaged=False, by="root", reason="over")
 
 
+async def test_a_look_while_the_kill_switch_is_being_set_doubts_nothing(
+    ledger: Ledger, other: Ledger
+) -> None:
+    settings = [
+        other.stops.set_kill_switch(engaged=number % 2 == 0, by="root", reason="drill")
+        for number in range(2 * MANY)
+    ]
+    looks = [ledger.stops.doubt() for _ in range(2 * MANY)]
+
+    in_turns = [call for pair in zip(settings, looks, strict=True) for call in pair]
+    ended = await at_once(*in_turns)
+
+    assert ended[1::2] == [None] * len(looks)
+
+
 async def test_looks_at_the_stops_and_decisions_do_not_wait_for_each_other(ledger: Ledger) -> None:
     approval, _ = await propose(ledger, Terms(quorum=MANY))
     looks = [ledger.stops.standing() for _ in range(MANY)]
