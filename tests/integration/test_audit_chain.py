@@ -258,7 +258,7 @@ async def test_many_decisions_at_once_keep_one_chain(ledger: Ledger, database_ur
     proposals = []
     for number in range(MANY):  # of different incidents, which don't wait for each other
         incident_id = await ledger.incidents.open(AlertGroup.model_validate(real_body()))
-        proposal = make_proposal(id=f"apr-{number}", incident_id=incident_id)
+        proposal = make_proposal(id=f"apr-{number}", incident_id=incident_id, target_uid=f"uid-{number}")
         await ledger.approvals.propose(proposal, await ledger.incidents.begin_run(incident_id))
         proposals.append(proposal)
 

@@ -61,7 +61,9 @@ async def propose(ledger: Ledger, terms: Terms | None = None) -> tuple[Approval,
 def numbered(number: int, incident_id: str) -> Proposal:
     """Return one of several proposals that differ."""
     call = make_proposal().arguments.model_copy(update={"name": f"web-{number}"})
-    return make_proposal(id=f"apr-{number}", incident_id=incident_id, arguments=call)
+    return make_proposal(
+        id=f"apr-{number}", incident_id=incident_id, target_uid=f"uid-{number}", arguments=call
+    )
 
 
 async def approve(ledger: Ledger, approval: Approval, by: str = "alice") -> None:

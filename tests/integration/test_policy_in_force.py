@@ -50,8 +50,9 @@ async def propose(ledger: Ledger, number: int = 0, **changes: Any) -> tuple[Appr
     (incident_id,) = receipt.incident_ids
     epoch = await ledger.incidents.begin_run(incident_id)
     proposal = make_proposal(
-        id=new_id("apr"), incident_id=incident_id, policy_version=ledger.policy.version, **changes
-    )
+        id=new_id("apr"), incident_id=incident_id, policy_version=ledger.policy.version,
+        target_uid=f"uid-{number}", **changes,
+    )  # fmt: skip
     terms = find_terms(Change.of(proposal), ledger.policy).terms
     return await ledger.approvals.propose(proposal, epoch, terms), epoch
 

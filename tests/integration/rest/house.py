@@ -95,7 +95,7 @@ def make_proposal(incident_id: str, image: str = "nginx:1.25") -> Proposal:
         arguments=call.stamped(approval_id, {}),
         server=ExecutingServer(name="alertmend-kubernetes", version="0.1.0", schema_sha256="0" * 64),
         target=_TARGET,
-        target_uid="9e0c3f6e-1c3c-4c39-8df6-0e4a4d4fbb0a",
+        target_uid=f"uid-of-{incident_id}",
         diff=(FieldChange(path=_IMAGE, before="nginx:1.25-", after=image),),
         grounding="last_good_revision",
         basis=f"{image} ran in revision 1",
