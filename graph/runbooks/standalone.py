@@ -20,6 +20,8 @@ from graph.targets import Target
 STANDALONE = frozenset({"ResourceQuota", "Certificate", "PersistentVolume"})
 _RESOURCES = {"Certificate": "certificates.v1.cert-manager.io"}
 _SICK_PHASES = frozenset({"Failed", "Released"})
+# of which the API shows all that there is to know; what is too much only the alert's rule says
+_SHOWN = "ResourceQuota"
 _MOST_ALERTS = 3
 _MOST_AMOUNTS = 4
 
@@ -62,9 +64,10 @@ def examine_standalone(case: Case, answers: Answers) -> CallTools | HandOver:
     seen = f"{said}{tell_events(answers, target, uid)}"
     alerts = list_firing(case)[:_MOST_ALERTS]
     blind = "; ".join(unique(describe_blindness(alert) for alert in alerts))
+    rest = "Whether that is too much is for a person to judge" if target.kind == _SHOWN else f"But {blind}"
     told = unique(line for alert in alerts for line in advise_on_alert(alert))
     return HandOver(
-        reason=seen if at_fault else f"{seen}. But {blind}",
+        reason=seen if at_fault else f"{seen}. {rest}",
         diagnosis=_diagnose(answers, target, it, seen) if at_fault else None,
         advice=(*told, *_advise(target)),
     )

@@ -66,7 +66,8 @@ async def test_a_quota_with_room_left_is_shown_and_not_called_well() -> None:
     step = await decide("KubeQuotaAlmostFull", QUOTA, Alone(status))
 
     assert "7Gi of 8Gi of requests.memory in use" in step.reason
-    assert "measures something else (quotas)" in step.reason
+    assert "for a person to judge" in step.reason
+    assert step.diagnosis is None
 
 
 async def test_a_certificate_that_is_not_ready_says_why_and_until_when() -> None:
