@@ -5,6 +5,7 @@ over, with what was seen.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from graph.alerts import Alert
 from graph.claims import Claim, describe_measure, find_claim
@@ -17,6 +18,7 @@ from graph.subjects import comes_from_exporter, is_exporter
 from graph.targets import find_pod
 
 _MOST_ALERTS = 3
+_LATELY = timedelta(hours=1)
 
 
 def judge_alerts(snapshot: Snapshot, case: Case) -> HandOver | NothingWrong:
@@ -100,8 +102,17 @@ def _doubt(alert: Alert, snapshot: Snapshot) -> str:
     if claim == "replicas":
         return ""
     if claim == "pods":
-        return _doubt_named(pod, snapshot) if pod else _doubt_any(snapshot)
+        return (_doubt_named(pod, snapshot) or _doubt_lately(snapshot)) if pod else _doubt_any(snapshot)
     return "; ".join(filter(None, (_doubt_named(pod, snapshot), describe_blindness(alert))))
+
+
+def _doubt_lately(snapshot: Snapshot) -> str:
+    """Return which pod beside a healthy one failed within the hour: what drove it out may go on."""
+    for each in snapshot.ended:
+        made = each.metadata.creation_timestamp
+        if each.status.phase == "Failed" and made and snapshot.at - made < _LATELY:
+            return _doubt_named(each.metadata.name, snapshot)
+    return ""
 
 
 def _doubt_any(snapshot: Snapshot) -> str:

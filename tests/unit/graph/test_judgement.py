@@ -96,12 +96,14 @@ class WithEvicted(MadeUpCluster):
 
     phase: str = "Failed"
     reason: str = "Evicted"
+    made_at: str | None = None
 
     def _list(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
         listed = super()._list(arguments)
         if arguments["resourceType"] != "pods":
             return listed
         gone = {**self.pod, "metadata": {**self.pod["metadata"], "name": "shop-698c8b469-evict"}}
+        gone["metadata"]["creationTimestamp"] = self.made_at
         gone["status"] = {
             "phase": self.phase,
             "reason": self.reason,
@@ -257,3 +259,18 @@ async def test_an_alert_about_a_static_pod_tells_what_it_measures() -> None:
     assert "static pod of node cp-1" in step.reason
     assert "measures something else (latency), which can't be seen there" in step.reason
     assert "The alert says: fsync takes 2 s" in step.advice
+
+
+@pytest.mark.parametrize(
+    ("made_at", "told"), [("2026-11-23T11:50:00Z", True), ("2026-11-23T07:00:00Z", False)]
+)
+async def test_a_pod_that_was_driven_out_lately_is_told_beside_a_healthy_one(
+    made_at: str, *, told: bool
+) -> None:
+    made = [{"name": "app", "image": "shop/api:1.0"}]
+    cluster = WithEvicted(made, [running("app", ready=True)], ready_older=1)
+    cluster.made_at = made_at
+
+    step = await decide(fires("KubePodNotReady", pod=POD), cluster)
+
+    assert isinstance(step, HandOver if told else NothingWrong)
