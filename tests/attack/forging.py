@@ -16,7 +16,7 @@ from tools.executor import Grant, Outcome
 
 
 async def propose(ledger: Ledger, terms: Terms | None = None, **changes: Any) -> tuple[Approval, int]:
-    """Let an incident of its own propose under the ledger's policy."""
+    """Let an incident of its own propose to change an object of its own, under the ledger's policy."""
     name = new_id("apr")
     body = real_body()
     for alert in body["alerts"]:
@@ -26,7 +26,10 @@ async def propose(ledger: Ledger, terms: Terms | None = None, **changes: Any) ->
     (incident_id,) = receipt.incident_ids
     epoch = await ledger.incidents.begin_run(incident_id)
     proposal = make_proposal(
-        id=name, incident_id=incident_id, policy_version=ledger.policy.version, **changes
+        id=name,
+        incident_id=incident_id,
+        policy_version=ledger.policy.version,
+        **{"target_uid": name, **changes},
     )
     return await ledger.approvals.propose(proposal, epoch, terms or Terms()), epoch
 
