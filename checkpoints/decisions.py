@@ -15,13 +15,15 @@ from checkpoints.approvals import (
     store_approval,
 )
 from checkpoints.database import Transaction
-from checkpoints.locks import hold_stops
+from checkpoints.locks import hold_intake, hold_stops
+from checkpoints.rivals import find_rival
 from checkpoints.seals import NotAsSealed, require_allowed, require_sealed
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow
 from graph.policy import Policy
+from graph.ports import AskedElsewhere
 from graph.proposal import Approval, Decision, Proposal, Terms
-from tools.errors import AlertmendError
+from tools.errors import AlertmendError, BadInput
 
 _GONE = frozenset({"expired", "withdrawn", "revoked"})
 _STANDING: dict[str, frozenset[str]] = {
@@ -122,13 +124,17 @@ class Decisions:
     ) -> Approval:
         """Put an edited proposal in the place of a pending one and return its own, new approval.
 
-        The edit decides nothing: the new approval waits for its approvers. Raises a `DecisionRefused`.
+        The edit decides nothing: the new approval waits for its approvers. Raises a `DecisionRefused`, and
+        `BadInput` where another open incident has asked to change the same fields.
         """
         async with self._transaction() as session:
+            await hold_intake(session)  # nobody proposes meanwhile
             row = await hold_approval(session, approval_id)
             approval = await read_approval(session, row)
             require_pending(approval, digest, datetime.now(UTC))
             await _require_sealed(session, row, approval)
+            if rival := await find_rival(session, successor):
+                raise BadInput(f"the edit can't be proposed: {AskedElsewhere(rival)}; decide there first")
             row.status, row.superseded_by = "superseded", successor.id
             row.outcome = f"{by} edited it into {successor.id}"
             said = Decision(by=by, verdict="edit", reason=reason, at=datetime.now(UTC))

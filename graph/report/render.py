@@ -176,7 +176,7 @@ class _Report:
             advice.append(words("keep_source"))
         target = self._incident.target
         rolls_out = target is not None and target.kind == "Deployment"
-        if rolls_out and not (diagnosis and diagnosis.prevention):
+        if rolls_out and self._case.approvals and not (diagnosis and diagnosis.prevention):
             advice.append(words("general"))
         return bullets(advice)
 

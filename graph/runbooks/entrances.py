@@ -77,11 +77,7 @@ def diagnose_policy(snapshot: Snapshot) -> Finding | None:
         return None
     workload = snapshot.workload.value
     labels = workload.spec.template.metadata.labels
-    policies = [
-        each
-        for each in front.policies.value
-        if each.selects(labels) and ("Ingress" in each.spec.policy_types or not each.spec.policy_types)
-    ]
+    policies = [each for each in front.policies.value if each.selects(labels) and each.limits_ingress]
     services = list(list_behind(front, workload))
     if not policies or not services or any(each.spec.ingress for each in policies):
         return None

@@ -129,10 +129,25 @@ class Budget(Part):
     status: _BudgetStatus = _BudgetStatus()
 
 
+class _PolicyPort(Part):
+    port: int | str | None = None
+    end_port: int | None = None
+
+    def covers(self, number: int) -> bool:
+        """Whether it may mean the port; one that is named, or left out, may be any."""
+        if not isinstance(self.port, int):
+            return True
+        return self.port <= number <= (self.end_port or self.port)
+
+
+class _IngressRule(Part):
+    ports: tuple[_PolicyPort, ...] = ()
+
+
 class _PolicySpec(Part):
     pod_selector: Selector = Selector()
     policy_types: tuple[str, ...] = ()
-    ingress: tuple[Part, ...] = ()
+    ingress: tuple[_IngressRule, ...] = ()
     egress: tuple[Part, ...] = ()
 
 
@@ -146,3 +161,13 @@ class Policy(Part):
         """Whether it certainly applies to pods with these labels."""
         selector = self.spec.pod_selector
         return not selector.match_expressions and selector.match_labels.items() <= labels.items()
+
+    @property
+    def limits_ingress(self) -> bool:
+        """Whether it says who may connect to the pods that it applies to."""
+        return "Ingress" in self.spec.policy_types or not self.spec.policy_types
+
+    def admits(self, number: int) -> bool:
+        """Whether somebody may connect to the port."""
+        rules = self.spec.ingress
+        return any(not rule.ports or any(port.covers(number) for port in rule.ports) for rule in rules)

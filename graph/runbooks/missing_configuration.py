@@ -14,7 +14,7 @@ from graph.runbooks.examples import list_examples, list_names
 from graph.runbooks.finding import Finding, Remedy, combine, unique
 from graph.runbooks.history import list_past
 from graph.runbooks.names import find_nearest
-from graph.runbooks.references import SourceKind, list_uses, rekey, rename
+from graph.runbooks.references import SourceKind, find_volume_key, list_uses, rekey, rename
 from graph.runbooks.snapshot import Snapshot
 
 _NAMED = r"(?P<name>[a-z0-9][-a-z0-9.]{0,252})"
@@ -80,7 +80,7 @@ def _missing(snapshot: Snapshot) -> Iterator[tuple[_Missing, Sourced[str]]]:
         if waiting and waiting.reason == "CreateContainerConfigError" and (one := _read(waiting.message)):
             yield one, Sourced(snapshot.pods.evidence, waiting.message)
     for event in snapshot.events_of(snapshot.unmade_pods, "FailedMount"):
-        if one := _read(event.value.message):
+        if one := _read(event.value.message) or _read_volume(snapshot, event.value.message):
             yield one, Sourced(event.evidence, event.value.message)
 
 
@@ -90,6 +90,11 @@ def _read(message: str) -> _Missing | None:
     if match := _ABSENT.match(message.strip()):
         return _Missing(_KINDS[match["kind"]], match["name"])
     return None
+
+
+def _read_volume(snapshot: Snapshot, message: str) -> _Missing | None:
+    found = find_volume_key(snapshot.template, message)
+    return _Missing(*found) if found else None
 
 
 def _exists(snapshot: Snapshot, one: _Missing) -> bool:

@@ -12,6 +12,7 @@ from graph.runbooks.front import list_front, read_front
 from graph.runbooks.objects import Items, Pod
 from graph.runbooks.pull_errors import ON_NODES
 from graph.runbooks.pull_failures import list_failures
+from graph.runbooks.references import find_volume_key
 from graph.runbooks.snapshot import Snapshot
 from graph.runbooks.surroundings import Claim, ConfigMap, Named, Node
 
@@ -82,8 +83,16 @@ def _complaints(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _keyed(snapshot: Snapshot) -> tuple[str, ...]:
-    found = (_KEYED.search(complaint) for complaint in _complaints(snapshot))
-    return tuple(dict.fromkeys(match["name"].rstrip(".-") for match in found if match))[:_MOST_KEYED]
+    return tuple(dict.fromkeys(_list_keyed(snapshot)))[:_MOST_KEYED]
+
+
+def _list_keyed(snapshot: Snapshot) -> Iterator[str]:
+    """Yield the names of the ConfigMaps of which a key is said to be missing."""
+    for complaint in _complaints(snapshot):
+        if match := _KEYED.search(complaint):
+            yield match["name"].rstrip(".-")
+        if (found := find_volume_key(snapshot.template, complaint)) and found[0] == "ConfigMap":
+            yield found[1]
 
 
 def _ran_out_of_memory(snapshot: Snapshot) -> bool:

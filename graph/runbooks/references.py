@@ -1,17 +1,36 @@
 """Where a pod's template names ConfigMaps and Secrets, and how to make it name others."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from graph.runbooks.templates import Container, EnvFrom, PodSpec, Reference, Volume
+from graph.runbooks.templates import (
+    ConfigMapVolume,
+    Container,
+    EnvFrom,
+    PodSpec,
+    Reference,
+    SecretVolume,
+    Volume,
+)
 
 SourceKind = Literal["ConfigMap", "Secret"]
+# the kubelet names the volume: what the volume is made of is in the template
+_VOLUME_KEY = re.compile(
+    r'volume "(?P<volume>[-a-z0-9]{1,63})" : .{0,400}?references non-existent (?:config|secret) key: '
+    r"(?P<key>[-._a-zA-Z0-9]{1,253})",
+    re.DOTALL,
+)
+_VOLUME_FIELDS: Mapping[SourceKind, str] = {"ConfigMap": "configMap", "Secret": "secret"}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one is named: a container's variable, its n-th `envFrom`, or a volume (`container` empty)."""
+    """Where one is named: a container's variable, its n-th `envFrom`, a volume or a file of one.
+
+    `container` is empty for volumes.
+    """
 
     container: str
     entry: str
@@ -41,11 +60,11 @@ def list_uses(spec: PodSpec) -> Iterator[Use]:
                 place = Place(container.name, f"envFrom {number}")
                 yield Use(place, kind, reference.name, "", reference.optional)
     for volume in spec.volumes:
-        place = Place("", f"volume {volume.name}")
-        if volume.config_map:
-            yield Use(place, "ConfigMap", volume.config_map.name, "", volume.config_map.optional)
-        if volume.secret:
-            yield Use(place, "Secret", volume.secret.secret_name, "", volume.secret.optional)
+        for kind, name, files in _sources(volume):
+            yield Use(Place("", f"volume {volume.name}"), kind, name, "", files.optional)
+            for item in files.items:
+                place = Place("", f"volume {volume.name} file {item.path}")
+                yield Use(place, kind, name, item.key, files.optional)
 
 
 def rename(spec: PodSpec, kind: SourceKind, old: str, new: str) -> dict[str, Any]:
@@ -73,7 +92,33 @@ def rekey(spec: PodSpec, kind: SourceKind, name: str, old: str, new: str) -> dic
             ]
             if variables:
                 fields.setdefault(group, []).append({"name": container.name, "env": variables})
-    return fields
+    volumes = [
+        {"name": volume.name, _VOLUME_FIELDS[kind]: {"items": _rekeyed(source, old, new)}}
+        for volume in spec.volumes
+        for its_kind, its_name, source in _sources(volume)
+        if (its_kind, its_name) == (kind, name) and any(item.key == old for item in source.items)
+    ]
+    return {**fields, **({"volumes": volumes} if volumes else {})}
+
+
+def find_volume_key(spec: PodSpec, message: str) -> tuple[SourceKind, str, str] | None:
+    """Return the kind, name and key that a volume takes and the kubelet didn't find, or None."""
+    match = _VOLUME_KEY.search(message)
+    volume = next((one for one in spec.volumes if match and one.name == match["volume"]), None)
+    found = next(_sources(volume), None) if volume else None
+    return (found[0], found[1], match["key"]) if match and found else None
+
+
+def _rekeyed(source: ConfigMapVolume | SecretVolume, old: str, new: str) -> list[dict[str, Any]]:
+    # a list without a merge key is replaced as a whole
+    return [{**item.as_patch(), "key": new if item.key == old else item.key} for item in source.items]
+
+
+def _sources(volume: Volume) -> Iterator[tuple[SourceKind, str, ConfigMapVolume | SecretVolume]]:
+    if volume.config_map:
+        yield "ConfigMap", volume.config_map.name, volume.config_map
+    if volume.secret:
+        yield "Secret", volume.secret.secret_name, volume.secret
 
 
 def _rename_in(container: Container, kind: SourceKind, old: str, new: str) -> dict[str, Any]:

@@ -118,31 +118,61 @@ def _misses_port(snapshot: Snapshot, front: Front, service: Service) -> Finding 
 
 
 def _odd_number(snapshot: Snapshot, front: Front, service: Service, declared: set[int]) -> Finding | None:
-    """Return a finding for a Service of that name, all of whose ports lead where nothing is declared.
+    """Return a finding for a Service all of whose ports lead where nothing is declared.
 
     A container may listen where it declares nothing, and addresses are there all the same: no check would
-    show whether a change helped. So this is left to a person.
+    show whether a change helped. So this is left to a person, and policies that shut the port come first.
     """
     workload, ports = snapshot.workload.value, service.spec.ports
     numbers = [port for port in ports if not isinstance(port.target_port, str) or not port.target_port]
     known = bool(ports) and len(numbers) == len(ports)
     if not known or any(_number(port) in declared for port in ports) or len(declared) != 1:
         return None
-    (there,) = declared
+    (there,), wanted = declared, _number(ports[0])
+    name, namespace = service.metadata.name, workload.metadata.namespace
     command = (
-        f"kubectl patch service {service.metadata.name} -n {workload.metadata.namespace} --patch"
+        f"kubectl patch service {name} -n {namespace} --patch"
         f' \'{{"spec":{{"ports":[{{"port":{ports[0].port},"targetPort":{there}}}]}}}}\''
     )
+    ask = f"kubectl port-forward -n {namespace} {workload.kind.lower()}/{workload.metadata.name} {wanted}"
+    shut = _list_shutting(snapshot, front, wanted)
+    fault = f"Service {name} sends to port {wanted}, and {workload} declares only {there}"
+    if shut:
+        fault = f"NetworkPolicy {' and '.join(shut)} lets nobody connect to port {wanted} of {workload}"
     return _finding(
         snapshot,
         front,
         service,
-        f"Service {service.metadata.name} sends to port {_number(ports[0])}, and {workload} declares"
-        f" only {there}",
+        fault,
         (),
-        (),
-        advice=(f"If nothing listens on {_number(ports[0])} (see the pods' logs): {command}",),
+        (front.policies.evidence,) if shut and front.policies else (),
+        cause=(
+            f"Service {name} sends to port {wanted}, which {workload} doesn't declare. It may listen there"
+            " all the same: declaring a port is optional."
+            + (f" Of the policies that select its pods ({', '.join(shut)}) none admits it." if shut else "")
+        ),
+        advice=(
+            *(
+                f"See who must reach port {wanted}, and let them in: kubectl describe networkpolicy {each} -n"
+                f" {namespace}"
+                for each in shut
+            ),
+            f"See whether anything listens on {wanted}, which no policy hinders: {ask}",
+            f"Only if nothing does: {command}",
+        ),
         confidence="medium",
+    )
+
+
+def _list_shutting(snapshot: Snapshot, front: Front, number: int) -> tuple[str, ...]:
+    """Return the policies that apply to the workload's pods, where none of them admits the port."""
+    labels = snapshot.workload.value.spec.template.metadata.labels
+    policies = front.policies.value if front.policies else ()
+    applying = [each for each in policies if each.selects(labels) and each.limits_ingress]
+    return (
+        ()
+        if any(each.admits(number) for each in applying)
+        else tuple(each.metadata.name for each in applying)
     )
 
 
@@ -176,6 +206,7 @@ def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
     options: tuple[Option, ...],
     evidence: tuple[str, ...],
     *,
+    cause: str = "",
     advice: tuple[str, ...] = (),
     confidence: Confidence = "high",
 ) -> Finding:
@@ -184,7 +215,7 @@ def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
     return Finding(
         subject=Target(kind="Service", namespace=namespace, name=service.metadata.name),
         fault=fault,
-        cause=f"{fault}: whoever asks the Service gets no answer.",
+        cause=cause or f"{fault}: whoever asks the Service gets no answer.",
         confidence=confidence,
         evidence=unique((snapshot.workload.evidence, front.services.evidence, *evidence)),
         options=options,

@@ -22,13 +22,19 @@ _ATTACH = re.compile(
     r"Multi-Attach error|AttachVolume\.\w+ failed|MountVolume\.\w+ failed|Unable to attach or mount"
 )
 _HELD = re.compile(r"Multi-Attach error")
+# the kubelet says so about every volume that it waits for; its reason is in a message of its own
+_TIMED_OUT = re.compile(r"timed out waiting for the condition|context deadline exceeded")
 # ConfigMaps and Secrets are another runbook's; a kubelet that still fills its cache soon has them
 _CONFIGURATION = re.compile(r'(?:configmap|secret) "|references non-existent|failed to sync')
 
 
 def diagnose(snapshot: Snapshot) -> Finding | None:
     """Return a finding if one of the newest pods waits for a volume, or None."""
-    for said in _complaints(snapshot):
+    complaints = list(_complaints(snapshot))
+    explained = any(_CONFIGURATION.search(said.value) for said in complaints)
+    for said in complaints:
+        if explained and _TIMED_OUT.search(said.value):
+            continue
         if match := _ABSENT.search(said.value):
             if _is_wanted(snapshot, match["name"]) and not _claim(snapshot, match["name"]):
                 return _absent(snapshot, match["name"], said)

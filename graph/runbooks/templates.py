@@ -94,11 +94,25 @@ class EnvFrom(Fragment):
     secret_ref: Reference | None = None
 
 
+class KeyToPath(Fragment):
+    """One key as a file."""
+
+    key: str = ""
+    path: str = ""
+
+
+class ConfigMapVolume(Reference):
+    """A ConfigMap as files: those of `items`, or all."""
+
+    items: tuple[KeyToPath, ...] = ()
+
+
 class SecretVolume(Fragment):
-    """A Secret as files."""
+    """A Secret as files: those of `items`, or all."""
 
     secret_name: str = ""
     optional: bool = False
+    items: tuple[KeyToPath, ...] = ()
 
 
 class ClaimVolume(Fragment):
@@ -111,7 +125,7 @@ class Volume(Fragment):
     """A volume of a pod, as far as it may name something that isn't there."""
 
     name: str
-    config_map: Reference | None = None
+    config_map: ConfigMapVolume | None = None
     secret: SecretVolume | None = None
     persistent_volume_claim: ClaimVolume | None = None
     host_path: Fragment | None = None

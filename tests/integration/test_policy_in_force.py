@@ -309,7 +309,7 @@ async def test_who_edited_fills_one_seat_at_most_and_none_where_the_policy_says_
             first, _ = await propose(ledger, seats)
             edited = make_proposal(
                 id=new_id("apr"), incident_id=first.proposal.incident_id, grounding="person",
-                policy_version=ledger.policy.version,
+                policy_version=ledger.policy.version, target_uid=first.proposal.target_uid,
             )  # fmt: skip
             given = find_terms(Change.of(edited), ledger.policy).terms
             second = await ledger.decisions.edit(

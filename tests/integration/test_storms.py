@@ -19,6 +19,7 @@ from tests.databases import query
 from tests.integration.test_recurrence import WEB, count, deliver, end, ends, fires, let_pass, opened
 from tests.unit.graph.proposals import make_proposal
 from tools.diffing import FieldChange
+from tools.errors import BadInput
 
 FRONT = Target(kind="Service", namespace="shop", name="front")
 IMAGE = "spec.template.spec.containers[{}].image"
@@ -149,6 +150,21 @@ async def test_two_faults_are_asked_about_apart(
     assert await ask_or_join(ledger, propose_for(second, **changes)) == second
 
     assert len(await standing(database_url)) == 2
+
+
+async def test_an_edit_asks_for_nothing_that_another_incident_has_asked_for(
+    ledger: Ledger, database_url: str
+) -> None:
+    first, second = await opened(ledger, fires("a")), await opened(ledger, fires_about("b", service="front"))
+    await propose(ledger, propose_for(first))
+    own = propose_for(second, target_uid="uid-2")
+    await propose(ledger, own)
+    edited = propose_for(second, id="apr-0123456789abcdef")
+
+    with pytest.raises(BadInput, match=f"{first} has asked"):
+        await ledger.decisions.edit(own.id, edited, Terms(), by="carol", digest=own.digest, reason="")
+
+    assert sorted(await standing(database_url)) == sorted([propose_for(first).id, own.id])
 
 
 async def test_what_takes_a_change_back_is_asked_for_whoever_else_asks(ledger: Ledger) -> None:

@@ -86,7 +86,37 @@ async def test_a_number_that_no_container_declares_is_left_to_a_person() -> None
     step = await decide(healthy(service("shop", {"app": "shop"}, 9090), empty=False))
 
     assert isinstance(step, HandOver)
-    assert '"targetPort":8080' in step.advice[0]
+    assert step.diagnosis is not None
+    assert "It may listen there all the same" in step.diagnosis.cause
+    assert "no answer" not in step.diagnosis.cause
+    assert "port-forward" in step.advice[0]
+    assert '"targetPort":8080' in step.advice[1]
+
+
+@pytest.mark.parametrize(
+    ("ports", "is_shut"),
+    [
+        ([{"port": 8080}], True),
+        ([{"port": 8080}, {"port": 9090}], False),
+        ([{"port": 9000, "endPort": 9100}], False),
+        ([{"port": "metrics"}], False),
+        ([], False),
+    ],
+)
+async def test_a_policy_that_shuts_an_undeclared_port_is_named_first(
+    ports: list[dict[str, Any]], is_shut: bool
+) -> None:
+    rules = {"podSelector": {"matchLabels": {"app": "shop"}}, "ingress": [{"ports": ports}]}
+    policies = [named("only-web", spec=rules)]
+
+    step = await decide(
+        healthy(service("shop", {"app": "shop"}, 9090), empty=False, networkpolicies=policies)
+    )
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is not None
+    assert ("NetworkPolicy only-web lets nobody connect to port 9090" in step.diagnosis.summary) is is_shut
+    assert ("networkpolicy only-web" in step.advice[0]) is is_shut
 
 
 def ingress(**changes: Any) -> dict[str, Any]:

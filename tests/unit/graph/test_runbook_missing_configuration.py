@@ -139,6 +139,49 @@ async def test_a_volume_whose_configmap_is_missing_is_mended_in_the_volume() -> 
     assert fields_of(step) == {"volumes": [{"name": "conf", "configMap": {"name": "app-config"}}]}
 
 
+def files(items: list[dict[str, Any]]) -> dict[str, Any]:
+    volumes = [{"name": "conf", "configMap": {"name": "app-config", "items": items}}]
+    waits = "Unable to attach or mount volumes: unmounted volumes=[conf], unattached volumes=[conf]: "
+    says = 'MountVolume.SetUp failed for volume "conf" : configmap references non-existent config key: '
+    return {
+        "spec": {"volumes": volumes},
+        "statuses": [waiting("app", "ContainerCreating")],
+        "events": [
+            event("FailedMount", f"{waits}timed out waiting for the condition"),
+            event("FailedMount", f"{says}{items[0]['key']}"),
+        ],
+    }
+
+
+async def test_a_misspelt_key_of_a_volume_is_corrected_and_its_other_files_stay() -> None:
+    items: list[dict[str, Any]] = [
+        {"key": "server.ymal", "path": "server.yaml", "mode": 288},
+        {"key": "log.xml", "path": "log.xml"},
+    ]
+    cluster = lacking("", container(), [], **files(items))
+    cluster.lists["configmaps"] = [named("app-config", data={"server.yaml": "x", "log.xml": "y"})]
+
+    step = await decide(cluster)
+
+    right = [{**items[0], "key": "server.yaml"}, items[1]]
+    assert fields_of(step) == {"volumes": [{"name": "conf", "configMap": {"items": right}}]}
+
+
+async def test_a_volumes_key_of_another_region_is_no_slip_and_the_key_is_named_first() -> None:
+    items = [{"key": "application-eu.yaml", "path": "application.yaml"}]
+    cluster = lacking("", container(), [], **files(items))
+    cluster.lists["configmaps"] = [
+        named("app-config", data={"application-us.yaml": "x", "application-ap.yaml": "y"})
+    ]
+
+    step = await decide(cluster)
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is not None
+    assert "key application-eu.yaml of ConfigMap app-config" in step.diagnosis.summary
+    assert "timed out" not in step.diagnosis.cause
+
+
 async def test_a_missing_secret_is_handed_over_with_the_command_that_makes_it() -> None:
     made = from_key("db-credentials", "password", "secretKeyRef")
 
