@@ -13,6 +13,12 @@ _EXPIRED = re.compile(
     r"|sslv3 alert certificate expired|CertificateExpiredException|NotAfter: ",
     re.IGNORECASE,
 )
+_HOST = re.compile(
+    r"(?:https|wss|amqps|rediss|ldaps|tls)://(?:[^@/\s]{1,100}@)?(?P<host>[a-z0-9][a-z0-9.-]{2,200})"
+)
+# programs name whom they called a few lines from the error, above a stack trace or below it
+_AROUND = 12
+_MOST_HOSTS = 3
 
 
 def diagnose(snapshot: Snapshot) -> Finding | None:
@@ -23,11 +29,13 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
     workload = snapshot.workload.value
     namespace = workload.metadata.namespace
     secrets = list(dict.fromkeys(use.name for use in list_uses(snapshot.template) if use.kind == "Secret"))
+    hosts = _list_hosts(snapshot, said)
+    called = f" The lines around it name {', '.join(hosts)}." if hosts else ""
     which = f" It mounts or reads these Secrets: {', '.join(secrets[:10])}." if secrets else ""
     return Finding(
         subject=workload.target,
         fault=f"{workload}: a certificate that it meets has expired",
-        cause=f'It was said: "{quote(said.value)}".',
+        cause=f'It was said: "{quote(said.value)}".{called}',
         confidence="high",
         evidence=unique((snapshot.workload.evidence, said.evidence)),
         options=(),
@@ -47,6 +55,17 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
         ),
         prevention=("Renew certificates by a controller, and alert three weeks before they end.",),
     )
+
+
+def _list_hosts(snapshot: Snapshot, said: Sourced[str]) -> tuple[str, ...]:
+    """Return the hosts that a log calls by TLS near the line that was quoted."""
+    for tail in snapshot.logs:
+        lines = tail.value.text.splitlines()
+        if tail.evidence == said.evidence and said.value in lines:
+            place = lines.index(said.value)
+            near = "\n".join(lines[max(0, place - _AROUND) : place + _AROUND + 1])
+            return unique(match["host"].rstrip(".-") for match in _HOST.finditer(near))[:_MOST_HOSTS]
+    return ()
 
 
 def _lines(snapshot: Snapshot) -> list[Sourced[str]]:

@@ -244,6 +244,25 @@ async def test_an_expired_certificate_is_handed_over() -> None:
     assert step.diagnosis.runbook == "certificates"
 
 
+async def test_with_an_expired_certificate_the_host_that_was_called_is_named() -> None:
+    log = (
+        "Error: certificate has expired\n"
+        "    at TLSSocket.onConnectSecure (node:_tls_wrap:1674:34)\n"
+        "  config: { method: 'get', url: 'https://me:hunter2@idp.shop.example/.well-known/keys' }\n"
+        "}\n"
+        "Node.js v20.11.1"
+    )
+
+    step = await decide(crashing(container(), log))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is not None
+    assert (
+        '"Error: certificate has expired". The lines around it name idp.shop.example.' in step.diagnosis.cause
+    )
+    assert "hunter2" not in step.diagnosis.cause
+
+
 async def test_a_change_that_crashes_is_put_back_field_by_field() -> None:
     older = container(image="shop/api:0.9", env=[{"name": "A", "value": "1"}])
     made = container(env=[{"name": "A", "value": "2"}, {"name": "B", "value": "3"}])
