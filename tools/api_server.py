@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from tools.bounded_response import AnswerTooLarge, bound_responses
 from tools.errors import (
     BadInput,
     ClusterError,
@@ -19,12 +20,16 @@ from tools.errors import (
     WriteConflict,
 )
 from tools.loopback import leads_to_loopback
+from tools.off_loop import run_off_loop
 from tools.server_warnings import read_warnings
 
 if TYPE_CHECKING:
     import httpx2
     from lightkube.config.kubeconfig import SingleConfig
 
+# a page of 500 objects has a few megabytes; those that tenants make are one megabyte each at most
+_MOST_BYTES = 100_000_000
+_PARSED_AT_ONCE = 100_000  # bytes; more takes longer than a few milliseconds
 _UNAUTHORIZED = 401
 _CLIENT_ERRORS = range(400, 500)
 _BY_CODE: dict[int, type[ClusterError]] = {
@@ -49,6 +54,8 @@ class ApiServer:
     """One credential on one API server. Every call raises the ClusterError that fits the answer."""
 
     def __init__(self, client: "httpx2.AsyncClient", *, context: str) -> None:
+        client.headers["Accept-Encoding"] = "identity"  # a few bytes can be unpacked into gigabytes
+        client.event_hooks = {"request": [], "response": [bound_responses(_MOST_BYTES)]}
         self._client = client
         self.context = context
         self.url = str(client.base_url).rstrip("/")
@@ -105,7 +112,10 @@ class ApiServer:
         content = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
         response = await self._send(method, path, params=query, content=content, headers=headers)
-        document = _read_json(response)
+        if len(response.content) > _PARSED_AT_ONCE:
+            document = await run_off_loop(_read_json, response)
+        else:
+            document = _read_json(response)
         if not isinstance(document, dict):
             raise self._unreachable(
                 "it answered with something that isn't a JSON object", response.status_code
@@ -128,6 +138,8 @@ class ApiServer:
             response = await self._client.request(method, path, **parts)
         except httpx2.HTTPError as error:
             raise self._unreachable(str(error) or type(error).__name__) from error
+        except AnswerTooLarge as error:
+            raise self._unreachable(f"{error}: ask for less at a time") from error
         # a credential plug-in (`exec` in the kubeconfig) that is missing, fails, or prints nonsense
         except (ConfigError, OSError, ValueError, LookupError) as error:
             raise self._unreachable(f"the kubeconfig's credential can't be had: {error}") from error

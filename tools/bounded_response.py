@@ -1,9 +1,7 @@
 """Answers over HTTP of which no more is read than anybody needs: who answers doesn't choose how much."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol
-
-_MOST_BYTES = 2_000_000
 
 
 class AnswerTooLarge(ValueError):
@@ -20,18 +18,26 @@ class Response(Protocol):
         """The headers; names in any case."""
 
 
-async def bound_response(response: Response) -> None:
-    """Be a client's hook for responses: one that is too large, or packed, fails when it is read."""
+def bound_responses(most_bytes: int) -> Callable[[Response], Awaitable[None]]:
+    """Return a client's hook for responses: one that is too large, or packed, fails when it is read."""
+
+    async def bound(response: Response) -> None:
+        _bound(response, most_bytes)
+
+    return bound
+
+
+def _bound(response: Response, most_bytes: int) -> None:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise AnswerTooLarge("the answer is compressed, which wasn't asked for")
     read = response.aiter_raw
 
     async def read_within_bounds() -> AsyncIterator[bytes]:
-        room = _MOST_BYTES
+        room = most_bytes
         async for chunk in read():
             room -= len(chunk)
             if room < 0:
-                raise AnswerTooLarge(f"the answer has more than {_MOST_BYTES} bytes")
+                raise AnswerTooLarge(f"the answer has more than {most_bytes} bytes")
             yield chunk
 
     response.aiter_raw = read_within_bounds

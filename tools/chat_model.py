@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from tools import chat_failures
-from tools.bounded_response import bound_response
+from tools.bounded_response import bound_responses
 from tools.chat import Function, FunctionCall, Message, Mode, ModelUnavailable, Question, Reply
 from tools.chat_answers import misshapen_call, reply_of
 from tools.chat_dialect import Dialect
@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+_MOST_ANSWERED = 2_000_000  # bytes
 _OPENAI = "https://api.openai.com/v1"
 
 
@@ -158,7 +159,7 @@ class ChatModel:
         http = DefaultAsyncHttpxClient(
             timeout=self._timeout_seconds,
             headers={"Accept-Encoding": "identity"},  # a few bytes can be unpacked into gigabytes
-            event_hooks={"response": [bound_response]},
+            event_hooks={"response": [bound_responses(_MOST_ANSWERED)]},
         )
         return ChatOpenAI(
             model=self._model,

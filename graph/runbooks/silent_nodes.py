@@ -29,13 +29,31 @@ def diagnose(snapshot: Snapshot) -> Finding | None:
             f"{workload} isn't well, and the kubelet of node {log.node} doesn't answer the API server, "
             "so that its logs can't be read"
         ),
-        cause=f"The log of container {log.container} of pod {log.pod} was asked for: {quote(log.why)}.",
+        cause=(
+            f"{_describe_end(snapshot, log)}The log of container {log.container} of pod {log.pod} was asked"
+            f" for: {quote(log.why)}."
+        ),
         confidence="medium",
         evidence=unique((snapshot.pods.evidence, *(each.evidence for each in silent))),
         options=(),
         advice=tuple(_advise(log)),
         prevention=("Watch whether the API server reaches the kubelets: kubectl logs of one pod a node.",),
     )
+
+
+def _describe_end(snapshot: Snapshot, log: UnreadLog) -> str:
+    """Return what the container left as its termination message, which the API server keeps."""
+    ends = (
+        end
+        for sighting in snapshot.sightings()
+        if (sighting.pod.metadata.name, sighting.status.name) == (log.pod, log.container)
+        for end in sighting.status.ends
+    )
+    end = next((end for end in ends if end.message.strip()), None)
+    if end is None:
+        return ""
+    how = f"Container {log.container} ended with exit code {end.exit_code}"
+    return f'{how} and the message "{quote(end.message)}". '
 
 
 def describe_unread(snapshot: Snapshot, *, logs: bool = True) -> str:

@@ -76,6 +76,17 @@ async def test_a_node_that_does_not_answer_is_itself_a_finding(code: int | None)
     assert not any("certificate" in line for line in step.advice)
 
 
+async def test_the_termination_message_which_is_kept_elsewhere_comes_first() -> None:
+    ended = {"terminated": {"reason": "Error", "exitCode": 1, "message": "open /dev/sdr0: permission denied"}}
+
+    step = await decide(crashing(fails(500, REFUSED), status={**CRASHED, "lastState": ended}))
+
+    assert isinstance(step, HandOver)
+    assert step.diagnosis is not None
+    says = 'Container app ended with exit code 1 and the message "open /dev/sdr0: permission denied".'
+    assert step.diagnosis.cause.startswith(says)
+
+
 async def test_a_kubelet_without_an_approved_certificate_is_told_by_its_words() -> None:
     step = await decide(crashing(fails(500, UNAPPROVED)))
 

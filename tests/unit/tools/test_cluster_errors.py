@@ -1,12 +1,17 @@
 """The API server's refusals, silences and nonsense, each as the error that tells what to do."""
 
+import asyncio
+import gzip
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
+from tools import api_server
 from tools.api_server import ApiServer
 from tools.errors import (
     BadInput,
@@ -76,6 +81,49 @@ async def test_an_answer_that_is_not_an_object_is_no_answer(body: bytes) -> None
     async with cluster(lambda _: httpx2.Response(200, content=body)) as there:
         with pytest.raises(ClusterUnreachable, match="isn't a JSON object"):
             await there.get("pod", "x", "default")
+
+
+async def test_no_more_of_an_answer_is_read_than_a_list_can_have() -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1_000_000
+            yield b"x" * 1_000_000
+
+    async with cluster(lambda _: httpx2.Response(200, content=endless())) as there:
+        with pytest.raises(ClusterUnreachable, match="more than 100000000 bytes: ask for less"):
+            await there.get("pod", "x", "default")
+
+    assert sent <= 102_000_000
+
+
+async def test_an_answer_that_comes_packed_though_nobody_asked_is_not_unpacked() -> None:
+    packed = httpx2.Response(200, content=gzip.compress(b"{}"), headers={"content-encoding": "gzip"})
+
+    async with cluster(lambda _: packed) as there:
+        with pytest.raises(ClusterUnreachable, match="compressed"):
+            await there.get("pod", "x", "default")
+
+
+async def test_a_long_answer_is_parsed_while_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsing, seen = threading.Event(), threading.Event()
+    read = api_server._read_json
+
+    def wait_for_another(response: httpx2.Response) -> Any:
+        parsing.set()
+        assert seen.wait(60), "nobody else was answered meanwhile"
+        return read(response)
+
+    monkeypatch.setattr(api_server, "_read_json", wait_for_another)
+    document = {"metadata": {"name": "x"}, "data": {"long": "y" * 200_000}}
+    async with cluster(lambda _: httpx2.Response(200, json=document)) as there:
+        answer = asyncio.create_task(there.get("configmap", "x", "default"))
+        await asyncio.to_thread(parsing.wait, 60)
+        seen.set()  # the loop is free to come here
+
+        assert (await answer)["data"] == document["data"]
 
 
 async def test_a_proxys_page_is_cut_and_kept_as_the_message() -> None:
