@@ -26,6 +26,7 @@ def list_clues(snapshot: Snapshot) -> tuple[Clue, ...]:
         *_list_refusals(snapshot),
         *_list_verdicts(snapshot),
         *_list_of_containers(snapshot),
+        *_list_conditions(snapshot),
         *_list_own_events(snapshot),
     ):
         told = essence(clue.said or f"{clue.about} {clue.state}")
@@ -52,13 +53,18 @@ def _list_refusals(snapshot: Snapshot) -> Iterator[Clue]:
 
 
 def _list_verdicts(snapshot: Snapshot) -> Iterator[Clue]:
-    """Yield what the workload and its pods say of themselves as a whole."""
-    workload, namespace = snapshot.workload.value, snapshot.workload.value.metadata.namespace
+    """Yield what the pods say of themselves as a whole."""
+    namespace = snapshot.workload.value.metadata.namespace
     for pod in list_unwell_pods(snapshot):
         look = f"kubectl describe pod {pod.metadata.name} -n {namespace}"
         state = f"is in phase {quote(pod.status.phase) or 'unknown'}"
         for source, said in _verdicts(pod):
             yield Clue(f"Pod {pod.metadata.name}", state, snapshot.pods.evidence, said, source, look)
+
+
+def _list_conditions(snapshot: Snapshot) -> Iterator[Clue]:
+    """Yield what the workload says of itself: that it has given up follows from what its containers said."""
+    workload = snapshot.workload.value
     stuck = workload.condition("Progressing", "False")
     for each in (workload.condition("Failed"), stuck if stuck and stuck.reason != _LATE else None):
         if each:

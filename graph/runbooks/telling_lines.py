@@ -9,6 +9,8 @@ _LEVELS = {4: "ERROR", 5: "FATAL"}
 _MOST, _HEAD, _TAIL = 300, 130, 165
 _MOST_MORE = 3
 _LONGEST = 4_000
+_TRACEBACK = "Traceback (most recent call last):"
+_CHAINED = "The above exception was the direct cause of the following exception:"
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _TELLING = re.compile(
     r"(?<!\bno )(?<!\b0 )(?<!without )\b(?:error|exception|fatal|panic|fail(?:ed|ure|s|ing)?|abort(?:ed)?"
@@ -38,7 +40,9 @@ def find_telling(text: str) -> TellingLine | None:
         return None
     line, level = ranked[0]
     if level in _LEVELS:
-        return TellingLine(_with_rest(text, line), _LEVELS[level], is_telling=True)
+        return TellingLine(
+            _with_rest(text, _find_first_cause(text.splitlines(), line)), _LEVELS[level], is_telling=True
+        )
     spoken = next((each for each, how in ranked if _speaks(each, how)), None)
     return TellingLine(_with_rest(text, spoken or line), None, is_telling=spoken is not None)
 
@@ -66,6 +70,29 @@ def quote_all(text: str) -> str:
 def essence(text: str) -> str:
     """Return what makes two lines the same but for their times and numbers."""
     return re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", " ".join(quote_all(text[:_LONGEST]).lower().split()))
+
+
+def _find_first_cause(lines: list[str], line: str) -> str:
+    """Return the exception that a Python program's chain of exceptions began with, or the line itself."""
+    place = len(lines) - 1 - lines[::-1].index(line)
+    while _CHAINED in lines[:place] and _find_exception(lines, place + 1) == place:
+        earlier = _find_exception(lines, _find_before(lines, _CHAINED, place))
+        if earlier is None:
+            break
+        place = earlier
+    return lines[place]
+
+
+def _find_exception(lines: list[str], end: int) -> int | None:
+    """Return where the exception of the last traceback before `end` is named: below what is indented."""
+    if _TRACEBACK not in lines[:end]:
+        return None
+    below = range(_find_before(lines, _TRACEBACK, end) + 1, end)
+    return next((number for number in below if lines[number].strip() and lines[number][0] != " "), None)
+
+
+def _find_before(lines: list[str], wanted: str, place: int) -> int:
+    return place - 1 - lines[:place][::-1].index(wanted)
 
 
 def _speaks(line: str, level: int | None) -> bool:

@@ -124,6 +124,22 @@ async def test_going_back_is_not_advised_where_it_would_meet_newer_data_or_nobod
         assert "rollout undo" not in told(step)
 
 
+CHAINED = """Traceback (most recent call last):
+  File "base.py", line 1967, in _exec_single_context
+    cursor.execute(statement, parameters)
+psycopg2.errors.UndefinedColumn: column "at" of relation "payout" does not exist
+LINE 1: UPDATE payout SET at = now() WHERE batch_id = 13
+                          ^
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/app/run.py", line 203, in run
+    raise SettlementError(f"batch {b} failed") from e
+settle.errors.SettlementError: batch 13 failed
+Waiting up to 2 seconds"""
+
+
 @pytest.mark.parametrize(
     ("log", "line", "level"),
     [
@@ -134,6 +150,12 @@ async def test_going_back_is_not_advised_where_it_would_meet_newer_data_or_nobod
             "ERROR",
         ),
         ("Traceback (most recent call last):\n  File 'a.py'\nValueError: 17", "ValueError: 17", "ERROR"),
+        (
+            CHAINED,
+            'psycopg2.errors.UndefinedColumn: column "at" of relation "payout" does not exist',
+            "ERROR",
+        ),
+        (f"{CHAINED}\n2026-11-30 ERROR cannot say goodbye", "2026-11-30 ERROR cannot say goodbye", "ERROR"),
         (
             "panic: index out of range\n\ngoroutine 1 [running]:\nmain.go:3",
             "panic: index out of range",
