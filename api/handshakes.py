@@ -36,8 +36,8 @@ class Handshake(SSLProtocol):
         """Begin the handshake."""
         assert isinstance(transport, asyncio.Transport)
         self._under_way[self] = transport
-        if len(self._under_way) > self.most:
-            next(iter(self._under_way.values())).abort()
+        while len(self._under_way) > self.most:  # it is counted no more at once, and lost a moment later
+            self._under_way.pop(next(iter(self._under_way))).abort()
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:

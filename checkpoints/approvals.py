@@ -11,12 +11,12 @@ from checkpoints import audit, timeline
 from checkpoints.budgets import find_spent_budget, may_approve_itself
 from checkpoints.claims import claim_approval, require_claimed
 from checkpoints.database import Transaction
-from checkpoints.endings import find_unsealed_ends
+from checkpoints.endings import End, read_ends
 from checkpoints.epochs import hold_run
 from checkpoints.locks import hold_budgets, hold_incident_of, hold_incidents, hold_intake, hold_stops
 from checkpoints.pages import Page, cut_page, newest_first
 from checkpoints.reminders import reminder_times
-from checkpoints.rivals import find_rival
+from checkpoints.rivals import find_duplicate_of, find_rival
 from checkpoints.seals import name_of, spell
 from checkpoints.stops import find_stop
 from checkpoints.tables import ApprovalRow, DecisionRow, IncidentRow, IntentRow
@@ -61,6 +61,8 @@ class Approvals:
         async with self._transaction() as session:
             await hold_intake(session)  # nobody else proposes meanwhile
             await hold_run(session, proposal.incident_id, epoch, status="awaiting_approval", reason="")
+            if other := await find_duplicate_of(session, proposal.incident_id):  # merged before a crash
+                raise AskedElsewhere(other)
             if known := await session.get(ApprovalRow, proposal.id):  # stored before a crash, perhaps decided
                 return await read_approval(session, known)
             if standing := await _same_standing(session, proposal):
@@ -121,9 +123,10 @@ class Approvals:
             row = await hold_approval(session, approval_id)
             await _require_epoch(session, row.incident_id, epoch)
             if row.status in {"applied", "failed", "superseded", "unknown"}:
-                if unsealed := (await find_unsealed_ends(session, [row])).get(row.id):
-                    raise ClaimRefused(f"approval {approval_id}: {unsealed}")
-                return Outcome.model_validate({"kind": row.status, "detail": row.outcome})
+                end = (await read_ends(session, [row]))[row.id]
+                if end.doubt:
+                    raise ClaimRefused(f"approval {approval_id}: {end.doubt}")
+                return Outcome.model_validate({"kind": row.status, "detail": end.tell(row.outcome)})
             return await claim_approval(session, row, digest, epoch, self._policy)
 
     async def record_intent(
@@ -335,15 +338,15 @@ async def read_approvals(session: AsyncSession, rows: Sequence[ApprovalRow]) -> 
     decisions: dict[str, list[Decision]] = {row.id: [] for row in rows}
     for decision in await session.scalars(_DECISIONS, {"ids": list(decisions)}):
         decisions[decision.approval_id].append(Decision.model_validate(decision, from_attributes=True))
-    unsealed = await find_unsealed_ends(session, rows)
-    return [_approval(row, decisions[row.id], unsealed.get(row.id, "")) for row in rows]
+    ends = await read_ends(session, rows)
+    return [_approval(row, decisions[row.id], ends[row.id]) for row in rows]
 
 
-def _approval(row: ApprovalRow, decisions: Sequence[Decision], unsealed: str) -> Approval:
+def _approval(row: ApprovalRow, decisions: Sequence[Decision], end: End) -> Approval:
     """Return a row as an approval; how it ended is unknown where the audit hasn't sealed that."""
     return Approval(
         proposal=Proposal.model_validate(row.proposal),
-        status="unknown" if unsealed else row.status,
+        status="unknown" if end.doubt else row.status,
         digest=row.digest,
         quorum=row.quorum,
         requested_by=row.requested_by,
@@ -355,7 +358,7 @@ def _approval(row: ApprovalRow, decisions: Sequence[Decision], unsealed: str) ->
         decide_by=row.decide_by,
         execute_by=row.execute_by,
         superseded_by=row.superseded_by,
-        outcome=unsealed or row.outcome,
+        outcome=end.doubt or end.tell(row.outcome),
     )
 
 

@@ -6,6 +6,7 @@ that nobody knows how it ended.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -25,22 +26,39 @@ ENDED = frozenset(
 _SETTLED = {"applied": "applied", "not_applied": "failed"}
 
 
-async def find_unsealed_ends(session: AsyncSession, rows: Sequence[ApprovalRow]) -> dict[str, str]:
-    """Return the approvals that the database says have ended, and the audit doesn't; by id, why not."""
+@dataclass(frozen=True)
+class End:
+    """What the audit says of an end. `doubt` is why it isn't the database's, or empty.
+
+    `words` are the sealed ones where the database has others: somebody has altered them, or an older version
+    blanked other parts of them. None: there are no others.
+    """
+
+    doubt: str = ""
+    words: str | None = None
+
+    def tell(self, stored: str) -> str:
+        """Return the words of the end: the sealed ones, where the database has others."""
+        return stored if self.words is None else self.words
+
+
+_AS_IT_STANDS = End()
+
+
+async def read_ends(session: AsyncSession, rows: Sequence[ApprovalRow]) -> dict[str, End]:
+    """Return how approvals have ended by the audit, by id; those that haven't ended are as they stand."""
     ended = [row for row in rows if row.status in ENDED]
     last = await _newest(session, AuditRow.approval_id, [row.id for row in ended])
-    return {row.id: _differing(row.status) for row in ended if not _seals_end(last.get(row.id), row)}
+    return {row.id: _AS_IT_STANDS for row in rows} | {row.id: _end(last.get(row.id), row) for row in ended}
 
 
-async def find_unsealed_verdicts(session: AsyncSession, rows: Sequence[IncidentRow]) -> dict[str, str]:
-    """Return the incidents whose verdict isn't the one that the audit has sealed; by id, what is wrong."""
+async def read_verdicts(session: AsyncSession, rows: Sequence[IncidentRow]) -> dict[str, End]:
+    """Return the verdicts about incidents by the audit, by id, likewise; `words` are the verdict's reason."""
     judged = [row for row in rows if row.verdict or row.status == "resolved"]
     ids = [row.id for row in judged]
     last = await _newest(session, AuditRow.incident_id, ids, AuditRow.action == "verdict")
-    return {
-        row.id: _differing(row.verdict or row.status)
-        for row in judged
-        if not _seals_verdict(last.get(row.id), row)
+    return {row.id: _AS_IT_STANDS for row in rows} | {
+        row.id: _verdict(last.get(row.id), row) for row in judged
     }
 
 
@@ -57,32 +75,37 @@ async def _newest(
     return {about: link for about, link in links.items() if link.is_sealed(keeper.key)}
 
 
-def _seals_end(link: Link | None, row: ApprovalRow) -> bool:
-    """Whether this word about an approval is the end that its row tells of, and gives the same reason."""
-    if link is None:
-        return False
+def _end(link: Link | None, row: ApprovalRow) -> End:
+    """Return what this word about an approval makes of the end that its row tells of."""
+    if link is None or not _is_end(link, row):
+        return End(doubt=_differing(row.status))
+    name = "detail" if link.action == "outcome" else "reason"
+    if link.action not in {"outcome", row.status} or link.action == "revoked":
+        return _AS_IT_STANDS  # its words are made of what was compared
+    return End(words=_differing_words(name, row.outcome, link.facts[name]))
+
+
+def _is_end(link: Link, row: ApprovalRow) -> bool:
     facts = link.facts
     if link.action == "outcome":
-        return bool(facts["outcome"] == row.status and facts["detail"] == _sealed("detail", row.outcome))
+        return bool(facts["outcome"] == row.status)
     if link.action == "resolved":
         return _SETTLED[facts["finding"]] == row.status
     if link.action == "edited":
         return row.status == "superseded" and facts["successor"] == row.superseded_by
-    if link.action == "revoked":
-        return row.status == "revoked"
-    return link.action == row.status and facts["reason"] == _sealed("reason", row.outcome)
+    return link.action == row.status
 
 
-def _seals_verdict(link: Link | None, row: IncidentRow) -> bool:
+def _verdict(link: Link | None, row: IncidentRow) -> End:
     if link is None or link.facts["verdict"] != row.verdict:
-        return False
+        return End(doubt=_differing(row.verdict or row.status))
     reason = (row.verification or {}).get("reason")
-    return bool(link.facts["reason"] == _sealed("reason", reason))
+    return End(words=_differing_words("reason", reason, link.facts["reason"]))
 
 
-def _sealed(name: str, text: Any) -> Any:
-    """Return a text as the audit stores it."""
-    return make_storable(redact({name: text}))[name]
+def _differing_words(name: str, stored: Any, sealed: str) -> str | None:
+    """Return the sealed words, unless the stored ones are these, as the audit stores them."""
+    return None if make_storable(redact({name: stored}))[name] == sealed else sealed
 
 
 def _differing(claimed: str) -> str:

@@ -12,7 +12,7 @@ from checkpoints import audit, timeline, wakeups
 from checkpoints.approvals import approvals_of, supersede_approvals
 from checkpoints.attachments import attached_alerts, have_all_resolved
 from checkpoints.database import Transaction
-from checkpoints.endings import find_unsealed_verdicts
+from checkpoints.endings import End, read_verdicts
 from checkpoints.epochs import hold_run
 from checkpoints.homes import Pace
 from checkpoints.joining import join_other, take_target
@@ -331,8 +331,8 @@ async def _require_verified(session: AsyncSession, incident_id: str) -> None:
     row = await _require(session, incident_id)
     if row.verdict != "verified":
         raise UnverifiedEnding(f"incident {incident_id} can't be resolved: its verdict is {row.verdict}")
-    if unsealed := (await find_unsealed_verdicts(session, [row])).get(incident_id):
-        raise UnverifiedEnding(f"incident {incident_id} can't be resolved: {unsealed}")
+    if doubt := (await read_verdicts(session, [row]))[incident_id].doubt:
+        raise UnverifiedEnding(f"incident {incident_id} can't be resolved: {doubt}")
 
 
 def _missing(incident_id: str) -> IncidentNotFound:
@@ -349,15 +349,17 @@ async def _incidents(session: AsyncSession, rows: Sequence[IncidentRow]) -> list
     )
     for incident_id, approval_id in approvals:
         ids[incident_id].append(approval_id)
-    unsealed = await find_unsealed_verdicts(session, rows)
-    return [_incident(row, tuple(ids[row.id]), unsealed.get(row.id, "")) for row in rows]
+    verdicts = await read_verdicts(session, rows)
+    return [_incident(row, tuple(ids[row.id]), verdicts[row.id]) for row in rows]
 
 
-def _incident(row: IncidentRow, approval_ids: tuple[str, ...], unsealed: str) -> Incident:
+def _incident(row: IncidentRow, approval_ids: tuple[str, ...], verdict: End) -> Incident:
     """Return a row as an incident; a verdict that the audit hasn't sealed is none."""
     own = {name: getattr(row, name) for name in Incident.model_fields if name != "approval_ids"}
-    if unsealed:
-        own |= {"verdict": None, "verification": None, "reason": unsealed}
+    if verdict.words is not None and row.verification:
+        own["verification"] = {**row.verification, "reason": verdict.words}
+    if verdict.doubt:
+        own |= {"verdict": None, "verification": None, "reason": verdict.doubt}
         own["status"] = "unresolved" if row.status == "resolved" else row.status
     return Incident.model_validate({"approval_ids": approval_ids, **own})
 

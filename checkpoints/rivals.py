@@ -32,3 +32,8 @@ async def find_rival(session: AsyncSession, proposal: Proposal) -> str | None:
     )
     rivals = (row for row in rows if proposal.competes_with(Proposal.model_validate(row.proposal)))
     return next((row.incident_id for row in rivals), None)
+
+
+async def find_duplicate_of(session: AsyncSession, incident_id: str) -> str | None:
+    """Return the incident that this one was merged into, or None."""
+    return await session.scalar(select(IncidentRow.duplicate_of).where(IncidentRow.id == incident_id))

@@ -36,6 +36,8 @@ class Conclusion:
         journal = Journal.of(self.incidents, state, runtime)
         await journal.enter("verify_fix", "verifying")
         approval = await self.approvals.find(state.approval_id)
+        if approval.status != "applied":  # somebody has altered the database since it was
+            return {"ending": Ending(status="handed_over", reason=approval.outcome)}
         proposal = approval.proposal
         verification = doubt(await self.verifier.verify(proposal, journal.checked), approval.deviation)
         update = await self._weigh(state, approval, verification)

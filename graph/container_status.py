@@ -81,9 +81,13 @@ class ContainerStatus(Part):
 
     def ended_lately(self, at: datetime) -> bool:
         """Whether it ended in the last 10 minutes: just restarted, it looks healthy for a moment."""
-        if any(end.finished_at is None or at - end.finished_at < CALM for end in self.ends):
+        if any(end.finished_at is not None and at - end.finished_at < CALM for end in self.ends):
             return True
-        return not self.ends and self._restarted_lately(at)
+        # a node that lost its containers doesn't say when they ended: what runs now tells
+        untimed = any(end.finished_at is None for end in self.ends)
+        if untimed and self.state.running is None:
+            return True
+        return (untimed or not self.ends) and self._restarted_lately(at)
 
     def crash_loops(self, at: datetime, *, stays: bool) -> bool:
         """Whether it is in a crash loop at this moment, whichever of a loop's states it is in.

@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonpatch
 
+from graph.container_status import stays_up
 from graph.diagnosis import Candidate
 from graph.policy.document import VerificationWindows
 from graph.ports import Observer
@@ -144,7 +145,10 @@ def longest_crashed_life(pods: Iterable[Mapping[str, Any]]) -> float:
             status.get("state", {}).get("terminated"),
             status.get("lastState", {}).get("terminated"),
         )
-        if ended and ended.get("startedAt", _NEVER) != _NEVER and ended.get("finishedAt")
+        if ended
+        and (ended.get("exitCode") or stays_up(pod.get("spec", {}), status.get("name", "")))
+        and ended.get("startedAt", _NEVER) != _NEVER
+        and ended.get("finishedAt")
     ]
     return max(lives, default=0.0)
 

@@ -210,6 +210,8 @@ class Remediation:
     async def _reconsider(self, state: IncidentState, outcome: Outcome) -> Update:
         """Return what a refused claim means: heed what became of the approval, or end where it is no good."""
         approval = await self.approvals.find(state.approval_id)
+        if approval.status == "unknown":
+            return {"ending": Ending(status="handed_over", reason=approval.outcome)}
         if approval.status != "approved":
             return {}
         late = (approval.execute_by or _NEVER) <= datetime.now(UTC)

@@ -5,32 +5,32 @@ from tests.attack.mutation import Mutation
 _APPROVALS, _INCIDENTS = "checkpoints/approvals.py", "checkpoints/incidents.py"
 _ENDINGS = "checkpoints/endings.py"
 _ENDS = ("tests/attack/test_unsealed_ends.py",)
-_NONE = "dict[str, str]()"
+_AS_STORED = "{row.id: End() for row in rows}"
 
 ENDS = (
     Mutation(
         "ends: what a run believes",
-        ((_APPROVALS, "(await find_unsealed_ends(session, [row]))", _NONE),),
+        ((_APPROVALS, "if end.doubt:", "if False:"),),
         _ENDS,
     ),
     Mutation(
         "ends: what is shown of approvals",
-        ((_APPROVALS, "await find_unsealed_ends(session, rows)", _NONE),),
+        ((_APPROVALS, "await read_ends(session, rows)", _AS_STORED),),
         _ENDS,
     ),
     Mutation(
         "ends: what is shown of incidents",
-        ((_INCIDENTS, "await find_unsealed_verdicts(session, rows)", _NONE),),
+        ((_INCIDENTS, "await read_verdicts(session, rows)", _AS_STORED),),
         _ENDS,
     ),
     Mutation(
         "ends: the verdict of a resolution",
-        ((_INCIDENTS, "(await find_unsealed_verdicts(session, [row]))", _NONE),),
+        ((_INCIDENTS, "(await read_verdicts(session, [row]))[incident_id].doubt", '""'),),
         _ENDS,
     ),
     Mutation(
         "ends: their words",
-        ((_ENDINGS, ' and facts["detail"] == _sealed("detail", row.outcome)', ""),),
+        ((_ENDINGS, "stored if self.words is None else self.words", "stored"),),
         _ENDS,
     ),
     Mutation(

@@ -121,7 +121,7 @@ OUTER = (
     ),
     Mutation(
         "connections: no more handshakes than there is room for",
-        (("api/handshakes.py", "if len(self._under_way) > self.most:", "if False:"),),
+        (("api/handshakes.py", "while len(self._under_way) > self.most:", "while False:"),),
         _CONNECTIONS,
     ),
     Mutation(

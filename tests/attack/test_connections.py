@@ -150,6 +150,18 @@ async def test_half_handshakes_give_way_to_whole_ones(
     assert gone == [b""] * 20
 
 
+async def test_half_handshakes_that_come_at_once_are_as_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handshake, "most", 20)
+    monkeypatch.setattr(Handshake, "seconds", 10 * _SECONDS)
+    async with open_line(tmp_path, issue(tmp_path)) as line:
+        stuck = await asyncio.gather(*(line.send(_HALF_HELLO) for _ in range(100)))
+        ends = asyncio.as_completed([read_to_the_end(one) for one in stuck])
+
+        assert [await next(ends) for _ in range(80)] == [b""] * 80
+
+
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 async def test_a_request_that_says_twice_where_it_ends_is_refused_and_nothing_behind_it_is_read(
     line: Line, version: bytes

@@ -4,17 +4,23 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from langgraph.runtime import Runtime
 from sqlalchemy import insert, text, update
 
 from checkpoints.incidents import UnverifiedEnding
 from checkpoints.ledger import Ledger, open_ledger
 from checkpoints.tables import ApprovalRow, AuditRow, IncidentRow
+from graph.alerts import AlertGroup
+from graph.conclusion import Conclusion
 from graph.incident import Ending, Verification
 from graph.proposal import Approval
 from graph.report import render_report
+from graph.state import IncidentState, RunContext
+from graph.verification import Verifier
+from tests.acceptance.workloads import real_body
 from tests.attack.forging import apply, approve, overwrite, propose
 from tests.databases import query
 from tools.executor import ClaimRefused, Outcome
@@ -61,6 +67,11 @@ async def test_a_run_believes_no_end_that_nobody_sealed(
     approval, epoch = await end_otherwise(ledger, was)
     await overwrite(database_url, approval, **forged)
 
+    if was == forged["status"]:  # the end is sealed, but not these words
+        ended = await ledger.approvals.claim(approval.id, approval.digest, epoch)
+        assert isinstance(ended, Outcome)
+        assert (ended.kind, ended.detail) == (was, "a 409")
+        return
     with pytest.raises(ClaimRefused, match=UNSEALED):
         await ledger.approvals.claim(approval.id, approval.digest, epoch)
 
@@ -85,14 +96,15 @@ async def test_nobody_is_shown_an_end_that_nobody_sealed(
     assert UNSEALED in report
 
 
-async def test_an_outcome_with_other_words_is_not_the_one_that_was_sealed(
+async def test_of_an_outcome_with_other_words_the_sealed_ones_are_shown(
     ledger: Ledger, database_url: str
 ) -> None:
     approval, _ = await apply(ledger)
-    assert (await ledger.approvals.find(approval.id)).status == "applied"
+    sealed = await ledger.approvals.find(approval.id)
     await query(database_url, update(ApprovalRow).values(outcome="done, and everybody is happy"))
 
-    assert (await ledger.approvals.find(approval.id)).status == "unknown"
+    shown = await ledger.approvals.find(approval.id)
+    assert (shown.status, shown.outcome) == ("applied", sealed.outcome)
 
 
 async def test_an_end_with_a_row_of_the_audit_that_bears_no_seal_is_none(
@@ -124,6 +136,32 @@ async def test_what_only_the_database_calls_over_a_person_may_settle(
     )
 
     assert (settled.status, is_new) == ("failed", True)
+
+
+class AllWell:
+    """Finds a workload healthy whenever it looks."""
+
+    async def verify(self, *_: Any) -> Verification:
+        return VERIFIED
+
+
+async def test_a_healthy_workload_is_no_success_of_a_write_that_the_database_denies(
+    ledger: Ledger, database_url: str
+) -> None:
+    approval, epoch = await apply(ledger)
+    await overwrite(database_url, approval, status="failed", outcome="nothing was written")
+    state = IncidentState(
+        alert=AlertGroup.model_validate(real_body()),
+        incident_id=approval.proposal.incident_id,
+        approval_id=approval.id,
+    )
+    conclusion = Conclusion(ledger.incidents, ledger.approvals, cast("Verifier", AllWell()))
+
+    update = await conclusion.verify_fix(state, Runtime(context=RunContext(epoch=epoch)))
+
+    assert update["ending"].status == "handed_over"
+    assert UNSEALED in update["ending"].reason
+    assert "verdict" not in update
 
 
 async def test_a_forged_verdict_resolves_nothing(ledger: Ledger, database_url: str) -> None:

@@ -167,6 +167,21 @@ async def test_an_edit_asks_for_nothing_that_another_incident_has_asked_for(
     assert sorted(await standing(database_url)) == sorted([propose_for(first).id, own.id])
 
 
+async def test_an_incident_that_was_merged_asks_for_nothing_after_a_crash(
+    ledger: Ledger, database_url: str
+) -> None:
+    first, second = await opened(ledger, fires("a")), await opened(ledger, fires_about("b", service="front"))
+    await propose(ledger, propose_for(first))
+    assert await ask_or_join(ledger, propose_for(second)) == first
+    await ledger.decisions.decide(
+        propose_for(first).id, by="alice", verdict="reject", digest=None, reason="not now"
+    )
+
+    assert await ask_or_join(ledger, propose_for(second)) == first
+
+    assert await standing(database_url) == []
+
+
 async def test_what_takes_a_change_back_is_asked_for_whoever_else_asks(ledger: Ledger) -> None:
     first, second = await opened(ledger, fires("a")), await opened(ledger, fires_about("b", service="front"))
     await propose(ledger, propose_for(first))

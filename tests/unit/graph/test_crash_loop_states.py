@@ -274,3 +274,17 @@ def test_what_counts_as_a_crash_loop(
     document = {"name": "app", "restartCount": restarts, "state": state, "lastState": last}
 
     assert ContainerStatus.model_validate(document).crash_loops(NOW, stays=stays) is loops
+
+
+@pytest.mark.parametrize(("minutes", "lately"), [(3, True), (300, False)])
+def test_an_end_without_a_time_counts_by_how_long_the_container_has_run_since(
+    minutes: int, lately: bool
+) -> None:
+    since = (NOW - timedelta(minutes=minutes)).isoformat()
+    lost = {"terminated": {"reason": "ContainerStatusUnknown", "exitCode": 137, "finishedAt": None}}
+    running_since = {"name": "app", "restartCount": 1, "state": {"running": {"startedAt": since}}}
+
+    status = ContainerStatus.model_validate({**running_since, "lastState": lost})
+
+    assert status.ended_lately(NOW) is lately
+    assert status.crash_loops(NOW, stays=True) is lately

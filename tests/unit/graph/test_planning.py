@@ -123,3 +123,14 @@ def test_an_undo_of_many_changes_gives_back_exactly_what_was_there() -> None:
 
     assert jsonpatch.apply_patch(after, undo(before, after)) == before
     assert after == kept
+
+
+def test_an_init_container_that_ended_well_has_not_crashed_however_long_it_took() -> None:
+    run = {"startedAt": "2026-11-30T10:00:00Z", "finishedAt": "2026-11-30T10:04:00Z"}
+    spec = {"initContainers": [{"name": "migrate"}], "containers": [{"name": "app"}]}
+
+    def life(code: int) -> float:
+        status = {"name": "migrate", "state": {"terminated": {**run, "exitCode": code}}}
+        return longest_crashed_life([{"spec": spec, "status": {"initContainerStatuses": [status]}}])
+
+    assert (life(0), life(1)) == (0, 240)
