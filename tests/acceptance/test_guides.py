@@ -39,7 +39,7 @@ _REASONS = frozenset(
         "tests/acceptance/test_studio.py does the same",
     }
 )
-_MOST_NOT_RUN = 18
+_MOST_NOT_RUN = 19
 _MODEL = "https://api.deepseek.com"
 _ISSUER = "https://login.example.com/realms/ops"
 _DATABASE = "postgresql://alertmend:PASSWORD@db.example:5432/alertmend?sslmode=verify-full"
