@@ -5,9 +5,10 @@ an object, and it is ill, the alert is about that workload. Where it is well, or
 object keeps its alert: it may be at fault itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from graph.chain_links import list_backends
 from graph.controllers import climb, find_controller
 from graph.health import judge_now
 from graph.ports import Observer
@@ -106,18 +107,11 @@ async def _find_making(observer: Observer, namespace: str, wanted: Callable[[Lab
 
 async def _find_entered(observer: Observer, ingress: Document, namespace: str) -> _Workloads:
     """Return the workloads behind all Services that an Ingress sends to."""
-    names = set(_backends(ingress["spec"]))
+    names = set(list_backends(ingress["spec"]))
     services = [one for one in await observer.list("Service", namespace) if one["metadata"]["name"] in names]
     return await _find_making(
         observer, namespace, lambda labels: any(selects(service, labels) for service in services)
     )
-
-
-def _backends(spec: Mapping[str, Any]) -> Iterator[str]:
-    paths = [path for rule in spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
-    for backend in (spec.get("defaultBackend"), *(path.get("backend") for path in paths)):
-        if name := ((backend or {}).get("service") or {}).get("name"):
-            yield name
 
 
 async def _find_mounting(observer: Observer, claim: Target, namespace: str) -> _Workloads:

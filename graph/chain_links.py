@@ -133,7 +133,7 @@ def _publishes(thing: Thing, other: Thing) -> bool:
 
 
 def _enters(thing: Thing, other: Thing) -> bool:
-    return other.key.kind == "service" and other.key.name in set(_list_backends(thing.spec))
+    return other.key.kind == "service" and other.key.name in set(list_backends(thing.spec))
 
 
 _BEFORE: Mapping[str, Callable[[Thing, Thing], bool]] = {
@@ -146,7 +146,8 @@ _BEFORE: Mapping[str, Callable[[Thing, Thing], bool]] = {
 }
 
 
-def _list_backends(spec: Object) -> Iterator[str]:
+def list_backends(spec: Object) -> Iterator[str]:
+    """Yield the names of the Services that an Ingress of this spec sends to; empty where one has no name."""
     paths = (path for rule in _maps(spec.get("rules")) for path in _maps(_map(rule.get("http")).get("paths")))
     for backend in (spec.get("defaultBackend"), *(path.get("backend") for path in paths)):
         yield _text(_map(_map(backend).get("service")).get("name"))
