@@ -83,9 +83,9 @@ class ContainerStatus(Part):
         """Whether it ended in the last 10 minutes: just restarted, it looks healthy for a moment."""
         if any(end.finished_at is not None and at - end.finished_at < CALM for end in self.ends):
             return True
-        # a node that lost its containers doesn't say when they ended: what runs now tells
+        # a node that lost its containers doesn't say when they ended: the start of the next run does
         untimed = any(end.finished_at is None for end in self.ends)
-        if untimed and self.state.running is None:
+        if untimed and not (self.state.running and self.state.running.started_at):
             return True
         return (untimed or not self.ends) and self._restarted_lately(at)
 
