@@ -11,8 +11,9 @@ import re
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 RUN = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEX = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
-# `ReplicaSet/web-68c64d457f`, `/containerLogs/shop/web-68c64d457f-x2x2x/web`: names without their kind
-_KIND = re.compile(r"(?:/containerLogs/|(?:[A-Z][a-z]+)+/)(?=[a-z0-9-]+(?:/[a-z0-9-]+)*$)")
+# `ReplicaSet/web-68c64d457f`, `/containerLogs/shop/web-68c64d457f-x2x2x/web`: names without their kind. It is
+# bounded, without a step back: a hostile log may be one such run, and each of its capitals a place to start
+_KIND = re.compile(r"(?:/containerLogs/|(?:[A-Z][a-z]{1,60}+){1,12}+/)(?=[a-z0-9-]++(?:/[a-z0-9-]++)*+$)")
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 # public by their kind: keys of SSH, pictures
 _KNOWN = re.compile(r"AAAA[BCE][23][NV][zj][aZ][CH][1N]|iVBORw0KGgo|/9j/|R0lGOD")

@@ -158,7 +158,7 @@ def test_an_alerts_labels_and_annotations_are_hidden_by_name() -> None:
         "a", "token", '"', " ", "\n", "://a", "-----BEGIN ", "token-", "Bearer ", "password=", "password='",
         'password=\\"', "eyJ", "eyJa.", "key:", "{", '{"a":', '["', "name:password,value:", "a:b@",
         "password:\n  - ", "password: |\n x", "mysql ", "docker login ", "x/", "A1b", "<a>", "password is ",
-        "user:pass@", "Aa1+/", "secret[", "pass:", "密码", "AzCa", "://:",
+        "user:pass@", "Aa1+/", "secret[", "pass:", "密码", "AzCa", "Abc", "Ab/a", "/containerLogs/a", "://:",
     ],
 )  # fmt: skip
 def test_much_hostile_text_does_not_hold_the_service_up(piece: str) -> None:
