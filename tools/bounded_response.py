@@ -27,9 +27,14 @@ def bound_responses(most_bytes: int) -> Callable[[Response], Awaitable[None]]:
     return bound
 
 
-def _bound(response: Response, most_bytes: int) -> None:
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
+def refuse_packed(headers: Mapping[str, str]) -> None:
+    """Raise AnswerTooLarge for an answer that would grow when it is unpacked."""
+    if headers.get("content-encoding", "identity").lower() != "identity":
         raise AnswerTooLarge("the answer is compressed, which wasn't asked for")
+
+
+def _bound(response: Response, most_bytes: int) -> None:
+    refuse_packed(response.headers)
     read = response.aiter_raw
 
     async def read_within_bounds() -> AsyncIterator[bytes]:

@@ -12,6 +12,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import ValidationError
+
+from tools.intake import Intake
+
 if TYPE_CHECKING:
     from mcp import ClientSession
     from mcp.types import CallToolResult, Implementation, Tool
@@ -43,10 +47,14 @@ class Welcome:
 class ToolConnection:
     """A connection from its opening to its end."""
 
-    def __init__(self, session: "AbstractAsyncContextManager[ClientSession]", opening_seconds: float) -> None:
+    def __init__(
+        self, session: "AbstractAsyncContextManager[ClientSession]", intake: Intake, opening_seconds: float
+    ) -> None:
+        self._intake = intake
         self._welcome: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
         self._welcome.add_done_callback(lambda future: future.exception())  # a caller may have left by then
         self._leaving = asyncio.Event()
+        intake.fault.add_done_callback(lambda _: self.leave())
         self._owner = asyncio.create_task(self._hold(session, opening_seconds))
         # for the callers of a loop that is shut down
         self._owner.add_done_callback(lambda _: self._fail("it was closed"))
@@ -66,9 +74,16 @@ class ToolConnection:
         return await asyncio.shield(self._welcome)
 
     async def call(self, tool: str, arguments: dict[str, Any], timeout_seconds: float) -> "CallToolResult":
-        """Call a tool. Raises ConnectionEndedError, and McpError for an error that the protocol carries."""
+        """Call a tool. Raises ConnectionEndedError, and McpError for an error that the protocol carries.
+
+        What the server says of the form of its answers isn't checked: its patterns could take for ever.
+        """
+        from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult, ClientRequest
+
         session = (await self.welcome()).session
-        return await self._expect(session.call_tool(tool, arguments), timeout_seconds)
+        request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
+        answer = session.send_request(ClientRequest(request), CallToolResult)
+        return await self._expect(answer, timeout_seconds)
 
     async def ping(self, timeout_seconds: float) -> None:
         """Make sure that the server is there, or raise ConnectionEndedError."""
@@ -86,10 +101,11 @@ class ToolConnection:
     async def _expect(self, request: Coroutine[Any, Any, Answer], timeout_seconds: float) -> Answer:
         """Wait for the answer or for the end. A server that is silent for so long is given up as a whole."""
         task = asyncio.create_task(request)
+        awaited: set[asyncio.Future[Any]] = {task, self._owner, self._intake.fault}
         try:
-            await asyncio.wait(
-                {task, self._owner}, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            with self._intake.calling():
+                await asyncio.wait(awaited, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+            self._raise_fault(task, handed_over=True)
             if task.done():
                 return self._read(task)
             ended = self._owner.done()
@@ -98,6 +114,12 @@ class ToolConnection:
             raise ConnectionEndedError(why, handed_over=True)
         finally:
             task.cancel()
+
+    def _raise_fault(self, task: "asyncio.Task[Any]", *, handed_over: bool) -> None:
+        """Raise ConnectionEndedError where the server was given up before its answer had come whole."""
+        came = task.done() and not task.exception()
+        if self._intake.fault.done() and not came:
+            raise ConnectionEndedError(self._intake.fault.result(), handed_over=handed_over)
 
     def _read(self, task: "asyncio.Task[Answer]") -> Answer:
         import anyio
@@ -115,7 +137,9 @@ class ToolConnection:
             self.leave()
             raise ConnectionEndedError("it had died before", handed_over=False) from error
         except (RuntimeError, ValueError) as error:  # the SDK's words for an answer that breaks the protocol
-            raise ConnectionEndedError(f"its answer can't be read: {error}", handed_over=True) from error
+            raise ConnectionEndedError(
+                f"its answer can't be read: {_first_of(error)}", handed_over=True
+            ) from error
 
     async def _hold(
         self, opening: "AbstractAsyncContextManager[ClientSession]", opening_seconds: float
@@ -137,6 +161,7 @@ class ToolConnection:
             await asyncio.wait(
                 {greeting, leaving}, timeout=opening_seconds, return_when=asyncio.FIRST_COMPLETED
             )
+            self._raise_fault(greeting, handed_over=False)
             if greeting.done():
                 return greeting.result()
             why = "it was closed" if leaving.done() else f"it was silent for {opening_seconds:g} s"
@@ -153,6 +178,8 @@ class ToolConnection:
 def _first_of(error: Exception) -> str:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, ValidationError):  # its own words repeat the answer, and all that is wrong with it
+        return f"it doesn't fit {error.title}, in {error.error_count()} ways"
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status is not None:  # the client's own words repeat the URL, which may hold a secret
         return f"it answers with HTTP status {status}"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tools.confinement import Confinement
 from tools.errors import ToolServerError, ToolServerLost
+from tools.intake import Intake
 from tools.tool_connection import ConnectionEndedError, ToolConnection, Welcome
 from tools.tool_results import ToolResult, read_message, refusal
 from tools.tool_transports import RemoteServer, SessionOpener, StdioServer, in_memory, open_stdio
@@ -204,7 +205,8 @@ class ToolSession:
         raise ToolServerError(f"MCP server {self._label} can't be started: {why}. Try it by hand")
 
     async def _attempt(self, output: deque[str]) -> ToolConnection:
-        connection = ToolConnection(self._reach(output), _OPENING_SECONDS)
+        intake = Intake()
+        connection = ToolConnection(self._reach(output, intake), intake, _OPENING_SECONDS)
         self._connections = {known for known in self._connections if not known.closed} | {connection}
         try:
             await connection.welcome()
@@ -213,11 +215,11 @@ class ToolSession:
             raise
         return connection
 
-    def _reach(self, output: deque[str]) -> "AbstractAsyncContextManager[ClientSession]":
+    def _reach(self, output: deque[str], intake: Intake) -> "AbstractAsyncContextManager[ClientSession]":
         server = self._server
         if isinstance(server, StdioServer):
-            return open_stdio(server, output)
-        return server.open() if isinstance(server, RemoteServer) else server()
+            return open_stdio(server, output, intake)
+        return server.open(intake) if isinstance(server, RemoteServer) else server()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

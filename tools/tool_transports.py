@@ -11,11 +11,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from tools.bounded_messages import bound_messages
 from tools.confinement import Confinement
+from tools.intake import AnswerRefused, Intake
+from tools.off_loop import run_off_loop
 from tools.redaction import REDACTED, redact_text
 
 if TYPE_CHECKING:
@@ -65,24 +69,27 @@ class RemoteServer:
     verify: "ssl.SSLContext | Literal[True]" = True
     direct: bool = False
 
-    def open(self) -> AbstractAsyncContextManager["ClientSession"]:
-        """Return a session that isn't initialized yet."""
+    def open(self, intake: Intake) -> AbstractAsyncContextManager["ClientSession"]:
+        """Return a session that isn't initialized yet; no more is read than `intake` allows."""
         from langchain_mcp_adapters.sessions import create_session
 
-        headers = dict(self.headers)
+        client, headers = partial(self._client, intake), dict(self.headers)
         if self.transport == "sse":
-            return create_session({"transport": "sse", "url": self.url, "headers": headers})
+            return create_session(
+                {"transport": "sse", "url": self.url, "headers": headers, "httpx_client_factory": client}
+            )
         return create_session(
             {
                 "transport": "streamable_http",
                 "url": self.url,
                 "headers": headers,
-                "httpx_client_factory": self._client,
+                "httpx_client_factory": client,
             }
         )
 
     def _client(
         self,
+        intake: Intake,
         headers: dict[str, str] | None = None,
         timeout: "httpx.Timeout | None" = None,
         auth: "httpx.Auth | None" = None,
@@ -90,41 +97,41 @@ class RemoteServer:
         import httpx
 
         return httpx.AsyncClient(
-            headers=headers,
+            headers={**(headers or {}), "Accept-Encoding": "identity"},
             timeout=timeout,
             auth=auth or self.auth,
             verify=self.verify,
             trust_env=not self.direct,
+            event_hooks={"response": [bound_messages(intake)]},
         )
 
 
 @asynccontextmanager
-async def open_stdio(server: StdioServer, output: deque[str]) -> AsyncIterator["ClientSession"]:
+async def open_stdio(
+    server: StdioServer, output: deque[str], intake: Intake
+) -> AsyncIterator["ClientSession"]:
     """Start the server and yield a session that isn't initialized yet; the server ends with the block.
 
-    What it writes to stderr is logged, and its last lines are kept in `output`. Raises OSError if the command
-    can't be started.
+    What it writes to stderr, and to stdout between its messages, is logged, and its last lines are kept in
+    `output`. Raises OSError if the command can't be started.
     """
-    from mcp import ClientSession, StdioServerParameters
-    from mcp.client.stdio import stdio_client
+    from mcp import ClientSession
 
+    from tools.stdio_child import converse, start_child
+
+    words = _Words(output, server.hidden)
     with TemporaryDirectory(prefix="alertmend-", ignore_cleanup_errors=True) as folder:
         command, args = server.command, list(server.args)
         if server.confinement:
             command, args = server.confinement.wrap(command, args, folder)
-        parameters = StdioServerParameters(
-            command=command,
-            args=args,
-            env={"TMPDIR": folder, **server.env},
-            cwd=server.cwd,
-            encoding_error_handler="replace",  # a stray byte on stdout is a bad line, not the end
-        )
-        async with (
-            _collect(output, server.hidden) as errlog,
-            stdio_client(parameters, errlog=errlog) as streams,
-            ClientSession(*streams) as session,
-        ):
-            yield session
+        async with _collect(words, intake) as errlog:
+            env = {"TMPDIR": folder, **server.env}
+            child = await start_child([command, *args], env, server.cwd, errlog)
+            async with (
+                converse(child, intake, words.add) as streams,
+                ClientSession(*streams) as session,
+            ):
+                yield session
 
 
 def in_memory(build: "Callable[[], Server[Any, Any]]") -> SessionOpener:
@@ -151,16 +158,35 @@ def in_memory(build: "Callable[[], Server[Any, Any]]") -> SessionOpener:
     return open_session
 
 
+@dataclass(frozen=True)
+class _Words:
+    """What a child says besides its messages: it is logged without secrets, and the last lines are kept."""
+
+    last: deque[str]
+    hidden: Sequence[str]
+
+    async def add(self, said: bytes) -> None:
+        for line in await run_off_loop(self._clean, said):
+            logger.info("%s", line)
+            self.last.append(line)
+
+    def _clean(self, said: bytes) -> list[str]:
+        text = said.decode("utf-8", "replace")
+        for secret in self.hidden:
+            text = text.replace(secret, REDACTED)
+        return redact_text(text).splitlines()
+
+
 @asynccontextmanager
-async def _collect(output: deque[str], hidden: Sequence[str]) -> AsyncIterator[TextIO]:
-    """Yield a file for a child's stderr; what is written there is logged and added to `output`."""
+async def _collect(words: _Words, intake: Intake) -> AsyncIterator[TextIO]:
+    """Yield a file for a child's stderr; what is written there is added to `words`."""
     read_end, write_end = os.pipe()
     reader = asyncio.StreamReader()
     with os.fdopen(write_end, "w") as errlog, os.fdopen(read_end, "rb") as source:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), source
         )
-        follower = asyncio.create_task(_follow(reader, output, hidden))
+        follower = asyncio.create_task(_follow(reader, words, intake))
         try:
             yield errlog
         finally:
@@ -170,11 +196,10 @@ async def _collect(output: deque[str], hidden: Sequence[str]) -> AsyncIterator[T
             transport.close()
 
 
-async def _follow(reader: asyncio.StreamReader, output: deque[str], hidden: Sequence[str]) -> None:
-    while chunk := await reader.read(65536):
-        text = chunk.decode("utf-8", "replace")
-        for secret in hidden:
-            text = text.replace(secret, REDACTED)
-        for line in redact_text(text).splitlines():
-            logger.info("%s", line)
-            output.append(line)
+async def _follow(reader: asyncio.StreamReader, words: _Words, intake: Intake) -> None:
+    try:
+        while chunk := await reader.read(65536):
+            intake.take(chunk, chunk.count(b"\n"))
+            await words.add(chunk)
+    except AnswerRefused as refusal:
+        intake.give_up(str(refusal))
