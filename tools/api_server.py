@@ -86,19 +86,6 @@ class ApiServer:
             raise BadInput(_unusable(path, context, error)) from error
         return cls(client, context=config.context_name if path else "in-cluster")
 
-    async def request_json(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, str] | None = None,
-        *,
-        body: Any = None,
-        content_type: str | None = None,
-    ) -> dict[str, Any]:
-        """Send one request, with `body` as JSON unless it is None, and return the answer's JSON object."""
-        answer = await self.request(method, path, query, body=body, content_type=content_type)
-        return answer.document
-
     async def request(
         self,
         method: str,
@@ -108,7 +95,7 @@ class ApiServer:
         body: Any = None,
         content_type: str | None = None,
     ) -> Answer:
-        """Do the same, and return what the server warned about, too."""
+        """Send one request, with `body` as JSON unless it is None, and return the answer's JSON object."""
         content = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
         response = await self._send(method, path, params=query, content=content, headers=headers)

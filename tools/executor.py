@@ -258,8 +258,13 @@ class Executor:
         must be what happens.
         """
         made_for = call.guarded(live["metadata"]["uid"], live["metadata"]["resourceVersion"])
-        answer = await self.cluster.dry_run(
-            call.resource_type, call.name, call.namespace, call.patch_type, made_for.patch_data
+        answer = await self.cluster.patch(
+            call.resource_type,
+            call.name,
+            call.namespace,
+            call.patch_type,
+            made_for.patch_data,
+            dry_run=True,
         )
         if ignored := find_ignored(answer.warnings):
             why = f"it would ignore a part of it ({ignored}): correct the name of the field"

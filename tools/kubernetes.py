@@ -65,7 +65,7 @@ class Cluster:
 
     async def get(self, kind: Kind | str, name: str, namespace: str | None) -> Object:
         """Return one object, whole. `namespace` is ignored for kinds of the cluster itself."""
-        return await self._api.request_json("GET", _resolve(kind).path(namespace, name))
+        return (await self._api.request("GET", _resolve(kind).path(namespace, name))).document
 
     async def list(
         self,
@@ -83,7 +83,7 @@ class Cluster:
         query = {"limit": str(_PAGE_SIZE), **{key: value for key, value in selectors.items() if value}}
         found: Objects = []
         while True:
-            page = await self._api.request_json("GET", _resolve(kind).path(namespace), query)
+            page = (await self._api.request("GET", _resolve(kind).path(namespace), query)).document
             named = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind")).removesuffix("List")}
             found += [{**named, **item} for item in page.get("items") or []]
             token = page.get("metadata", {}).get("continue")
@@ -100,36 +100,12 @@ class Cluster:
         body: Object | Objects,
         *,
         dry_run: bool,
-    ) -> Object:
-        """Patch one object and return it as it then is (with `dry_run`: as it would be).
+    ) -> Answer:
+        """Patch one object; return it as it then is (with `dry_run`: as it would be), and all warnings.
 
         Servers that validate fields (Kubernetes 1.25 and later) refuse a misspelled or doubled one; older
         ones take no notice of the wish, and drop it.
         """
-        answer = await self._patch(kind, name, namespace, patch_type, body, dry_run=dry_run)
-        return answer.document
-
-    async def dry_run(
-        self,
-        kind: Kind | str,
-        name: str,
-        namespace: str | None,
-        patch_type: PatchType,
-        body: Object | Objects,
-    ) -> Answer:
-        """Return what a patch would make of one object, and what the server warns about."""
-        return await self._patch(kind, name, namespace, patch_type, body, dry_run=True)
-
-    async def _patch(  # noqa: PLR0913 - what a patch is made of
-        self,
-        kind: Kind | str,
-        name: str,
-        namespace: str | None,
-        patch_type: PatchType,
-        body: Object | Objects,
-        *,
-        dry_run: bool,
-    ) -> Answer:
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
@@ -164,7 +140,7 @@ class Cluster:
 
     async def version(self) -> Object:
         """Return what the server says about itself, such as `gitVersion`."""
-        return await self._api.request_json("GET", "/version")
+        return (await self._api.request("GET", "/version")).document
 
     async def review_access(self, attributes: dict[str, str]) -> bool:
         """Return whether the server would let this credential do something; nothing is stored by asking.
@@ -176,10 +152,10 @@ class Cluster:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        answer = await self._api.request_json(
+        answer = await self._api.request(
             "POST", _ACCESS_REVIEWS, body=review, content_type="application/json"
         )
-        return (answer.get("status") or {}).get("allowed") is True
+        return (answer.document.get("status") or {}).get("allowed") is True
 
     async def aclose(self) -> None:
         """Close the connections."""

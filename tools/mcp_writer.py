@@ -8,10 +8,11 @@ from tools.patch import PatchArguments
 async def patch(cluster: Cluster, call: PatchArguments) -> str:
     """Patch one object and say so as kubectl does, with the version it has now."""
     kind = readable_kind(call.resource_type)
-    after = await cluster.patch(
+    answer = await cluster.patch(
         kind, call.name, call.namespace, call.patch_type, call.patch_data, dry_run=False
     )
-    return f"{kind.singular}/{call.name} patched (resourceVersion {after['metadata']['resourceVersion']})\n"
+    version = answer.document["metadata"]["resourceVersion"]
+    return f"{kind.singular}/{call.name} patched (resourceVersion {version})\n"
 
 
 WRITER_TOOLS = (

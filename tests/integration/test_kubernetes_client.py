@@ -64,7 +64,7 @@ async def test_a_dry_run_shows_the_change_and_makes_none(
 ) -> None:
     would_be = await writer.patch("deploy", web, "default", patch_type, body, dry_run=True)
 
-    assert image_of(would_be) == NEW_IMAGE
+    assert image_of(would_be.document) == NEW_IMAGE
     assert image_of(await writer.get("deploy", web, "default")) == "nginx:1.25"
 
 
