@@ -8,7 +8,7 @@ object keeps its alert: it may be at fault itself.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from graph.chain_links import list_backends
+from graph.chain_links import list_backends, picks
 from graph.controllers import climb, find_controller
 from graph.health import judge_now
 from graph.ports import Observer
@@ -81,8 +81,8 @@ async def _find_behind(observer: Observer, front: Target, namespace: str) -> _Wo
             aim = document["spec"]["scaleTargetRef"]
             return frozenset({Target(kind=aim["kind"], namespace=namespace, name=aim["name"])})
         case "PodDisruptionBudget":
-            selector = document["spec"].get("selector") or {}
-            return await _find_making(observer, namespace, lambda labels: _matches(selector, labels))
+            selector = document["spec"].get("selector")
+            return await _find_making(observer, namespace, lambda labels: picks(selector, labels))
         case "Ingress":
             return await _find_entered(observer, document, namespace)
     return await _find_making(observer, namespace, lambda labels: selects(document, labels))
@@ -137,21 +137,3 @@ async def _is_latest(observer: Observer, job: Target, cron_job: Target) -> bool:
     ]
     latest = max(own, key=lambda one: one["metadata"].get("creationTimestamp") or "", default=None)
     return latest is not None and latest["metadata"]["name"] == job.name
-
-
-def _matches(selector: Mapping[str, Any], labels: Labels) -> bool:
-    """Whether a label selector picks pods with these labels; an empty one picks all of a namespace."""
-    wanted = (selector.get("matchLabels") or {}).items()
-    return wanted <= labels.items() and all(
-        _holds(term, labels) for term in selector.get("matchExpressions") or []
-    )
-
-
-def _holds(term: Mapping[str, Any], labels: Labels) -> bool:
-    value, values = labels.get(term["key"]), term.get("values") or []
-    return {
-        "In": value in values,
-        "NotIn": value not in values,
-        "Exists": value is not None,
-        "DoesNotExist": value is None,
-    }[term["operator"]]

@@ -114,11 +114,16 @@ def _leads_to(thing: Thing, other: Thing) -> bool:
 
 
 def _selects_pods(thing: Thing, other: Thing) -> bool:
-    selector = thing.spec.get("selector")
-    if thing.key.kind == "poddisruptionbudget":
-        selector = _map(selector).get("matchLabels")
-    has_pods = other.key.kind == "pod" or other.key.kind in _WORKLOADS
-    return has_pods and bool(_map(selector)) and _map(selector).items() <= other.labels.items()
+    selector = _map(thing.spec.get("selector"))
+    return _has_pods(other) and bool(selector) and selector.items() <= other.labels.items()
+
+
+def _guards(thing: Thing, other: Thing) -> bool:
+    return _has_pods(other) and picks(thing.spec.get("selector"), other.labels)
+
+
+def _has_pods(thing: Thing) -> bool:
+    return thing.key.kind == "pod" or thing.key.kind in _WORKLOADS
 
 
 def _scales(thing: Thing, other: Thing) -> bool:
@@ -138,12 +143,35 @@ def _enters(thing: Thing, other: Thing) -> bool:
 
 _BEFORE: Mapping[str, Callable[[Thing, Thing], bool]] = {
     "service": _selects_pods,
-    "poddisruptionbudget": _selects_pods,
+    "poddisruptionbudget": _guards,
     "horizontalpodautoscaler": _scales,
     "endpoints": _publishes,
     "endpointslice": _publishes,
     "ingress": _enters,
 }
+
+
+def picks(selector: object, labels: Object) -> bool:
+    """Whether a label selector picks these labels. An empty one picks all; none, or an odd one, nothing."""
+    if not isinstance(selector, Mapping):
+        return False
+    exact = _map(selector.get("matchLabels")).items() <= labels.items()
+    return exact and all(_holds(term, labels) for term in _maps(selector.get("matchExpressions")))
+
+
+def _holds(term: Object, labels: Object) -> bool:
+    value, values = labels.get(_text(term.get("key"))), term.get("values")
+    is_listed = isinstance(values, list) and value in values
+    match term.get("operator"):
+        case "In":
+            return is_listed
+        case "NotIn":
+            return not is_listed
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+    return False
 
 
 def list_backends(spec: Object) -> Iterator[str]:

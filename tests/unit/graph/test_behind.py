@@ -68,7 +68,7 @@ def ingress(*services: str) -> Object:
     return made("Ingress", "entry", spec={"rules": [{"http": {"paths": paths}}, {"host": "other.example"}]})
 
 
-def budget(selector: Object) -> Object:
+def budget(selector: Object | None) -> Object:
     return made("PodDisruptionBudget", "web-pdb", spec={"selector": selector})
 
 
@@ -157,6 +157,23 @@ async def test_workloads_of_all_kinds_are_behind_a_service(kind: str) -> None:
     cluster = Cluster(workload("web", ready=False, kind=kind), service())
 
     assert await owner(cluster, service="web") == front(kind, "web")
+
+
+@pytest.mark.parametrize(
+    ("selector", "leads"),
+    [
+        ({}, True),
+        (None, False),
+        ({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["api"]}]}, True),
+        ({"matchExpressions": [{"key": "app", "operator": "Exists"}]}, True),
+        ({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}, False),
+        ({"matchExpressions": [{"key": "app", "operator": "Gt", "values": ["1"]}]}, False),
+    ],
+)
+async def test_a_budget_guards_what_its_selector_picks(selector: Object | None, leads: bool) -> None:
+    found = await owner(Cluster(ILL, budget(selector)), poddisruptionbudget="web-pdb")
+
+    assert found == (SHOP if leads else front("PodDisruptionBudget", "web-pdb"))
 
 
 async def test_where_the_workload_is_well_its_service_may_be_at_fault_itself() -> None:

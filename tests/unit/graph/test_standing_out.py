@@ -63,8 +63,16 @@ AUTOSCALERS = [
     )
     for name in ("web", "web-admin")
 ]
+BUDGETS = [
+    made(
+        "PodDisruptionBudget",
+        f"{name}-pdb",
+        spec={"selector": {"matchExpressions": [{"key": "app", "operator": "In", "values": [name]}]}},
+    )
+    for name in ("web", "web-admin")
+]
 OWN, OTHER = POD["metadata"]["name"], OTHER_POD["metadata"]["name"]
-OBJECTS = [DEPLOYMENT, NEIGHBOUR, REPLICA_SET, OTHER_SET, POD, OTHER_POD, *SERVICES, *AUTOSCALERS]
+OBJECTS = [DEPLOYMENT, NEIGHBOUR, REPLICA_SET, OTHER_SET, POD, OTHER_POD, *SERVICES, *AUTOSCALERS, *BUDGETS]
 
 
 def quote(
@@ -108,6 +116,7 @@ def piece(name: str, text: str, *, arguments: Object, tool: str = "kubectl_get")
         ("Service", "web"),
         ("Endpoints", "web"),
         ("HorizontalPodAutoscaler", "web-hpa"),
+        ("PodDisruptionBudget", "web-pdb"),
         ("PersistentVolumeClaim", "web-data"),
         ("Node", "worker-7"),
     ],
@@ -131,6 +140,7 @@ def test_events_of_the_workload_and_of_what_is_on_its_causal_chain_are_quoted(ki
         ("Pod", "web-proxy"),
         ("Service", "web-admin"),
         ("HorizontalPodAutoscaler", "web-admin-hpa"),
+        ("PodDisruptionBudget", "web-admin-pdb"),
         ("PersistentVolumeClaim", "web-data-2"),
         ("Node", "worker-8"),
         ("StatefulSet", "web"),
