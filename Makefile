@@ -7,6 +7,9 @@ TEST_PROCESSES ?= 4
 SEED ?= 1
 BODIES ?= 100000
 
+# What is imported a hundred times is compiled once, even where the environment forbids Python to keep that.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo serve studio test eval fuzz crash bench screenshots mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval

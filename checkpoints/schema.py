@@ -6,6 +6,7 @@ that `alertmend migrate` does it, once, under a lock, and a service refuses to s
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,16 +55,18 @@ async def migrate_database(url: str, tell: Tell) -> None:
 
 def migrate(connection: Connection, revision: str = "head") -> None:
     """Bring the tables up to a revision, inside the caller's transaction."""
+    _require_known(connection)
+    if revision == "head" and _present(connection) == _newest():
+        return
     from alembic import command
 
-    _require_known(connection)
     command.upgrade(configure(connection), revision)
 
 
 def require_current(connection: Connection) -> None:
     """Raise `SchemaMismatch` unless the tables are what this version needs."""
     _require_known(connection)
-    present, needed = _present(connection), _newest(connection)
+    present, needed = _present(connection), _newest()
     if present != needed:
         found = f"its tables are at revision {present}" if present else "it has no tables yet"
         raise SchemaMismatch(f"the database isn't ready: {found}, not {needed}; run `alertmend migrate`")
@@ -97,11 +100,11 @@ async def _migrate_ledger(address: URL) -> str:
 def _require_known(connection: Connection) -> None:
     """Raise `SchemaMismatch` if the tables are at a revision that this version doesn't know."""
     present = _present(connection)
-    known = {script.revision for script in _scripts(connection).walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if present is not None and present not in known:
         raise SchemaTooNew(
             f"a newer alertmend has brought this database to revision {present}, and this one knows "
-            f"only up to {_newest(connection)}: run the newer version, or restore a backup from before"
+            f"only up to {_newest()}: run the newer version, or restore a backup from before"
         )
 
 
@@ -111,11 +114,12 @@ def _present(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _newest(connection: Connection) -> str | None:
-    return _scripts(connection).get_current_head()
+def _newest() -> str | None:
+    return _scripts().get_current_head()
 
 
-def _scripts(connection: Connection) -> "ScriptDirectory":
+@cache
+def _scripts() -> "ScriptDirectory":
     from alembic.script import ScriptDirectory
 
-    return ScriptDirectory.from_config(configure(connection))
+    return ScriptDirectory(str(MIGRATIONS))

@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 # a busy machine is no fault of an example
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+if not os.environ.get("ALERTMEND_TEST_MODEL_URL"):
+    # All else is on loopback. To load the authorities of the whole world would cost 20 ms per HTTP client.
+    os.environ.pop("SSL_CERT_FILE", None)
+    os.environ["SSL_CERT_DIR"] = os.devnull
 
 
 @pytest.fixture
@@ -89,10 +95,19 @@ def url(postgres: "PostgresUnderTest") -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an SQLite database to copy from: to migrate one takes longer than most tests do."""
+    from tests.databases import make_migrated_file
+
+    return make_migrated_file(tmp_path_factory.mktemp("migrated") / "ledger.db")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Run the same test on a fresh SQLite file and on a fresh Postgres database."""
+    """Run the same test on a fresh SQLite file and on a fresh Postgres database, with tables in both."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "ledger.db")
         yield f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
         return
     yield request.getfixturevalue("url")

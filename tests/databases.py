@@ -1,4 +1,4 @@
-"""Databases for tests: SQLite files, and a fresh Postgres database per test, copied from a migrated template.
+"""Databases for tests: a fresh SQLite file or Postgres database per test, copied from a migrated template.
 
 Postgres is the server that `ALERTMEND_TEST_POSTGRES_URL` names (its user may create databases), else one of
 our own, from a wheel, that lives as long as the test run.
@@ -95,6 +95,12 @@ class PostgresUnderTest:
 
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def make_migrated_file(path: Path) -> Path:
+    """Make an SQLite database with tables and nothing in them, and return its path."""
+    asyncio.run(migrate_database(f"sqlite+aiosqlite:///{path}", lambda _: None))
+    return path
 
 
 @contextmanager

@@ -23,9 +23,10 @@ from tests.integration.executions import (
 from tools.errors import PermissionDenied
 from tools.executor import Executor
 from tools.kubernetes import Cluster
+from tools.mcp_server import build_server
 from tools.patch import APPROVAL_ANNOTATION
 from tools.sandbox.cluster import SandboxCluster
-from tools.tool_session import kubernetes_tools
+from tools.tool_session import ToolSession, in_memory
 
 NAME = "web"
 
@@ -43,7 +44,7 @@ async def execution(sandbox: SandboxCluster, ledger: Ledger, tmp_path: Path) -> 
     _, writer = sandbox.write_kubeconfigs(tmp_path)
     async with (
         Cluster.from_kubeconfig(writer, timeout_seconds=5) as cluster,
-        kubernetes_tools("writer", writer) as session,
+        ToolSession("writer", in_memory(lambda: build_server(cluster, "writer"))) as session,
     ):
         executor = Executor(cluster, session, ledger.approvals, refuse_object, attempts=3, pause_seconds=0.01)
         yield await approve_patch(ledger, executor, mend_image(NAME), "apr-0000000000000001")

@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
 
-from checkpoints.schema import migrate
 from tests.integration.rest.gate import KEY, RSA, Gate, open_gate
 from tests.integration.rest.house import House, open_house
 from tests.issuer import MadeUpIssuer, run_made_up_issuer
@@ -17,17 +15,6 @@ from tests.issuer import MadeUpIssuer, run_made_up_issuer
 async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
     async with open_house(tmp_path, database_url) as opened:
         yield opened
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a database whose copies need no migration, which takes longer than most tests of a JWT."""
-    path = tmp_path_factory.mktemp("migrated") / "ledger.db"
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        migrate(connection)
-    engine.dispose()
-    return path
 
 
 @pytest.fixture

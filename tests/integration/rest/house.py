@@ -1,13 +1,17 @@
 """A real ledger behind the real app, and a runner that only remembers whom it was to wake."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from api.app import create_app
 from api.door import Door
@@ -117,7 +121,9 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Open a ledger and a token file in the folder, with five people, and the app before them."""
     store = TokenStore(folder / "tokens.json")
-    tokens = {name: store.create(name, role) for name, role in PEOPLE.items()}
+    document, tokens = _people()
+    store.path.write_bytes(document)
+    store.path.chmod(0o600)
     woken: list[str] = []
     retried: list[tuple[str, str]] = []
     url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
@@ -131,6 +137,23 @@ async def open_house(
 
         door = Door(ledger=ledger, wake=woken.append, retry=retry, tokens=store, metrics=metrics)
         app = create_app(door)
+        app.router.routes = [*_routes()]
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            yield House(app, door, ledger, client, store, tokens, woken, retried)
+            yield House(app, door, ledger, client, store, dict(tokens), woken, retried)
+
+
+@cache
+def _people() -> tuple[bytes, Mapping[str, str]]:
+    """Return a token file and the tokens in it: five are written as durably as five commits."""
+    with TemporaryDirectory() as folder:
+        store = TokenStore(Path(folder) / "tokens.json")
+        tokens = {name: store.create(name, role) for name, role in PEOPLE.items()}
+        return store.path.read_bytes(), tokens
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Return an app's routes, which don't know it: to work them out takes longer than most tests."""
+    nobody: Any = SimpleNamespace(metrics=None)
+    return create_app(nobody).router.routes
