@@ -1,7 +1,6 @@
 """Replicas as processes of their own on one Postgres database, forked from a parent that has all loaded."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import sys
@@ -15,15 +14,13 @@ import httpx
 
 from api.settings import Settings
 from api.tokens import TokenStore
+from tests.forks import fork_context
 from tests.integration.clusters import await_condition
 
 QUICK = {"beat_seconds": 0.5, "dead_seconds": 4.0, "sweep_seconds": 0.5}
 _START_SECONDS = 60.0
 _END_SECONDS = 60.0
 Prepare = Callable[[str], None]
-
-_forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload(["tests.acceptance.replica_preload"])
 
 
 class Replica:
@@ -39,7 +36,7 @@ class Replica:
     async def start(self) -> None:
         """Start it, and wait until it answers."""
         self._say.write_text("")
-        self.process = _forking.Process(target=_serve, args=self._arguments, daemon=True)
+        self.process = fork_context().Process(target=_serve, args=self._arguments, daemon=True)
         self.process.start()
         self.url = await await_condition(self._listens, "a replica to start", _START_SECONDS)
 

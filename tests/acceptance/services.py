@@ -1,16 +1,16 @@
-"""A service as a user runs it: the installed command in a process of its own, which a test may kill."""
+"""A service as a user runs it: `alertmend serve` in a process of its own, which a test may kill."""
 
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from api.tokens import TokenStore
+from tests.acceptance.lives import Life, Streams, fork_command, start_command
+from tests.integration.clusters import await_condition
 
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.1
@@ -19,11 +19,15 @@ ENDS = (
 )  # fmt: skip
 QUICK = "name: quick\nverification: {window: 2s, budget: 60s}\n"
 """The built-in policy, but that nobody waits for a minute."""
-COMMAND = str(Path(sys.executable).parent / "alertmend")
 
 
 class ServiceProcess:
-    """`alertmend serve` on a free port, with its files in `folder`; it can be started again after its end."""
+    """`alertmend serve` on a free port, with its files in `folder`; it can be started again after its end.
+
+    It is forked; `tests.acceptance.lives` says what that changes.
+    """
+
+    _begin = staticmethod(fork_command)
 
     def __init__(
         self, folder: Path, reader: Path, writer: Path | None, policy: str = QUICK, **environment: str
@@ -43,22 +47,26 @@ class ServiceProcess:
             "ALERTMEND_TOKENS": str(folder / "tokens.json"),
             "ALERTMEND_PORT": "0",
             "ALERTMEND_POLICY": str(folder / "policy.yaml"),
+            "SSL_CERT_DIR": os.devnull,  # no authority is asked on loopback
             **environment,
         }
-        self.process: Process | None = None
+        self.process: Life | None = None
         self.url = ""
 
     async def start(self) -> None:
         """Start the service and wait until it says where it listens."""
-        with (self._folder / "stderr.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                COMMAND, "serve", cwd=self._folder, env=self._environment,
-                stdout=asyncio.subprocess.PIPE, stderr=log,
-            )  # fmt: skip
-        assert self.process.stdout is not None
-        line = await asyncio.wait_for(self.process.stdout.readline(), _START_SECONDS)
-        assert b"listens on" in line, self.log()
-        self.url = line.decode().split("listens on ")[1].split()[0]
+        out = self._folder / "stdout.log"
+        out.write_text("")
+        streams = Streams(out, self._folder / "stderr.log")
+        self.process = life = await self._begin(["serve"], self._folder, self._environment, streams)
+
+        async def says() -> str | None:
+            said = out.read_text()
+            assert life.returncode is None, self.log()
+            return said if said.endswith("\n") else None
+
+        line = await await_condition(says, "the service to start", _START_SECONDS)
+        self.url = line.split("listens on ")[1].split()[0]
 
     async def kill(self) -> None:
         """Kill the service as a power cut would."""
@@ -141,3 +149,9 @@ class ServiceProcess:
     async def report(self, incident_id: str) -> str:
         """Return the incident's report."""
         return (await self.request("GET", f"/v1/incidents/{incident_id}/report")).text
+
+
+class InstalledService(ServiceProcess):
+    """The same, by the installed command."""
+
+    _begin = staticmethod(start_command)

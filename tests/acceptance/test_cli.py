@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pytest
@@ -33,6 +34,7 @@ from checkpoints.audit import Action
 from graph.diagnosis import Grounding
 from graph.incident import Ending, IncidentStatus
 from graph.proposal import Approval, ApprovalStatus, Risk
+from tests.acceptance.lives import Streams, fork_command
 from tests.integration.audits import tamper
 from tests.integration.receivers import receiving
 from tests.integration.rest.house import PEOPLE, SEED, House, open_house
@@ -76,18 +78,12 @@ class Terminal:
 
     async def run(self, *arguments: str, token: str = "", keys: str = "", **environment: str) -> Ran:
         """Run one command; `keys` is what is typed."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            *arguments,
-            cwd=self.folder,
-            env=self.environment(token) | environment,
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-        )
-        out, err = await asyncio.wait_for(process.communicate(keys.encode()), 60)
-        return Ran(process.returncode or 0, out.decode(), err.decode())
+        with TemporaryDirectory() as scratch:
+            streams = Streams(*(Path(scratch) / name for name in ("out", "err", "typed")))
+            streams.typed.write_text(keys)
+            life = await fork_command(arguments, self.folder, self.environment(token) | environment, streams)
+            code = await asyncio.wait_for(life.wait(), 60)
+            return Ran(code, streams.out.read_text(), streams.err.read_text())
 
 
 @pytest.fixture

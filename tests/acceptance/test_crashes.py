@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ async def test_a_service_that_is_stopping_says_so_and_still_takes_alerts(
     await asyncio.wait_for(held.wait(), 60)
 
     assert service.process is not None
-    service.process.terminate()
+    service.process.send_signal(signal.SIGTERM)
     health = [await service.request("GET", "/readyz")]
     while health[-1].status_code == 200:
         health.append(await service.request("GET", "/readyz"))

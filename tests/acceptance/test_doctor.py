@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from api.tokens import TokenStore
-from tests.acceptance.services import COMMAND, ServiceProcess
+from tests.acceptance.lives import COMMAND
+from tests.acceptance.services import ServiceProcess
 from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
 
 KEY, PASSWORD, BEARER = "sk-scripted-4711-0815", "pa55-word-4711", "abcdefgh-4711-0815"

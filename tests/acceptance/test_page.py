@@ -24,7 +24,8 @@ from checkpoints.tables import ApprovalRow
 from graph.diagnosis import ReadCall
 from graph.incident import Ending
 from tests.acceptance.browsers import PHONE, open_browser, open_person, serve_app
-from tests.acceptance.services import COMMAND, ServiceProcess
+from tests.acceptance.lives import COMMAND
+from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import real_body
 from tests.databases import query
 from tests.integration.rest.house import House, open_house

@@ -11,7 +11,8 @@ import pytest
 
 from checkpoints.ledger import open_ledger
 from graph.policy import parse_policy
-from tests.acceptance.services import COMMAND, QUICK, ServiceProcess
+from tests.acceptance.lives import COMMAND
+from tests.acceptance.services import QUICK, ServiceProcess
 from tests.acceptance.workloads import real_body
 from tests.integration.clusters import await_condition
 from tools.sandbox import SCENARIOS, SandboxCluster

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.services import COMMAND, ServiceProcess
+from tests.acceptance.lives import COMMAND
+from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import real_body
 from tests.databases import PostgresUnderTest
 from tools.sandbox import SCENARIOS, SandboxCluster

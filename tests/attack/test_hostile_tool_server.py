@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.tool_settings import Confining
-from tests.acceptance.services import ServiceProcess
+from tests.acceptance.services import InstalledService
 from tests.acceptance.workloads import body_for, break_image
 from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
 from tests.integration.model_server import ScriptedModel, calls
@@ -89,7 +89,7 @@ async def play(
     script = [calls("kubectl_describe", resourceType="deployment", name=name, namespace="default")]
     async with listening() as (report_to, report), ScriptedModel(script) as model:
         furnish(folder, cluster, report_to, **thief)
-        service = ServiceProcess(
+        service = InstalledService(  # the thief reads its environment
             folder, cluster.reader_kubeconfig, cluster.writer_kubeconfig,
             ALERTMEND_MCP_CONFIG=str(folder / "mcp.json"), ALERTMEND_NOTIFY=str(folder / "notify.yaml"),
             ALERTMEND_HIDE_FROM_TOOLS=str(folder / "elsewhere"), ALERTMEND_MODEL="scripted",

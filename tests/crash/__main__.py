@@ -9,8 +9,8 @@ from rich.console import Console
 
 from tests.crash.matrix import Matrix
 from tests.crash.results import Conditions, show_results, write_results
-from tests.crash.victim import fork_context
 from tests.databases import run_postgres
+from tests.forks import fork_context
 
 
 def main() -> int:

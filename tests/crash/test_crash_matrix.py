@@ -1,5 +1,9 @@
-"""A service killed at any boundary goes on where it stood: one write at most, a true verdict and report."""
+"""A service killed at any boundary goes on where it stood: one write at most, a true verdict and report.
 
+This is a sample: each boundary on one of the databases. `make crash` kills at every one on both.
+"""
+
+from collections.abc import Iterator
 from itertools import cycle
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -9,11 +13,21 @@ import pytest
 from tests.crash.boundaries import BOUNDARIES, Boundary, Kill
 from tests.crash.courses import Fix, run_course
 from tests.crash.judge import find_faults
-from tests.crash.victim import fork_context
+from tests.forks import fork_context
 from tools.patch import APPROVAL_ANNOTATION
 from tools.sandbox import SandboxCluster
 
 FIXES: tuple[Fix, ...] = ("right", "wrong")
+_TURNS: tuple[tuple[Fix, str], ...] = (
+    ("right", "sqlite"), ("wrong", "postgres"), ("right", "postgres"), ("wrong", "sqlite"),
+)  # fmt: skip
+
+
+def sample() -> Iterator[tuple[Boundary, Fix, str]]:
+    """Yield each boundary with a fix and a database: in turn, but both where a course has only one kill."""
+    turns = cycle(_TURNS)
+    for boundary in BOUNDARIES:
+        yield from ((boundary, *turn) for turn in (_TURNS[:2] if boundary.once else (next(turns),)))
 
 
 @pytest.fixture(scope="session")
@@ -22,12 +36,12 @@ def context() -> ForkServerContext:
 
 
 @pytest.mark.parametrize(
-    ("boundary", "fix"),
+    ("boundary", "fix", "database_url"),
     [
-        pytest.param(boundary, fix, id=f"{boundary.name.replace(' ', '-')}-{fix}")
-        for boundary, turn in zip(BOUNDARIES, cycle(FIXES), strict=False)
-        for fix in (FIXES if boundary.once else (turn,))
+        pytest.param(boundary, fix, database, id=f"{boundary.name.replace(' ', '-')}-{fix}-{database}")
+        for boundary, fix, database in sample()
     ],
+    indirect=["database_url"],
 )
 async def test_a_service_killed_there_finishes_its_incident(
     boundary: Boundary, fix: Fix, database_url: str, tmp_path: Path, context: ForkServerContext

@@ -6,10 +6,8 @@ than all the rest. That they die on their own is tested elsewhere.
 
 import asyncio
 import logging
-import multiprocessing
 import os
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Literal
 
@@ -26,13 +24,6 @@ from tools.tool_transports import in_memory
 
 # A killed replica's jobs are taken over within seconds.
 _PULSE = Pulse(beat_seconds=0.5, dead_seconds=4.0, sweep_seconds=1.0)
-
-
-def fork_context() -> ForkServerContext:
-    """Return how victims are made."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.crash.nursery"])
-    return context
 
 
 def live(settings: Settings, kill: Kill | None, log: Path, say: Connection) -> None:

@@ -18,7 +18,8 @@ import yaml
 from api.reader_server import serve_reader
 from api.settings import Settings
 from api.tls import certified
-from tests.acceptance.services import COMMAND, ServiceProcess
+from tests.acceptance.lives import COMMAND
+from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import body_for, break_image
 from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest, await_condition
 from tools.errors import BadInput, ToolServerError
