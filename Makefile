@@ -13,13 +13,13 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: install demo serve studio test eval fuzz crash bench screenshots mutations check lint lock clean
 
 demo: $(VENV)/.installed ## Break a deployment in the sandbox cluster, and mend it with your approval
-	@$(BIN)/alertmend demo $(ARGS)
+	@$(BIN)/mendgate demo $(ARGS)
 
-install: $(VENV)/.installed ## Make .venv with what is locked and the command alertmend
+install: $(VENV)/.installed ## Make .venv with what is locked and the command mendgate
 	@echo 'The command is there: export PATH="$(abspath $(BIN)):$$PATH"'
 
 serve: $(VENV)/.installed ## Run the service against your kubeconfig
-	@$(BIN)/alertmend serve $(ARGS)
+	@$(BIN)/mendgate serve $(ARGS)
 
 studio: $(VENV)/.dev ## Debug runs in LangGraph Studio (docs/studio.md)
 	@$(BIN)/langgraph dev $(ARGS)
@@ -62,7 +62,7 @@ clean:
 	rm -rf $(VENV)
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "alertmend needs Python 3.11 or later: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mendgate needs Python 3.11 or later: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) can't make a virtual environment; Debian and Ubuntu have that in a package: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python

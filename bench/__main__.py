@@ -1,4 +1,4 @@
-"""`make bench`: measures alertmend, prints tables, and with `--write` puts them into docs/performance.md."""
+"""`make bench`: measures mendgate, prints tables, and with `--write` puts them into docs/performance.md."""
 
 import argparse
 import asyncio

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import make_url
 
-from checkpoints.chain import Link
-from checkpoints.tables import AuditRow
+from checkpoints.audit.hash_chain import Link
+from checkpoints.db.tables import AuditRow
 
 _KEYED = {
     "incidents": "id",

@@ -23,7 +23,7 @@ class Databases:
             if name == "Postgres":
                 yield stack.enter_context(self.postgres.database())
                 return
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="alertmend-bench-"))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mendgate-bench-"))
             yield f"sqlite+aiosqlite:///{Path(folder)}/ledger.db"
 
 

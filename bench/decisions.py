@@ -78,12 +78,12 @@ async def _measure(databases: Databases, database: str) -> _Found:
 async def _open(stack: AsyncExitStack, databases: Databases, database: str, paused: int) -> Stand:
     """Start a service beside so many paused incidents, and sign in to its page."""
     url = stack.enter_context(databases.fresh(database))
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alertmend-bench-")))
-    async with open_stand("alertmend", url, folder) as stand:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mendgate-bench-")))
+    async with open_stand("mendgate", url, folder) as stand:
         copied = await stand.deliver("copied")
     await asyncio.to_thread(copy_incident, url, copied, paused)
     await asyncio.to_thread(copy_audit, url, (folder / "audit.key").read_bytes(), copied, paused)
-    stand = await stack.enter_async_context(open_stand("alertmend", url, folder))
+    stand = await stack.enter_async_context(open_stand("mendgate", url, folder))
     signed_in = await sign_in(stand.client, stand.token)
     assert signed_in.has_redirect_location, signed_in.text
     return stand

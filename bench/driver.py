@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import httpx
 
-from api.tokens import TokenStore
+from api.identity.tokens import TokenStore
 from bench.webhooks import webhook_body
 
-Kind = Literal["alertmend", "reference", "intake", "insert"]
+Kind = Literal["mendgate", "reference", "intake", "insert"]
 _START_SECONDS = 120
 _TOO_MUCH, _PAUSE_SECONDS = 503, 0.1
 _LONGEST_SECONDS = 600
@@ -157,11 +157,11 @@ async def spend(
 async def open_stand(kind: Kind, database_url: str, folder: Path | None = None) -> AsyncIterator[Stand]:
     """Start a service on a database. `folder` keeps its tokens and keys (None: for this once)."""
     async with AsyncExitStack() as stack:
-        passing = stack.enter_context(tempfile.TemporaryDirectory(prefix="alertmend-bench-"))
+        passing = stack.enter_context(tempfile.TemporaryDirectory(prefix="mendgate-bench-"))
         folder = folder or Path(passing)
         token = TokenStore(folder / "tokens.json").create(f"bench-{token_hex(4)}", "admin")
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.stand", kind, database_url, str(folder),
+            sys.executable, "-m", "bench.measured_service", kind, database_url, str(folder),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=_LONGEST_SECONDS, trust_env=False))

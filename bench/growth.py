@@ -8,9 +8,9 @@ from bench.instant import POLICY, InstantCluster, InstantMind, make_nodes
 from bench.sections import Chart, Section
 from bench.webhooks import webhook_body
 from checkpoints.ledger import open_ledger
-from checkpoints.saver import open_saver
-from graph.alerts import AlertGroup
+from checkpoints.savers.opening import open_saver
 from graph.builder import build_graph
+from graph.domain.alerts.payload import AlertGroup
 from graph.policy import parse_policy
 from graph.state import RunContext
 from tests.databases import query

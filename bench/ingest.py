@@ -34,7 +34,7 @@ async def measure(databases: Databases) -> Section:
         spread = percentile(half["intake"], 0.99) / median(half["intake"])
         shares.append(share)
         spreads.append(spread)
-        for kind, name in (("insert", "one insert"), ("intake", "alertmend")):
+        for kind, name in (("insert", "one insert"), ("intake", "mendgate")):
             times = half[kind]
             rows.append((
                 database, name, f"{median(rates[kind]):.0f}",

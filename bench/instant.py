@@ -1,4 +1,4 @@
-"""Model and tools that answer at once, so that what is measured is alertmend and not what it waits for.
+"""Model and tools that answer at once, so that what is measured is mendgate and not what it waits for.
 
 The course is the seed's: describe the pod, propose the image that ran before, patch, look.
 """
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from checkpoints.ledger import Ledger
-from graph.conclusion import Conclusion
-from graph.diagnosis import CallTools, Candidate, Diagnosis, ProposePatch, ReadCall, Thought
-from graph.drafting import Drafter
-from graph.investigation import Investigation
-from graph.nodes import Nodes
+from graph.builder import Nodes
+from graph.cluster.verification import Verifier
+from graph.domain.alerts.targets import Target
+from graph.domain.diagnosis import CallTools, Candidate, Diagnosis, DiagnosisStep, ProposePatch, ReadCall
+from graph.nodes.conclusion import Conclusion
+from graph.nodes.investigation import Investigation
+from graph.nodes.remediation import Remediation
 from graph.policy import refuse_object
-from graph.ports import Case, Desk, Mind
-from graph.remediation import Remediation
-from graph.targets import Target
-from graph.verification import Verifier
-from tools.api_server import Answer
+from graph.ports import Case, Diagnostician, PauseAnswerHandler
+from graph.proposals.drafting import ProposalBuilder
 from tools.executor import Executor
-from tools.patch import PatchArguments
-from tools.sandbox.strategic import apply_strategic_patch
-from tools.tool_results import ToolResult
-from tools.tool_session import ServerIdentity
-from tools.toolbox import OWN_SERVER, ToolOffer
+from tools.kubernetes.patch import PatchArguments
+from tools.kubernetes.transport import Answer
+from tools.mcp.results import ToolResult
+from tools.mcp.session import ServerIdentity
+from tools.mcp.toolbox import OWN_SERVER, ToolOffer
+from tools.sandbox.api_server.patching.strategic_merge import apply_strategic_patch
 
 NAMESPACE = "shop"
 _POD = re.compile(r"-[a-z0-9]{10}-[a-z0-9]{5}$")
@@ -130,7 +130,7 @@ class SilentMind:
 
     tell: Callable[[], None]
 
-    async def decide(self, case: Case) -> Thought:
+    async def decide(self, case: Case) -> DiagnosisStep:
         """Wait for ever."""
         self.tell()
         await asyncio.Event().wait()
@@ -155,13 +155,13 @@ class InstantMind:
 
     calls: int = 1
 
-    async def decide(self, case: Case) -> Thought:
+    async def decide(self, case: Case) -> DiagnosisStep:
         """Return the next step of the course."""
         target, seen = case.target, len(case.evidence)
         if seen < self.calls:
             about = {"resourceType": "deployment", "name": target.name, "namespace": target.namespace}
             call = ReadCall(tool="kubectl_describe", arguments=about)
-            return Thought(step=CallTools(reason="describe it", calls=(call,)))
+            return DiagnosisStep(step=CallTools(reason="describe it", calls=(call,)))
         container = {"name": "nginx", "image": _WORKING}
         candidate = Candidate(
             call=PatchArguments(
@@ -181,20 +181,27 @@ class InstantMind:
             source="runbook",
             confidence="high",
         )
-        return Thought(step=ProposePatch(reason="set it right", diagnosis=diagnosis, candidate=candidate))
+        return DiagnosisStep(
+            step=ProposePatch(reason="set it right", diagnosis=diagnosis, candidate=candidate)
+        )
 
 
-def make_nodes(ledger: Ledger, mind: Mind, cluster: InstantCluster, desk: Desk | None = None) -> Nodes:
-    """Return alertmend's nodes with what answers at once around them."""
+def make_nodes(
+    ledger: Ledger,
+    diagnostician: Diagnostician,
+    cluster: InstantCluster,
+    desk: PauseAnswerHandler | None = None,
+) -> Nodes:
+    """Return mendgate's nodes with what answers at once around them."""
     policy = ledger.policy
     writer = InstantWriter(cluster)
     executor = Executor(cluster, writer, ledger.approvals, refuse_object, pause_seconds=0.02)  # type: ignore[arg-type]  # as much of a Cluster and a ToolSession as it uses
     return Nodes(
-        Investigation(ledger.incidents, InstantReader(), mind, cluster, policy, most_steps=200),
+        Investigation(ledger.incidents, InstantReader(), diagnostician, cluster, policy, most_steps=200),
         Remediation(
             ledger.incidents,
             ledger.approvals,
-            Drafter(cluster, executor, ledger.incidents, policy),
+            ProposalBuilder(cluster, executor, ledger.incidents, policy),
             executor,
             policy,
             desk=desk,

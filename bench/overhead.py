@@ -1,4 +1,4 @@
-"""What alertmend costs beyond a service of bare LangGraph that leaves the same rows behind.
+"""What mendgate costs beyond a service of bare LangGraph that leaves the same rows behind.
 
 Beside it, without an aim: the same incidents through LangGraph's own dev server.
 """
@@ -17,7 +17,7 @@ _INCIDENTS = {1: 6, 8: 8, 64: 64}
 _ROUNDS = {1: 3, 8: 3, 64: 2}
 _DEV_INCIDENTS = {1: 3, 8: 8}
 _MOST = 1.5
-_KINDS: tuple[Kind, ...] = ("reference", "alertmend")
+_KINDS: tuple[Kind, ...] = ("reference", "mendgate")
 _Spent = dict[tuple[Kind, int], list[Spent]]
 
 
@@ -50,7 +50,7 @@ def _compare(found: Mapping[str, _Spent]) -> Section:
     rows, ratios = [], []
     for database, spent in found.items():
         for at_once in _INCIDENTS:
-            bare, ours = spent["reference", at_once], spent["alertmend", at_once]
+            bare, ours = spent["reference", at_once], spent["mendgate", at_once]
             ratio = _cpu(ours) / _cpu(bare)
             ratios.append(ratio)
             rows.append((
@@ -63,17 +63,17 @@ def _compare(found: Mapping[str, _Spent]) -> Section:
             "From the alert to the report, with a pause, an approval, a patch and its verification, where "
             "model and tools answer at once. The reference is `bench/reference.py`: the same graph, saver, "
             "requests and rows, and nothing else. Both are measured in turns; CPU is that of the service's "
-            f"process; medians of {_ROUNDS[1]} rounds, of {_ROUNDS[64]} with 64 at a time. alertmend's wall "
+            f"process; medians of {_ROUNDS[1]} rounds, of {_ROUNDS[64]} with 64 at a time. mendgate's wall "
             "time has waits in it that the reference has not: a verification looks at least twice."
         ),
         head=(
-            "database", "at a time", "reference, CPU ms", "alertmend, CPU ms", "ratio",
-            "reference, wall ms", "alertmend, wall ms",
+            "database", "at a time", "reference, CPU ms", "mendgate, CPU ms", "ratio",
+            "reference, wall ms", "mendgate, wall ms",
         ),
         rows=rows,
         aim=f"at most {_MOST} × the reference's CPU",
         met=max(ratios) <= _MOST,
-        chart=Chart("CPU of alertmend to that of the reference", "ratio", column=4),
+        chart=Chart("CPU of mendgate to that of the reference", "ratio", column=4),
     )  # fmt: skip
 
 
@@ -89,20 +89,20 @@ async def _measure_dev(ours: _Spent) -> Section:
     return Section(
         title="The same incidents through `langgraph dev`",
         about=(
-            "LangGraph's own dev server with alertmend's graph and the same instant model and tools, driven "
+            "LangGraph's own dev server with mendgate's graph and the same instant model and tools, driven "
             "over its HTTP API: a thread, a run to the interrupt, a look at the state, a resume to the "
             "report. Answers decide there as in dev mode (docs/studio.md), by the same gate. The ledger is a "
-            "SQLite file as alertmend's is; threads and checkpoints are kept in the server's memory, and "
+            "SQLite file as mendgate's is; threads and checkpoints are kept in the server's memory, and "
             "nobody's role is asked. The wall time has the waits of its queue in it."
         ),
         head=(
-            "at a time", "`langgraph dev`, CPU ms", "alertmend, CPU ms", "`langgraph dev`, wall ms",
-            "alertmend, wall ms",
+            "at a time", "`langgraph dev`, CPU ms", "mendgate, CPU ms", "`langgraph dev`, wall ms",
+            "mendgate, wall ms",
         ),
         rows=[
             (
-                str(at_once), f"{one.cpu_ms:.0f}", f"{_cpu(ours['alertmend', at_once]):.0f}",
-                f"{one.wall_ms:.0f}", f"{_wall(ours['alertmend', at_once]):.0f}",
+                str(at_once), f"{one.cpu_ms:.0f}", f"{_cpu(ours['mendgate', at_once]):.0f}",
+                f"{one.wall_ms:.0f}", f"{_wall(ours['mendgate', at_once]):.0f}",
             )
             for at_once, one in spent.items()
         ],

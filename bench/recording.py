@@ -1,4 +1,4 @@
-"""One incident of alertmend's, recorded: what each step returned, and which rows it left in the database."""
+"""One incident of mendgate's, recorded: what each step returned, and which rows it left in the database."""
 
 import asyncio
 import json
@@ -15,9 +15,9 @@ from sqlalchemy.engine import Engine
 from bench.instant import POLICY, InstantCluster, InstantMind, make_nodes
 from bench.webhooks import webhook_body
 from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.saver import open_saver
-from graph.alerts import AlertGroup
+from checkpoints.savers.opening import open_saver
 from graph.builder import build_graph
+from graph.domain.alerts.payload import AlertGroup
 from graph.policy import parse_policy
 from graph.state import IncidentState, RunContext
 
@@ -57,7 +57,7 @@ class Recording:
 
 def record() -> Recording:
     """Run one incident on a database that is thrown away, and return what it came to."""
-    with tempfile.TemporaryDirectory(prefix="alertmend-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mendgate-bench-") as folder:
         return asyncio.run(_record(f"sqlite+aiosqlite:///{folder}/ledger.db"))
 
 

@@ -2,8 +2,8 @@
 
 The same graph, the same saver on the same database, the same requests answered, and the same rows left
 behind, byte for byte as long: one transaction for each step, with one INSERT for each table and one UPDATE
-of the incident in it. No gate, no policy, no epochs, no audit chain, no validation: whatever alertmend costs
-beyond it is alertmend's.
+of the incident in it. No gate, no policy, no epochs, no audit chain, no validation: whatever mendgate costs
+beyond it is mendgate's.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, Text, insert, s
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.recording import Recording, Stage
-from checkpoints.database import make_engine, parse_url
-from checkpoints.saver import open_saver
+from checkpoints.db.engine import make_engine, parse_url
+from checkpoints.savers.opening import open_saver
 from graph.state import IncidentState
 
 Tell = Callable[[str, str], None]
@@ -99,7 +99,7 @@ class Reference:
 
 
 def _build(reference: Reference, saver: Any) -> Any:
-    """Return the graph: alertmend's nodes in alertmend's order, each of which only leaves its rows."""
+    """Return the graph: mendgate's nodes in mendgate's order, each of which only leaves its rows."""
 
     def node(name: str) -> Any:
         stages = reference.recording.named(name)

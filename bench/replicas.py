@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from bench.databases import Databases
 from bench.driver import Stand, open_stand
 from bench.sections import Section
-from checkpoints.tables import IncidentRow, IntentRow
+from checkpoints.db.tables import IncidentRow, IntentRow
 from tests.databases import query
 
 _REPLICAS = (1, 2, 4)
@@ -27,7 +27,7 @@ async def measure(databases: Databases) -> Section:
         with databases.fresh("Postgres") as url, tempfile.TemporaryDirectory() as folder:
             async with AsyncExitStack() as stack:
                 stands = [
-                    await stack.enter_async_context(open_stand("alertmend", url, Path(folder)))
+                    await stack.enter_async_context(open_stand("mendgate", url, Path(folder)))
                     for _ in range(replicas)
                 ]
                 seconds = await _run_all(stands)

@@ -12,7 +12,7 @@ from bench.driver import open_stand
 from bench.sections import Section
 
 _ROUNDS = 3
-_ALERTMEND = Path(sys.executable).parent / "alertmend"
+_MENDGATE = Path(sys.executable).parent / "mendgate"
 _LOAD = 16
 
 
@@ -24,7 +24,7 @@ async def measure(databases: Databases) -> Section:
     for _ in range(_ROUNDS):
         with databases.fresh("SQLite") as url:
             began = time.perf_counter()
-            async with open_stand("alertmend", url) as stand:
+            async with open_stand("mendgate", url) as stand:
                 await stand.request("GET", "/healthz")
                 ready.append(time.perf_counter() - began)
                 idle.append((await stand.usage())["rss_mb"])
@@ -35,8 +35,8 @@ async def measure(databases: Databases) -> Section:
         about=f"Medians of {_ROUNDS}. The service runs on SQLite, without MCP servers or a model's client.",
         head=("what", "measured"),
         rows=[
-            ("`alertmend --help`", f"{median(helps):.2f} s"),
-            ("the same of `alertmend incidents`", f"{median(listings):.2f} s"),
+            ("`mendgate --help`", f"{median(helps):.2f} s"),
+            ("the same of `mendgate incidents`", f"{median(listings):.2f} s"),
             ("from the start of the service to its first answer", f"{median(ready):.2f} s"),
             ("memory, idle", f"{median(idle):.0f} MB"),
             (f"memory, most, after {_LOAD} incidents, 16 at a time", f"{median(loaded):.0f} MB"),
@@ -47,7 +47,7 @@ async def measure(databases: Databases) -> Section:
 async def _time(*arguments: str) -> float:
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        _ALERTMEND, *arguments, stdout=asyncio.subprocess.DEVNULL, env={**os.environ, "NO_COLOR": "1"}
+        _MENDGATE, *arguments, stdout=asyncio.subprocess.DEVNULL, env={**os.environ, "NO_COLOR": "1"}
     )
     assert await process.wait() == 0
     return time.perf_counter() - began

@@ -13,7 +13,7 @@ from bench.databases import Databases
 from bench.driver import Stand, open_stand
 from bench.sections import Section
 from bench.webhooks import webhook_body
-from checkpoints.tables import AlertRow, IncidentRow
+from checkpoints.db.tables import AlertRow, IncidentRow
 from tests.databases import query
 
 _WORKLOADS, _ALERTS_EACH, _PER_DELIVERY, _SECONDS = 200, 50, 10, 60
@@ -26,7 +26,7 @@ async def measure(databases: Databases) -> Section:
     rows, met = [], True
     for database in databases.names:
         with databases.fresh(database) as url:
-            async with open_stand("alertmend", url) as stand:
+            async with open_stand("mendgate", url) as stand:
                 idle = (await stand.usage())["rss_mb"]
                 began = time.perf_counter()
                 deliveries = _deliveries()

@@ -8,32 +8,34 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from checkpoints import audit, dispatch, milestones
-from checkpoints.acceptance import Acceptance
-from checkpoints.approvals import Approvals
-from checkpoints.audit import Audit
-from checkpoints.audit_files import Keeper
-from checkpoints.counts import Counts
-from checkpoints.database import Transaction, failures_named, is_postgres, make_engine, parse_url
-from checkpoints.decisions import Decisions
-from checkpoints.freezes import Freezes
-from checkpoints.held_alerts import HeldAlerts
-from checkpoints.homes import Pace
-from checkpoints.incidents import Incidents
-from checkpoints.intake import Intake
-from checkpoints.milestones import Milestone, Tell
-from checkpoints.outbox import Outbox
-from checkpoints.recurrence import Recurrence
-from checkpoints.reminders import Reminders
-from checkpoints.retention import Retention
-from checkpoints.schema import migrate, require_current
-from checkpoints.settlements import Settlements
-from checkpoints.stops import Stops
-from checkpoints.withdrawals import Withdrawals
-from graph.notices import Subscriber
+from checkpoints.acceptance.accept import Acceptance
+from checkpoints.alerts.correlation import IncidentRateLimit
+from checkpoints.alerts.intake import Intake
+from checkpoints.alerts.known_alerts import KnownAlerts
+from checkpoints.alerts.recurrence import Recurrence
+from checkpoints.approvals.decisions import Decisions
+from checkpoints.approvals.freezes import Freezes
+from checkpoints.approvals.reminders import Reminders
+from checkpoints.approvals.revocations import Settlements
+from checkpoints.approvals.store import Approvals
+from checkpoints.approvals.withdrawals import Withdrawals
+from checkpoints.approvals.write_stops import Stops
+from checkpoints.audit import log
+from checkpoints.audit.key_files import Keeper
+from checkpoints.audit.log import Audit
+from checkpoints.db.engine import Transaction, is_postgres, make_engine, parse_url
+from checkpoints.db.errors import failures_named
+from checkpoints.incidents.retention import Retention
+from checkpoints.incidents.store import Incidents
+from checkpoints.ledger_counts import Counts
+from checkpoints.migrate import migrate, require_current
+from checkpoints.timeline import after_commit, outbox_enqueue
+from checkpoints.timeline.after_commit import Milestone, Tell
+from checkpoints.timeline.outbox import Outbox
+from graph.domain.notifications import Subscriber
 from graph.policy import BUILT_IN, Policy
 
-_USUAL = Pace()
+_USUAL = IncidentRateLimit()
 
 
 def _tell_nobody(_: Milestone) -> None:
@@ -45,7 +47,7 @@ class Ledger:
     """What the graph, the executor and the service share."""
 
     intake: Intake
-    held_alerts: HeldAlerts
+    known_alerts: KnownAlerts
     incidents: Incidents
     approvals: Approvals
     decisions: Decisions
@@ -68,27 +70,27 @@ async def open_ledger(  # noqa: PLR0913 -- all that a ledger is made of
     url: str,
     audit_key: Path | None = None,
     policy: Policy = BUILT_IN,
-    pace: Pace = _USUAL,
+    pace: IncidentRateLimit = _USUAL,
     *,
     tell: Tell = _tell_nobody,
     subscribers: Sequence[Subscriber] = (),
 ) -> AsyncIterator[Ledger]:
     """Open the ledger in the database at `url`.
 
-    SQLite's tables are brought up to date. Postgres' must be, by `alertmend migrate`: else it raises
+    SQLite's tables are brought up to date. Postgres' must be, by `mendgate migrate`: else it raises
     `SchemaMismatch`. `audit_key` is the file of the audit's key (None: its rows are chained with a key that
     everybody knows); raises `AuditUnusable` if it isn't the one that belongs to the database. `policy` is
     what claims and decisions obey. `tell` hears of what was committed; it must neither wait nor raise.
     `subscribers` are told, through the outbox, of what is written on timelines.
     """
     keeper = Keeper(audit_key)
-    carried = audit.keeping(keeper) | dispatch.telling(subscribers)
+    carried = log.keeping(keeper) | outbox_enqueue.telling(subscribers)
     async with _open_database(url, carried, tell) as transaction:
         await Audit(transaction, keeper).open()
         async with aclosing(Intake(transaction, pace)) as intake:
             yield Ledger(
                 intake=intake,
-                held_alerts=HeldAlerts(transaction),
+                known_alerts=KnownAlerts(transaction),
                 incidents=Incidents(transaction, pace),
                 approvals=Approvals(transaction, policy),
                 decisions=Decisions(transaction, policy),
@@ -120,8 +122,8 @@ class _Transactions:
         with failures_named():
             async with self._begin() as session:
                 yield session
-        await audit.remember(session)
-        for milestone in milestones.take(session):
+        await log.remember(session)
+        for milestone in after_commit.take(session):
             self._tell(milestone)
 
     @asynccontextmanager

@@ -1,14 +1,27 @@
 """The state machine, on one screen."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from graph import routing
-from graph.nodes import Nodes
+from graph.nodes.conclusion import Conclusion
+from graph.nodes.investigation import Investigation
+from graph.nodes.remediation import Remediation
 from graph.state import IncidentState, RunContext
 from tools.errors import ClusterUnreachable, ToolServerError
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The three parts of a run: look, change, conclude."""
+
+    investigation: Investigation
+    remediation: Remediation
+    conclusion: Conclusion
+
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -43,4 +56,4 @@ def build_graph(
     builder.add_conditional_edges("verify_fix", routing.after_verification)
     builder.add_edge("generate_report", END)
 
-    return builder.compile(checkpointer=checkpointer, name="alertmend")
+    return builder.compile(checkpointer=checkpointer, name="mendgate")

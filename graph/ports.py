@@ -1,35 +1,35 @@
 """What the graph needs from the rooms around it, said by the graph itself.
 
-`checkpoints` fulfils the ledgers; `tools` fulfils `Reader`, `Observer` and `Actuator`; a mind (runbooks
-or a model) fulfils `Mind`. Every write to the ledger names the run's epoch: a worker that was thought dead
-and wakes again has an old one, and its writes are refused with `StaleRun`.
+`checkpoints` fulfils the ledgers; `tools` fulfils `Reader`, `ClusterReader` and `ActionExecutor`; a mind
+(runbooks or a model) fulfils `Diagnostician`. Every write to the ledger names the run's epoch: a worker that
+was thought dead and wakes again has an old one, and its writes are refused with `StaleRun`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from graph.alerts import AlertGroup
-from graph.answers import PauseAnswer
-from graph.diagnosis import Diagnosis, Evidence, Memory, ReadCall, Thought
-from graph.incident import CaseFile, Ending, EntryKind, IncidentStatus, Verification
-from graph.proposal import Approval, Proposal, Terms
-from graph.report.prose import Prose
-from graph.targets import Target
-from tools.chat_model import Question, Reply
-from tools.errors import AlertmendError
-from tools.executor import Outcome, Preview
-from tools.patch import PatchArguments
-from tools.registry import Lookup
-from tools.tool_session import ToolResult
-from tools.toolbox import ToolOffer
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.alerts.targets import Target
+from graph.domain.diagnosis import Diagnosis, DiagnosisStep, Evidence, Memory, ReadCall
+from graph.domain.incident import CaseFile, Ending, EntryKind, IncidentStatus, Verification
+from graph.domain.pause_answer import PauseAnswer
+from graph.domain.proposal import Approval, ApprovalTerms, Proposal
+from graph.domain.report_prose import Prose
+from tools.errors import MendgateError
+from tools.grants import Outcome, Preview
+from tools.kubernetes.patch import PatchArguments
+from tools.llm.client import Question, Reply
+from tools.mcp.session import ToolResult
+from tools.mcp.toolbox import ToolOffer
+from tools.registry.client import Lookup
 
 
-class StaleRun(AlertmendError):
+class StaleRun(MendgateError):
     """Another run has taken this incident over; this one must stop without writing anything."""
 
 
-class AskedElsewhere(AlertmendError):
+class AskedElsewhere(MendgateError):
     """Another open incident, `incident_id`, has asked for this change already; nothing was stored."""
 
     def __init__(self, incident_id: str) -> None:
@@ -57,10 +57,10 @@ class Case:
     group: AlertGroup
     target: Target
     evidence: tuple[Evidence, ...]
-    setbacks: tuple[str, ...]
+    failed_attempts: tuple[str, ...]
     tried: tuple[PatchArguments, ...]
-    looks: int = 0
-    mended: str = ""
+    rechecks: int = 0
+    fixed_by: str = ""
     memory: Memory = field(default_factory=Memory)
 
 
@@ -96,10 +96,10 @@ class ReportAuthor(Protocol):
         """Return what there is to add. It writes nothing and raises nothing; asking twice is harmless."""
 
 
-class Mind(Protocol):
+class Diagnostician(Protocol):
     """Decides the next step of an investigation from what is known."""
 
-    async def decide(self, case: Case) -> Thought:
+    async def decide(self, case: Case) -> DiagnosisStep:
         """Return one step and what it took. It writes nothing; asking twice is harmless."""
 
 
@@ -175,7 +175,7 @@ class IncidentLedger(Protocol):
 class ApprovalLedger(Protocol):
     """The authority on what may be written to the cluster."""
 
-    async def propose(self, proposal: Proposal, epoch: int, terms: Terms) -> Approval:
+    async def propose(self, proposal: Proposal, epoch: int, terms: ApprovalTerms) -> Approval:
         """Store a proposal as a pending approval; one that still stood for the incident is superseded.
 
         The incident waits for a person then. If the same change stands already, as after a crash, that one is
@@ -195,7 +195,7 @@ class ApprovalLedger(Protocol):
         """Withdraw an approved approval that no claim has taken: its target doesn't need it any more."""
 
 
-class Desk(Protocol):
+class PauseAnswerHandler(Protocol):
     """Takes answers to a pause as decisions: LangGraph Studio's dev mode, never the service."""
 
     async def take(self, approval: Approval, answer: PauseAnswer) -> str:
@@ -212,7 +212,7 @@ class Reader(Protocol):
         """Call one tool. Raises `ToolServerError` where our own server can't be reached."""
 
 
-class Observer(Protocol):
+class ClusterReader(Protocol):
     """The cluster as the reader's credential sees it, for verification."""
 
     async def get(self, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
@@ -231,7 +231,7 @@ class ImageRegistry(Protocol):
         """Return whether a tag or digest exists; what couldn't be found out is `unknown`. Raises nothing."""
 
 
-class Actuator(Protocol):
+class ActionExecutor(Protocol):
     """The executor: the only way to a write, and the only holder of the write credential."""
 
     async def preview(self, call: PatchArguments, approval_id: str) -> Preview:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from graph.alerts import AlertGroup
-from graph.diagnosis import Candidate, Diagnosis, Memory, ReadCall, ToolAnswer
-from graph.incident import Ending, Verdict
-from graph.proposal import ApprovalStatus
-from graph.targets import Target
-from tools.executor import Outcome
-from tools.patch import PatchArguments
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.alerts.targets import Target
+from graph.domain.diagnosis import Candidate, Diagnosis, Memory, ReadCall, ToolAnswer
+from graph.domain.incident import Ending, Verdict
+from graph.domain.proposal import ApprovalStatus
+from tools.grants import Outcome
+from tools.kubernetes.patch import PatchArguments
 
 
 class IncidentState(BaseModel):
@@ -25,7 +25,7 @@ class IncidentState(BaseModel):
 
     steps: int = 0
     """Analysis steps taken since the last change of the cluster."""
-    looks: int = 0
+    rechecks: int = 0
     """How often the mind asked to look again since then, because things were still moving."""
     pending_calls: tuple[ReadCall, ...] = ()
     answers: tuple[ToolAnswer, ...] = ()
@@ -48,9 +48,9 @@ class IncidentState(BaseModel):
     rounds: int = 0
     """Proposals tried so far, refused ones included."""
     tried: tuple[PatchArguments, ...] = ()
-    setbacks: tuple[str, ...] = ()
+    failed_attempts: tuple[str, ...] = ()
     unapplied: tuple[str, ...] = ()
-    """What a person should set instead, where the first change that was known isn't alertmend's to make."""
+    """What a person should set instead, where the first change that was known isn't mendgate's to make."""
 
     approval_id: str = ""
     digest: str = ""

@@ -29,7 +29,7 @@ def find_alertmanager() -> str:
         if path := shutil.which(name):
             return path
     missing = "no Alertmanager: Debian and Ubuntu have it in the package prometheus-alertmanager"
-    if os.environ.get("ALERTMEND_TEST_REQUIRE_ALERTMANAGER"):
+    if os.environ.get("MENDGATE_TEST_REQUIRE_ALERTMANAGER"):
         pytest.fail(missing)
     pytest.skip(missing)
 
@@ -48,7 +48,7 @@ class RealAlertmanager:
         """Write the configuration: every alert goes to this URL, in groups by namespace."""
         config = {
             "route": {
-                "receiver": "alertmend",
+                "receiver": "mendgate",
                 "group_by": ["namespace"],
                 "group_wait": "100ms",
                 "group_interval": "1s",
@@ -56,7 +56,7 @@ class RealAlertmanager:
             },
             "receivers": [
                 {
-                    "name": "alertmend",
+                    "name": "mendgate",
                     "webhook_configs": [
                         {
                             "url": url,
@@ -161,7 +161,7 @@ class SayingAlertmanager:
     broken: Response | None = None
     asked: list[Request] = field(default_factory=list)
 
-    def fire(self, name: str, began: datetime, *, state: str = "active", receiver: str = "alertmend") -> None:
+    def fire(self, name: str, began: datetime, *, state: str = "active", receiver: str = "mendgate") -> None:
         """List one alert about a Deployment of this name."""
         self.alerts[name] = {
             "annotations": {"summary": f"{name} is short of replicas"},
@@ -189,7 +189,7 @@ class SayingAlertmanager:
     def _answer(self, path: str) -> Any:
         return {
             "/api/v2/alerts": list(self.alerts.values()),
-            "/api/v2/receivers": [{"name": "alertmend"}, {"name": "pagers"}],
+            "/api/v2/receivers": [{"name": "mendgate"}, {"name": "pagers"}],
             "/api/v2/status": {
                 "cluster": {"peers": [], "status": "disabled"},
                 "config": {"original": ""},

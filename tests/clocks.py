@@ -12,7 +12,7 @@ _ROOMS = ("api.", "checkpoints.", "graph.", "tools.")
 
 
 class Clock:
-    """The wall clock as alertmend sees it: the real one, and an offset."""
+    """The wall clock as mendgate sees it: the real one, and an offset."""
 
     def __init__(self) -> None:
         self.offset = timedelta(0)
@@ -20,7 +20,7 @@ class Clock:
 
 @contextmanager
 def moved_by_hand() -> Iterator[Clock]:
-    """Put a clock before every module of alertmend that has been imported by now."""
+    """Put a clock before every module of mendgate that has been imported by now."""
     clock = Clock()
 
     class Jumping(datetime):

@@ -1,6 +1,6 @@
 """Clusters and databases for all tests: the sandbox, SQLite and Postgres; a real API server where named.
 
-`ALERTMEND_TEST_REQUIRE_CLUSTER=1` turns "skipped for want of a real cluster" into a failure.
+`MENDGATE_TEST_REQUIRE_CLUSTER=1` turns "skipped for want of a real cluster" into a failure.
 """
 
 import os
@@ -13,10 +13,15 @@ import pytest
 from hypothesis import settings
 
 from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.saver import open_saver
+from checkpoints.savers.opening import open_saver
 from tests.clocks import Clock, moved_by_hand
-from tests.integration.clusters import REAL_KUBECONFIGS, ClusterUnderTest, RealUnderTest, SandboxUnderTest
-from tests.integration.executions import Trick
+from tests.integration.cluster.clusters import (
+    REAL_KUBECONFIGS,
+    ClusterUnderTest,
+    RealUnderTest,
+    SandboxUnderTest,
+)
+from tests.integration.cluster.executions import Trick
 from tools.sandbox import SandboxCluster
 
 if TYPE_CHECKING:
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-if not os.environ.get("ALERTMEND_TEST_MODEL_URL"):
+if not os.environ.get("MENDGATE_TEST_MODEL_URL"):
     # All else is on loopback. To load the authorities of the whole world would cost 20 ms per HTTP client.
     os.environ.pop("SSL_CERT_FILE", None)
     os.environ["SSL_CERT_DIR"] = os.devnull
@@ -71,7 +76,7 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         return
     missing = [name for name in REAL_KUBECONFIGS if not os.environ.get(name)]
     if missing:
-        if os.environ.get("ALERTMEND_TEST_REQUIRE_CLUSTER"):
+        if os.environ.get("MENDGATE_TEST_REQUIRE_CLUSTER"):
             pytest.fail(f"a real cluster is required: set {', '.join(missing)}")
         pytest.skip(f"no real cluster: set {', '.join(missing)}")
     real = RealUnderTest()

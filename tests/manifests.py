@@ -24,7 +24,7 @@ def render(part: str) -> str:
     """Return a kustomization as YAML; skip the test where there is no kubectl to render it."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        if os.environ.get("ALERTMEND_TEST_REQUIRE_CLUSTER"):
+        if os.environ.get("MENDGATE_TEST_REQUIRE_CLUSTER"):
             pytest.fail("kubectl is required: install it")
         pytest.skip("kubectl isn't installed, which renders the manifests")
     return _kustomize(kubectl, DEPLOY / "kubernetes" / part)
@@ -52,14 +52,14 @@ def objects(part: str) -> list[Object]:
     return [one for one in yaml.safe_load_all(render(part)) if one]
 
 
-def find(part: str, kind: str, name: str = "alertmend") -> Object:
+def find(part: str, kind: str, name: str = "mendgate") -> Object:
     """Return one object of a kustomization."""
     return next(one for one in objects(part) if (one["kind"], one["metadata"]["name"]) == (kind, name))
 
 
 def workload(part: str, name: str) -> str:
     """Return the kind of the service's or the reader's workload in a kustomization."""
-    return WORKLOADS[part] if name == "alertmend" else "Deployment"
+    return WORKLOADS[part] if name == "mendgate" else "Deployment"
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""Every error alertmend raises on purpose, in one tree.
+"""Every error mendgate raises on purpose, in one tree.
 
-AlertmendError
+MendgateError
 ├── BadInput              what the caller sent can't be used as it is
 ├── ClusterError          the Kubernetes API server, as one credential sees it
 │   ├── ClusterUnreachable    no answer, a time-out, or 5xx/429: worth trying again
@@ -8,29 +8,29 @@ AlertmendError
 │   ├── PermissionDenied      401, 403
 │   ├── WriteConflict         409: the object moved; nothing was written
 │   ├── RequestRejected       any other 4xx: the server will never take this request
-│   └── UnknownKind           a resource type that alertmend doesn't know
+│   └── UnknownKind           a resource type that mendgate doesn't know
 ├── ToolServerError       an MCP server
 │   └── ToolServerLost        it died or fell silent during a call: the outcome is unknown
-├── ModelUnavailable      the language model can't be asked (`tools.chat`)
+├── ModelUnavailable      the language model can't be asked (`tools.llm.messages`)
 └── NotDelivered          a channel didn't take a message
 
 Each says what happened and what to do about it, and carries its facts as attributes.
 """
 
-from tools.plain_text import shorten
+from tools.text.plain_text import shorten
 
 _MOST_CHARACTERS = 500
 
 
-class AlertmendError(Exception):
-    """The root: catch this to catch everything alertmend raises on purpose."""
+class MendgateError(Exception):
+    """The root: catch this to catch everything mendgate raises on purpose."""
 
 
-class BadInput(AlertmendError):
+class BadInput(MendgateError):
     """What the caller sent can't be used as it is; the message names the field and the remedy."""
 
 
-class ClusterError(AlertmendError):
+class ClusterError(MendgateError):
     """The Kubernetes API server answered with an error, or not at all.
 
     `code` is the HTTP status (None when there was no answer), `reason` the server's own word
@@ -65,10 +65,10 @@ class RequestRejected(ClusterError):
 
 
 class UnknownKind(ClusterError):
-    """A resource type that alertmend doesn't know; the message lists how to name one."""
+    """A resource type that mendgate doesn't know; the message lists how to name one."""
 
 
-class ToolServerError(AlertmendError):
+class ToolServerError(MendgateError):
     """An MCP server can't be started or broke the protocol; the message names it and its command."""
 
 
@@ -76,7 +76,7 @@ class ToolServerLost(ToolServerError):
     """The MCP server died or fell silent during a call: whether the call took effect is unknown."""
 
 
-class NotDelivered(AlertmendError):
+class NotDelivered(MendgateError):
     """A channel didn't take a message; the message says why, and never to which URL: it may be a secret.
 
     `retry_after` is what the receiver asked for, in seconds; `gone` says that it will never take another.

@@ -8,13 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
-from api import control_routes
-from api.page.answers import PageRoute, show
-from api.page.refusals import Refusal, explain, fill
-from api.page.visitors import Looking, Ruling, Visitor
-from api.schemas import EndFreezeBody, FreezeBody, KillSwitchBody
-from checkpoints.freezes import Freeze
-from tools.errors import AlertmendError, BadInput
+from api.page.auth import PageSession, RequireAdmin, RequireViewer
+from api.page.errors import Refusal, explain, fill
+from api.page.rendering import PageRoute, show
+from api.rest import controls
+from api.rest.schemas import EndFreezeBody, FreezeBody, KillSwitchBody
+from checkpoints.approvals.freezes import Freeze
+from tools.errors import BadInput, MendgateError
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Text = Annotated[str, Form()]
@@ -40,36 +40,40 @@ class FreezeForm:
 
 
 @router.get("/controls")
-async def read_controls(visitor: Looking) -> Response:
+async def read_controls(page_session: RequireViewer) -> Response:
     """Show what stops writes now or later."""
-    return await _show_controls(visitor)
+    return await _show_controls(page_session)
 
 
 @router.post("/controls/kill-switch")
-async def set_kill_switch(visitor: Ruling, engaged: Text = "", reason: Text = "") -> Response:
+async def set_kill_switch(page_session: RequireAdmin, engaged: Text = "", reason: Text = "") -> Response:
     """Stop every write, or allow them again."""
     body = fill(KillSwitchBody, engaged=_SWITCH.get(engaged), reason=reason)
-    await control_routes.set_kill_switch(visitor.door, visitor.caller, body)
+    await controls.set_kill_switch(page_session.dependencies, page_session.caller, body)
     return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/controls/freezes")
 async def add_freeze(
-    visitor: Ruling, starts_at: Text = "", ends_at: Text = "", namespaces: Text = "", reason: Text = ""
+    page_session: RequireAdmin,
+    starts_at: Text = "",
+    ends_at: Text = "",
+    namespaces: Text = "",
+    reason: Text = "",
 ) -> Response:
     """Add a freeze; its times are in UTC, as the form says."""
     form = FreezeForm("", starts_at, ends_at, namespaces, reason)
     try:
-        await control_routes.add_freeze(visitor.door, visitor.caller, form.read())
-    except AlertmendError as error:
-        return await _show_controls(visitor, form, explain(error))
+        await controls.add_freeze(page_session.dependencies, page_session.caller, form.read())
+    except MendgateError as error:
+        return await _show_controls(page_session, form, explain(error))
     return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/controls/freezes/{freeze_id}")
 async def change_freeze(  # noqa: PLR0913, PLR0917 -- the fields of the form
     freeze_id: str,
-    visitor: Ruling,
+    page_session: RequireAdmin,
     starts_at: Text = "",
     ends_at: Text = "",
     namespaces: Text = "",
@@ -78,31 +82,31 @@ async def change_freeze(  # noqa: PLR0913, PLR0917 -- the fields of the form
     """Give a freeze another window."""
     form = FreezeForm(freeze_id, starts_at, ends_at, namespaces, reason)
     try:
-        await control_routes.change_freeze(freeze_id, visitor.door, visitor.caller, form.read())
-    except AlertmendError as error:
-        return await _show_controls(visitor, form, explain(error))
+        await controls.change_freeze(freeze_id, page_session.dependencies, page_session.caller, form.read())
+    except MendgateError as error:
+        return await _show_controls(page_session, form, explain(error))
     return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/controls/freezes/{freeze_id}/end")
-async def end_freeze(freeze_id: str, visitor: Ruling, reason: Text = "") -> Response:
+async def end_freeze(freeze_id: str, page_session: RequireAdmin, reason: Text = "") -> Response:
     """End a freeze at once, or call it off."""
     try:
         body = fill(EndFreezeBody, reason=reason)
-        await control_routes.end_freeze(freeze_id, visitor.door, visitor.caller, body)
-    except AlertmendError as error:
-        return await _show_controls(visitor, refusal=explain(error))
+        await controls.end_freeze(freeze_id, page_session.dependencies, page_session.caller, body)
+    except MendgateError as error:
+        return await _show_controls(page_session, refusal=explain(error))
     return RedirectResponse("/controls", HTTPStatus.SEE_OTHER)
 
 
 async def _show_controls(
-    visitor: Visitor, form: FreezeForm | None = None, refusal: Refusal | None = None
+    page_session: PageSession, form: FreezeForm | None = None, refusal: Refusal | None = None
 ) -> Response:
     """Show the stops; a refused form is shown as it was written, with the reason."""
-    ledger = visitor.door.ledger
+    ledger = page_session.dependencies.ledger
     freezes = await ledger.freezes.list()
     return show(
-        visitor, "controls.html", refusal.status if refusal else HTTPStatus.OK,
+        page_session, "controls.html", refusal.status if refusal else HTTPStatus.OK,
         kill_switch=await ledger.stops.kill_switch(), standing=await ledger.stops.standing(), freezes=freezes,
         forms={freeze.id: _form_of(freeze) for freeze in freezes} | {"": FreezeForm()},
         refused=form, refusal=refusal,

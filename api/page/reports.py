@@ -3,7 +3,7 @@
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from tools.plain_text import make_plain
+from tools.text.plain_text import make_plain
 
 _INERT = ("html_block", "html_inline", "link", "image", "autolink", "reference")
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(_INERT)

@@ -7,73 +7,76 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth import identify, may_look, require_role
-from api.door import Door, DoorIn
-from api.page.answers import PageRoute, ask_again, comes_from_elsewhere, render, show
-from api.page.refusals import Refusal, explain
-from api.page.sessions import Session
-from api.page.visitors import Looking, require_own_form
-from tools.errors import AlertmendError
+from api.identity.caller import require_role
+from api.identity.sessions import Session
+from api.page.auth import RequireViewer, require_own_form
+from api.page.errors import Refusal, explain
+from api.page.rendering import PageRoute, ask_again, comes_from_elsewhere, render, show
+from api.rest.auth import identify, may_look
+from api.rest.dependencies import AppDependencies, Dependencies
+from tools.errors import MendgateError
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 @router.get("/login")
 async def read_sign_in(
-    request: Request, door: DoorIn, next_: Annotated[str, Query(alias="next")] = "/"
+    request: Request, dependencies: Dependencies, next_: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
     """Show the form that takes a token, unless the visitor is signed in already."""
     if comes_from_elsewhere(request):  # the form's cookie would take the place of a session that isn't seen
         return ask_again(request)
-    session = door.sessions.read(request)
-    if session and session.bearer and await may_look(door, session.bearer):
+    session = dependencies.sessions.read(request)
+    if session and session.bearer and await may_look(dependencies, session.bearer):
         return RedirectResponse(keep_home(next_), HTTPStatus.SEE_OTHER)
-    return show_form(request, door, next_)
+    return show_form(request, dependencies, next_)
 
 
 @router.post("/login")
 async def sign_in(
     request: Request,
-    door: DoorIn,
+    dependencies: Dependencies,
     token: Annotated[str, Form()] = "",
     next_: Annotated[str, Form(alias="next")] = "/",
 ) -> Response:
     """Exchange a token of ours, or a JWT of the issuer, for a session."""
     bearer = token.strip()
     try:
-        await require_own_form(request, door.sessions.read(request))
-        require_role(await identify(door, bearer), "viewer")
+        await require_own_form(request, dependencies.sessions.read(request))
+        require_role(await identify(dependencies, bearer), "viewer")
         response = RedirectResponse(keep_home(next_), HTTPStatus.SEE_OTHER)
-        door.sessions.write(request, response, Session.begin(bearer))
-    except AlertmendError as error:
-        return show_form(request, door, next_, explain(error))
+        dependencies.sessions.write(request, response, Session.begin(bearer))
+    except MendgateError as error:
+        return show_form(request, dependencies, next_, explain(error))
     return response
 
 
 @router.post("/logout")
-async def sign_out(visitor: Looking) -> Response:
+async def sign_out(page_session: RequireViewer) -> Response:
     """End the session."""
     response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-    visitor.door.sessions.end(visitor.request, response)
+    page_session.dependencies.sessions.end(page_session.request, response)
     return response
 
 
 @router.get("/me")
-async def read_me(visitor: Looking) -> Response:
+async def read_me(page_session: RequireViewer) -> Response:
     """Show who the session's token says one is."""
-    return show(visitor, "me.html")
+    return show(page_session, "me.html")
 
 
-def show_form(request: Request, door: Door, wanted: str, refusal: Refusal | None = None) -> Response:
+def show_form(
+    request: Request, dependencies: AppDependencies, wanted: str, refusal: Refusal | None = None
+) -> Response:
     """Show the form with a session of nobody, so that no other site can sign people in."""
-    kept = door.sessions.read(request)
+    kept = dependencies.sessions.read(request)
     session = kept if kept and not kept.bearer else Session.begin()  # two tabs may sign in at once
     response = render(
         request, "sign_in.html", refusal.status if refusal else HTTPStatus.OK, csrf=session.csrf,
-        next=keep_home(wanted), refusal=refusal, takes_jwts=door.issuer is not None,
-        at_issuer=door.issuer is not None and door.issuer.flow is not None,
+        next=keep_home(wanted), refusal=refusal, takes_jwts=dependencies.issuer is not None,
+        at_issuer=dependencies.issuer is not None and dependencies.issuer.flow is not None,
     )  # fmt: skip
-    door.sessions.write(request, response, session)
+    dependencies.sessions.write(request, response, session)
     return response
 
 

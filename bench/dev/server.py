@@ -38,7 +38,7 @@ class DevServer:
 
     async def _run(self, thread: str, **what: Any) -> Any:
         return await self._request(
-            "POST", f"/threads/{thread}/runs/wait", json={"assistant_id": "alertmend", **what}
+            "POST", f"/threads/{thread}/runs/wait", json={"assistant_id": "mendgate", **what}
         )
 
     async def _cpu(self) -> float:
@@ -53,6 +53,6 @@ class DevServer:
 @asynccontextmanager
 async def open_dev_server() -> AsyncIterator[DevServer]:
     """Start the server with a fresh ledger, and stop it at the end."""
-    with tempfile.TemporaryDirectory(prefix="alertmend-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mendgate-bench-") as folder:
         async with dev_server.open_dev_server(Path(folder), _CONFIG) as client:
             yield DevServer(client)

@@ -42,7 +42,11 @@ def main() -> int:
 def _run(chosen: Sequence[Scenario], options: argparse.Namespace, console: Console) -> int:
     logging.getLogger("mcp.os").setLevel(logging.CRITICAL)  # how its processes end on a busy machine
     began = time.monotonic()
-    venues = {name: door for name, door in list_venues(os.environ).items() if options.on in {None, name}}
+    venues = {
+        name: dependencies
+        for name, dependencies in list_venues(os.environ).items()
+        if options.on in {None, name}
+    }
     campaign = Campaign(venues, options.at_once, options.model)
     progress = Console(stderr=True)
     scores = asyncio.run(campaign.run(chosen, lambda score: progress.print(_tell(score), markup=False)))

@@ -22,7 +22,7 @@ def write_body(alert: Alert, pods: Sequence[str], also: Sequence[Alert] = ()) ->
     fired = [*(_fire(_label(one), one) for one in also), *fired]
     body: dict[str, Any] = {
         "version": "4",
-        "receiver": "alertmend",
+        "receiver": "mendgate",
         "status": "firing",
         "alerts": fired,
         "groupKey": f'{{}}:{{alertname="{alert.name}"}}',

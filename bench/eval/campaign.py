@@ -13,13 +13,13 @@ from bench.eval.judge import Score, judge
 from bench.eval.recordings import open_recording
 from bench.eval.scenario import Scenario, Venue
 from bench.eval.stages import Stage, open_sandbox
-from tools.errors import AlertmendError
+from tools.errors import MendgateError
 
 Opener = Callable[[Scenario, Path], AbstractAsyncContextManager[Stage]]
 _KUBECONFIGS = (
-    "ALERTMEND_TEST_ADMIN_KUBECONFIG",
-    "ALERTMEND_TEST_READER_KUBECONFIG",
-    "ALERTMEND_TEST_WRITER_KUBECONFIG",
+    "MENDGATE_TEST_ADMIN_KUBECONFIG",
+    "MENDGATE_TEST_READER_KUBECONFIG",
+    "MENDGATE_TEST_WRITER_KUBECONFIG",
 )
 
 
@@ -58,8 +58,8 @@ class Campaign:
         if venue is None:
             return replace(blank, skipped=f"needs a {' or a '.join(scenario.venues)}")
         try:
-            with tempfile.TemporaryDirectory(prefix="alertmend-eval-") as folder:
+            with tempfile.TemporaryDirectory(prefix="mendgate-eval-") as folder:
                 async with self.venues[venue](scenario, Path(folder)) as stage:
                     return judge(await play(scenario, stage, Path(folder), self.model))
-        except AlertmendError as error:
+        except MendgateError as error:
             return replace(blank, faults=(str(error),))

@@ -16,7 +16,7 @@ from bench.eval.manifests import NAMESPACE, reference
 from bench.eval.scenario import Change, Object, Scenario, Venue
 from bench.eval.snapshots import Snapshot
 from bench.eval.stages import Stage, StageFailed
-from tools.kinds import KINDS, Kind, find_kind
+from tools.kubernetes.resource_types import KINDS, Kind, find_kind
 
 _STRATEGIC = {"content-type": "application/strategic-merge-patch+json"}
 _MERGE = {"content-type": "application/merge-patch+json"}

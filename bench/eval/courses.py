@@ -7,17 +7,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.settings import Settings
-from api.wiring import Service, open_service
+from api.config.settings import Settings
+from api.serving.wiring import Service, open_service
 from bench.eval.alerts import write_body
 from bench.eval.scenario import Scenario, Venue
 from bench.eval.snapshots import Snapshot
 from bench.eval.stages import Health, Stage
-from graph.alerts import AlertGroup
-from graph.diagnosis import Evidence
-from graph.incident import ACTIVE, Incident
-from graph.proposal import Approval
-from tools.errors import AlertmendError
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.diagnosis import Evidence
+from graph.domain.incident import ACTIVE, Incident
+from graph.domain.proposal import Approval
+from tools.errors import MendgateError
 
 _BY = "evaluation"
 _POLL_SECONDS = 0.1
@@ -28,13 +28,13 @@ _OPENING = asyncio.Lock()
 """Alembic, which makes the tables, works for one database of a process at a time."""
 
 
-class CourseStuck(AlertmendError):
+class CourseStuck(MendgateError):
     """The incident didn't end."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What alertmend said about one applied fix, and how the cluster was right then."""
+    """What mendgate said about one applied fix, and how the cluster was right then."""
 
     verdict: str
     health: Health

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from bench.eval.courses import Course
 from bench.eval.manifests import DERIVED, NAMESPACE
 from bench.eval.scenario import Object, Outcome, Venue
+from graph.domain.proposal import Approval
 from graph.policy import BUILT_IN, refuse_call
-from graph.proposal import Approval
-from tools.diffing import FieldChange, diff_objects
-from tools.patch import APPROVAL_PATH
+from tools.kubernetes.diff import FieldChange, diff_objects
+from tools.kubernetes.patch import APPROVAL_PATH
 
 _ENDS: dict[Outcome, str] = {
     "repaired": "resolved",

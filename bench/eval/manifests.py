@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from bench.eval.scenario import Object
-from tools.kinds import find_kind
+from tools.kubernetes.resource_types import find_kind
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 DERIVED = frozenset({"Pod", "ReplicaSet", "ControllerRevision", "Event", "Endpoints", "EndpointSlice"})

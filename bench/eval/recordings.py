@@ -1,7 +1,7 @@
 """A cluster that stands still as it was recorded: for faults that the sandbox can't bring about.
 
 It serves the scenario's objects with their status, its events and its logs through the sandbox's API. So
-alertmend can diagnose, propose and preview; whether a change would help can't be seen there.
+mendgate can diagnose, propose and preview; whether a change would help can't be seen there.
 """
 
 import re
@@ -19,8 +19,8 @@ from bench.eval.manifests import complete
 from bench.eval.scenario import Object, Scenario
 from bench.eval.stages import SandboxStage, Stage, StageFailed
 from tools.sandbox import SandboxCluster
-from tools.sandbox.images import KNOWN_IMAGES
-from tools.sandbox.store import timestamp
+from tools.sandbox.api_server.images import KNOWN_IMAGES
+from tools.sandbox.api_server.store import timestamp
 
 _LOG = re.compile(r"/api/v1/namespaces/[^/]+/pods/(?P<pod>[^/]+)/log")
 

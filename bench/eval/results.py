@@ -34,9 +34,9 @@ class Conditions:
 
     def __str__(self) -> str:
         cores, load = os.cpu_count(), os.getloadavg()[2]
-        mind = f"model {self.model}" if self.model else "runbooks alone, no model"
+        diagnostician = f"model {self.model}" if self.model else "runbooks alone, no model"
         return (
-            f"{datetime.now(UTC):%Y-%m-%d}; {mind}; alertmend {version('alertmend')},"
+            f"{datetime.now(UTC):%Y-%m-%d}; {diagnostician}; mendgate {version('mendgate')},"
             f" Python {platform.python_version()}, LangGraph {version('langgraph')};"
             f" {platform.system()} {platform.machine()}, {cores} cores (load {load:.0f} over 15 minutes);"
             f" {self.at_once} at a time, {self.seconds / 60:.1f} minutes."

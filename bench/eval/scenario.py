@@ -14,7 +14,7 @@ class _Strict(BaseModel):
 
 
 class Death(_Strict):
-    """When an imagined program ends; as in `tools.sandbox.images`."""
+    """When an imagined program ends; as in `tools.sandbox.api_server.images`."""
 
     says: str
     word: str = ""
@@ -24,7 +24,7 @@ class Death(_Strict):
 
 
 class Image(_Strict):
-    """An image that the sandbox's registries hold; as in `tools.sandbox.images`."""
+    """An image that the sandbox's registries hold; as in `tools.sandbox.api_server.images`."""
 
     tags: tuple[str, ...]
     ports: tuple[int, ...] = ()
@@ -133,7 +133,7 @@ class Scenario(_Strict):
     """Images (`nginx:1.25`) that the sandbox's registries lose while the first proposal waits."""
     keeps_failing: bool = False
     kubelet: Literal["current", "older"] = "current"
-    """How the sandbox's kubelets show a crash loop (`tools.sandbox.kubelet_age`)."""
+    """How the sandbox's kubelets show a crash loop (`tools.sandbox.api_server.kubelet_age`)."""
     lives_seconds: float | None = None
     """How long a program in the sandbox runs before it crashes; a blink where nothing is said."""
     expect: Expectation

@@ -12,18 +12,18 @@ from typing import ClassVar
 from bench.eval.manifests import NAMESPACE, WORKLOADS, complete, reference
 from bench.eval.scenario import Change, Image, Object, Scenario, Venue
 from bench.eval.snapshots import Snapshot, is_ready
-from tools.errors import AlertmendError
-from tools.kinds import KINDS
-from tools.sandbox import CURRENT, OLDER, Pace, SandboxCluster
-from tools.sandbox.images import KNOWN_IMAGES, Catalogue, Death, ImageRule, parse_reference
-from tools.sandbox.strategic import apply_strategic_patch
+from tools.errors import MendgateError
+from tools.kubernetes.resource_types import KINDS
+from tools.sandbox import CURRENT, OLDER, SandboxCluster, SandboxTiming
+from tools.sandbox.api_server.images import KNOWN_IMAGES, Catalogue, Death, ImageRule, parse_reference
+from tools.sandbox.api_server.patching.strategic_merge import apply_strategic_patch
 
 _PATIENCE_SECONDS = 60.0
 _SOAK_SECONDS = 2.0
 
 
-class StageFailed(AlertmendError):
-    """The cluster doesn't play what the scenario asks for: that says nothing about alertmend."""
+class StageFailed(MendgateError):
+    """The cluster doesn't play what the scenario asks for: that says nothing about mendgate."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Health:
 
 
 class Stage(ABC):
-    """A cluster with a scenario on it, looked at and meddled with from outside of alertmend."""
+    """A cluster with a scenario on it, looked at and meddled with from outside of mendgate."""
 
     venue: ClassVar[Venue]
     poll_seconds = 0.1
@@ -159,7 +159,7 @@ async def open_sandbox(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]
     """Open a sandbox cluster with the scenario's images."""
     images = {name: _rule(image) for name, image in scenario.images.items()}
     catalogue = Catalogue({**KNOWN_IMAGES.images, **images})
-    pace = Pace(crash=scenario.lives_seconds) if scenario.lives_seconds else Pace()
+    pace = SandboxTiming(crash=scenario.lives_seconds) if scenario.lives_seconds else SandboxTiming()
     age = OLDER if scenario.kubelet == "older" else CURRENT
     async with SandboxCluster(catalogue=catalogue, pace=pace, age=age) as cluster:
         stage = SandboxStage(cluster, catalogue, folder)

@@ -1,8 +1,8 @@
-"""Alembic's entry point: runs the migrations on the connection that `checkpoints.database.migrate` holds."""
+"""Alembic's entry point: runs the migrations on the connection that `checkpoints.db.engine.migrate` holds."""
 
 from alembic import context
 
-from checkpoints.tables import Base
+from checkpoints.db.tables import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
 with context.begin_transaction():

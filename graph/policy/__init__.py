@@ -6,9 +6,13 @@ A file may say so (`document`); what the code refuses whatever a file says stand
 from graph.policy.conditions import Change, NamespacePattern, matches_any
 from graph.policy.document import BUILT_IN, AutoApproval, Policy, TermsRule
 from graph.policy.explanation import Explanation, Ruling, explain_patch, explain_read, spell_fields
-from graph.policy.floor import EXECUTABLE_TOOL
+from graph.policy.fields.secret_names import NO_SECRETS, SecretNames, secrets_of, secrets_of_pod
 from graph.policy.freezes import find_freeze
-from graph.policy.patching import (
+from graph.policy.hard_limits import EXECUTABLE_TOOL
+from graph.policy.reach import refuse_reach
+from graph.policy.reads import refuse_read, refuse_tool
+from graph.policy.rules import POLICY_PREFIX, assess_risk, find_auto_approval, find_terms, raise_risk
+from graph.policy.writes import (
     find_gitops_owner,
     find_unknown_secrets,
     is_right,
@@ -17,11 +21,7 @@ from graph.policy.patching import (
     refuse_object,
     refuse_patch,
 )
-from graph.policy.reach import refuse_reach
-from graph.policy.reading import refuse_read, refuse_tool
-from graph.policy.ruling import POLICY_PREFIX, assess_risk, find_auto_approval, find_terms, raise_risk
-from graph.policy.secret_names import NO_SECRETS, SecretNames, secrets_of, secrets_of_pod
-from graph.policy.text import PolicyUnusable, parse_policy, spell_policy
+from graph.policy.yaml_file import PolicyUnusable, parse_policy, spell_policy
 
 __all__ = [
     "BUILT_IN",

@@ -7,12 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from graph.diagnosis import Grounding
-from graph.policy.fields import covers, is_pattern
-from graph.policy.leaves import OPENABLE, WorkloadKind, is_openable
-from graph.policy.section import Section
-from graph.proposal import Proposal, Purpose, Risk
-from tools.patch import APPROVAL_PATH
+from graph.domain.diagnosis import Grounding
+from graph.domain.proposal import Proposal, Purpose, Risk
+from graph.policy.field_types import Section
+from graph.policy.fields.leaves import OPENABLE, WorkloadKind, is_openable
+from graph.policy.fields.paths import covers, is_pattern
+from tools.kubernetes.patch import APPROVAL_PATH
 
 
 def _require_openable(field: str) -> str:

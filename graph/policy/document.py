@@ -8,20 +8,19 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from graph.diagnosis import Grounding
+from graph.domain.diagnosis import Grounding
+from graph.domain.proposal import ApprovalTerms
 from graph.policy.conditions import FieldPath, NamespacePattern, Scope, When, matches_any
-from graph.policy.durations import Duration
-from graph.policy.floor import (
+from graph.policy.field_types import Duration, RuleName, Section
+from graph.policy.fields.leaves import OPENABLE, USUAL, WorkloadKind, is_service_field
+from graph.policy.freezes import FreezeWindow
+from graph.policy.hard_limits import (
     CLOSED_NAMESPACES,
     NEVER_ARGUMENT,
     PLATFORM_NAMESPACES,
     RULES,
     refuse_listing,
 )
-from graph.policy.freezes import FreezeWindow
-from graph.policy.leaves import OPENABLE, USUAL, WorkloadKind, is_service_field
-from graph.policy.section import RuleName, Section
-from graph.proposal import Terms
 
 _OBJECT = ("resourceType", "name", "namespace")
 _POD = ("namespace", "name")
@@ -119,9 +118,9 @@ class TermsRule(Section):
         return self
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> ApprovalTerms:
         """What is stored with each approval that falls under the rule."""
-        return Terms(
+        return ApprovalTerms(
             rule=self.name,
             quorum=self.quorum,
             approvers=self.approvers or (),

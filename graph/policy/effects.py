@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from graph.proposal import canonical_json
-from tools.diffing import FieldChange, split_path
+from graph.domain.proposal import canonical_json
+from tools.kubernetes.diff import FieldChange
+from tools.text.field_path import split_path
 
 View = dict[str, Any]
 """An object as paths of a diff lead through it: items of a list that have names are keys, as `[nginx]`."""

@@ -6,23 +6,23 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from graph.dangers import find_dangers
-from graph.diagnosis import Grounding, Trace
+from graph.domain.alerts.targets import Target
+from graph.domain.changes.dangers import find_dangers
+from graph.domain.diagnosis import Grounding, Trace
+from graph.domain.proposal import Purpose, Risk
 from graph.policy.conditions import Change
 from graph.policy.document import Policy
 from graph.policy.effects import list_effects
-from graph.policy.floor import EXECUTABLE_TOOL
+from graph.policy.fields.secret_names import NO_SECRETS, named_anew
 from graph.policy.freezes import find_freeze
-from graph.policy.patching import refuse_call, refuse_change, workload_kind
+from graph.policy.hard_limits import EXECUTABLE_TOOL
 from graph.policy.reach import refuse_reach
-from graph.policy.reading import refuse_read
-from graph.policy.ruling import are_specified, assess_risk, find_terms, match_auto_approval, raise_risk
-from graph.policy.secret_names import NO_SECRETS, named_anew
-from graph.proposal import Purpose, Risk
-from graph.targets import Target
-from tools.diffing import FieldChange
-from tools.patch import APPROVAL_PATH, PatchArguments
-from tools.toolbox import OWN_SERVER, ToolOffer
+from graph.policy.reads import refuse_read
+from graph.policy.rules import are_specified, assess_risk, find_terms, match_auto_approval, raise_risk
+from graph.policy.writes import refuse_call, refuse_change, workload_kind
+from tools.kubernetes.diff import FieldChange
+from tools.kubernetes.patch import APPROVAL_PATH, PatchArguments
+from tools.mcp.toolbox import OWN_SERVER, ToolOffer
 
 
 class Ruling(BaseModel):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, model_validator
 
 from graph.policy.conditions import NamespacePattern, matches_any
-from graph.policy.section import RuleName, Section
+from graph.policy.field_types import RuleName, Section
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Span = tuple[datetime, datetime]

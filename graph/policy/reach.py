@@ -11,8 +11,8 @@ from typing import Any
 from graph.policy.conditions import matches_any
 from graph.policy.document import Policy
 from tools.errors import UnknownKind
-from tools.kinds import find_kind
-from tools.toolbox import OWN_SERVER, ToolOffer
+from tools.kubernetes.resource_types import find_kind
+from tools.mcp.toolbox import OWN_SERVER, ToolOffer
 
 EVERYWHERE = "*"
 """In `reads_namespaces` it opens all namespaces, and reading all of them at once."""

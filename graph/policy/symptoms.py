@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from graph.domain.quantities import GIBIBYTE, MEBIBYTE, parse_amount
 from graph.policy.effects import View, look_up
-from graph.policy.leaves import PROBES
-from graph.quantities import GIBIBYTE, MEBIBYTE, parse_amount
-from tools.diffing import FieldChange
+from graph.policy.fields.leaves import PROBES
+from tools.kubernetes.diff import FieldChange
 
 _PROBE = re.compile(rf".*\.(?P<field>{'|'.join(PROBES)})(?=$|[.\[])")
 _RESOURCE = re.compile(r"(?P<resources>.*\.resources)\.(?P<kind>limits|requests)(\.|\[\")(?P<name>[^\]\"]+)")

@@ -4,8 +4,8 @@ import json
 import shlex
 from typing import Any
 
-from graph.diagnosis import Evidence
-from tools.toolbox import OWN_SERVER
+from graph.domain.diagnosis import Evidence
+from tools.mcp.toolbox import OWN_SERVER
 
 _FLAGS = {
     "namespace": "-n", "labelSelector": "-l", "fieldSelector": "--field-selector", "container": "-c",

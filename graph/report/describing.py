@@ -8,7 +8,6 @@ Chinese every character belongs to a word of the list.
 import re
 from functools import cache
 
-from graph.overreach import overreaches
 from graph.report.vocabulary import (
     BASE_VERBS,
     CHINESE,
@@ -23,6 +22,7 @@ from graph.report.vocabulary import (
     WORDS,
     words_of,
 )
+from graph.safety.overreach import overreaches
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@%+'’-]*")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
@@ -33,7 +33,7 @@ nobody everybody everyone anyone somebody someone operator operators engineer en
 human humans please must should shall may might could would ought will let lets you your we our us i my
 me do don act ignore approve approved approves approval approvals review reviewed safe safely secure
 fine good ok okay well right correct healthy resolved solved fixed mended recovered restored normal over
-clear cleared calm done finished kill killswitch alertmend disable disabled bypass trust trusted sleep
+clear cleared calm done finished kill killswitch mendgate disable disabled bypass trust trusted sleep
 worry relax harmless benign false alarm success successful succeeded perfect perfectly stable now
 """)
 _HEALTHY = re.compile(

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from graph.incident import MODEL_SAYS, CaseFile, Ending
-from graph.languages import Language
-from graph.markdown import at, bullets, code, table, text
-from graph.proposal import Approval
-from graph.report.process import explain, show_diagnosis, show_repair, show_verification
-from graph.report.prose import Prose
-from graph.report.records import show_evidence, show_timeline, show_unchecked
-from graph.report.voices import quote_mind
-from graph.report.words import Words
+from graph.domain.incident import MODEL_SAYS, CaseFile, Ending
+from graph.domain.languages import Language
+from graph.domain.markdown import at, bullets, code, table, text
+from graph.domain.proposal import Approval
+from graph.domain.report_prose import Prose
+from graph.report.appendix import show_evidence, show_timeline, show_unchecked
+from graph.report.quoting import quote_mind
+from graph.report.sections import explain, show_diagnosis, show_repair, show_verification
+from graph.report.texts import Words
 
 _MOST_ALERTS = 100
 _MOST_INSTANCES = 20

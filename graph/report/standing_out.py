@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from graph.causal_chain import CausalChain
-from graph.diagnosis import Evidence
-from graph.incident import CaseFile
-from graph.new_values import flatten
-from graph.sightings import documents_of
-from graph.targets import find_pod
+from graph.cluster.causal_chain import CausalChain
+from graph.domain.alerts.targets import find_pod
+from graph.domain.changes.new_values import flatten
+from graph.domain.diagnosis import Evidence
+from graph.domain.incident import CaseFile
+from graph.provenance.evidence_search import documents_of
 from tools.errors import UnknownKind
-from tools.kinds import find_kind
-from tools.plain_text import shorten
-from tools.redaction import redact_text
+from tools.kubernetes.resource_types import find_kind
+from tools.redaction.redactor import redact_text
+from tools.text.plain_text import shorten
 
 _MOST_LINES = 6
 _LINE_CHARACTERS = 300

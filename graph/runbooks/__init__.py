@@ -1,5 +1,5 @@
 """The mind that needs no model: evidence in, one step out, the same way every time."""
 
-from graph.runbooks.mind import RunbookMind
+from graph.runbooks.diagnostician import RunbookDiagnostician
 
-__all__ = ["RunbookMind"]
+__all__ = ["RunbookDiagnostician"]

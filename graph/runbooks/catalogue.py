@@ -7,39 +7,34 @@ lists what each one looks at and proposes.
 
 from collections.abc import Callable, Mapping
 
-from graph.runbooks import (
-    bad_rollout,
-    certificates,
+from graph.runbooks.evidence.snapshot import Snapshot
+from graph.runbooks.objects.finding import Finding
+from graph.runbooks.rules.containers import (
     cpu_throttling,
-    creation,
-    entrances,
-    environment,
+    environment_variables,
     image_pull,
-    lost_nodes,
     missing_configuration,
-    name_resolution,
     out_of_memory,
     permissions,
-    probe_answers,
-    probe_port,
-    scaling,
-    services,
-    silent_nodes,
     start_command,
-    storage,
-    stuck_pod,
-    stuck_rollout,
-    unknown_host,
-    unschedulable,
 )
-from graph.runbooks.finding import Finding
-from graph.runbooks.snapshot import Snapshot
+from graph.runbooks.rules.network import (
+    certificates,
+    dns,
+    ingress,
+    probe_port,
+    probe_response,
+    service_selector,
+    unknown_host,
+)
+from graph.runbooks.rules.nodes import lost_nodes, silent_nodes, storage, stuck_pod, unschedulable
+from graph.runbooks.rules.rollouts import bad_rollout, pod_creation, scaling, stuck_rollout
 
 Runbook = Callable[[Snapshot], Finding | None]
 
 CATALOGUE: Mapping[str, Runbook] = {
     "stuck_rollout": stuck_rollout.diagnose,
-    "creation": creation.diagnose,
+    "creation": pod_creation.diagnose,
     "storage": storage.diagnose,
     "unschedulable": unschedulable.diagnose,
     "lost_nodes": lost_nodes.diagnose,
@@ -47,13 +42,13 @@ CATALOGUE: Mapping[str, Runbook] = {
     "missing_configuration": missing_configuration.diagnose,
     "start_command": start_command.diagnose,
     "out_of_memory": out_of_memory.diagnose,
-    "environment": environment.diagnose,
+    "environment": environment_variables.diagnose,
     "unknown_host": unknown_host.diagnose,
-    "name_resolution": name_resolution.diagnose,
+    "name_resolution": dns.diagnose,
     "permissions": permissions.diagnose,
     "certificates": certificates.diagnose,
     "probe_port": probe_port.diagnose,
-    "probe_answers": probe_answers.diagnose,
+    "probe_answers": probe_response.diagnose,
     "bad_rollout": bad_rollout.diagnose,
     "stuck_pod": stuck_pod.diagnose,
     "silent_nodes": silent_nodes.diagnose,
@@ -63,10 +58,10 @@ REACH = frozenset({"services", "ingress", "network_policy"})
 # where the pods are well
 FRONT: Mapping[str, Runbook] = {
     "stopped": stuck_rollout.diagnose,
-    "services": services.diagnose,
-    "ingress": entrances.diagnose_ingress,
+    "services": service_selector.diagnose,
+    "ingress": ingress.diagnose_ingress,
     "autoscaler": scaling.diagnose_autoscaler,
     "cpu_throttling": cpu_throttling.diagnose,
     "budget": scaling.diagnose_budget,
-    "network_policy": entrances.diagnose_policy,
+    "network_policy": ingress.diagnose_policy,
 }

@@ -1,6 +1,6 @@
 """A real browser for tests of the page: Debian's Chromium, driven by Playwright, and what went wrong in it.
 
-`ALERTMEND_TEST_REQUIRE_BROWSER=1` turns "skipped for want of a browser" into a failure.
+`MENDGATE_TEST_REQUIRE_BROWSER=1` turns "skipped for want of a browser" into a failure.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ async def open_browser() -> AsyncIterator[Browser]:
     """Start the browser, or skip the test that wants it."""
     path = shutil.which("chromium")
     if path is None:
-        if os.environ.get("ALERTMEND_TEST_REQUIRE_BROWSER"):
+        if os.environ.get("MENDGATE_TEST_REQUIRE_BROWSER"):
             pytest.fail("a browser is required: apt-get install chromium")
         pytest.skip("no browser: apt-get install chromium")
     async with async_playwright() as playwright:
@@ -96,6 +96,6 @@ async def serve_app(app: FastAPI) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            app.state.door.closing.set()
+            app.state.dependencies.closing.set()
             server.should_exit = True
             await task

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.settings import Settings
-from api.wiring import Service, open_service
-from graph.alerts import AlertGroup
-from graph.incident import ACTIVE, EntryKind, Incident
-from tests.integration.clusters import Object, await_condition
+from api.config.settings import Settings
+from api.serving.wiring import Service, open_service
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.incident import ACTIVE, EntryKind, Incident
+from tests.integration.cluster.clusters import Object, await_condition
 from tools.sandbox import SandboxCluster, Scenario
 
 
@@ -52,7 +52,7 @@ class Diagnosis:
         stamped = [
             one["metadata"]["name"]
             for one in self.sandbox.select("Deployment")
-            if "alertmend.io/approval" in str(one["metadata"])
+            if "mendgate.io/approval" in str(one["metadata"])
         ]
         return [*map(str, self.sandbox.writes), *stamped]
 

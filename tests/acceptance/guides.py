@@ -26,8 +26,8 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NOTE = re.compile(r"<!-- (saved as|runs on|in a while|exits|before|not run)(?:: (.+?))? -->")
-_TOKENS = "export ALERTMEND_TOKEN=$(alertmend token create --role admin --name you)\n"
-PRELUDES = {"tokens": _TOKENS, "a service": f"{_TOKENS}start 'listens on' alertmend serve\n"}
+_TOKENS = "export MENDGATE_TOKEN=$(mendgate token create --role admin --name you)\n"
+PRELUDES = {"tokens": _TOKENS, "a service": f"{_TOKENS}start 'listens on' mendgate serve\n"}
 _SHELL = """
 set -euo pipefail
 exec < <(yes)  # whoever asks is told to go on

@@ -1,4 +1,4 @@
-"""Processes of the command `alertmend`: started as users do, or forked with all its modules loaded.
+"""Processes of the command `mendgate`: started as users do, or forked with all its modules loaded.
 
 A forked one does the same with the same arguments, environment, folder and output. Only what others see of
 its environment (`/proc/…/environ`) is its parent's.
@@ -16,7 +16,7 @@ from typing import Protocol
 
 from tests.forks import fork_context
 
-COMMAND = str(Path(sys.executable).parent / "alertmend")
+COMMAND = str(Path(sys.executable).parent / "mendgate")
 
 
 class Life(Protocol):
@@ -95,7 +95,7 @@ async def fork_command(
 
 
 def _run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], streams: Streams) -> None:
-    from api.cli import main
+    from api.cli.main import main
 
     os.chdir(folder)
     os.environ.clear()

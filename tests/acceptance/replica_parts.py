@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 
-from graph.diagnosis import CallTools, HandOver, ReadCall, Thought
+from graph.domain.diagnosis import CallTools, DiagnosisStep, HandOver, ReadCall
 from graph.ports import Case
 from tests.empty_cluster import EmptyCluster
-from tools.tool_session import ToolResult
-from tools.toolbox import ToolOffer
+from tools.mcp.session import ToolResult
+from tools.mcp.toolbox import ToolOffer
 
 RUNS = """
     CREATE TABLE runs (
@@ -28,12 +28,14 @@ class SlowMind:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    async def decide(self, case: Case) -> Thought:
+    async def decide(self, case: Case) -> DiagnosisStep:
         """Take a while."""
         await asyncio.sleep(self._seconds)
         if len(case.evidence) < _LOOKS:
-            return Thought(step=CallTools(reason="look", calls=(ReadCall(tool="kubectl_get", arguments={}),)))
-        return Thought(step=HandOver(reason="seen enough"))
+            return DiagnosisStep(
+                step=CallTools(reason="look", calls=(ReadCall(tool="kubectl_get", arguments={}),))
+            )
+        return DiagnosisStep(step=HandOver(reason="seen enough"))
 
 
 class NoReader:
@@ -50,7 +52,7 @@ class NoReader:
 
 def watch_runs(url: str) -> None:
     """Note each run's beginning and end in the table `runs`; a killed one has no end."""
-    from api.runs import Runs
+    from api.workers.run import Runs
 
     invoke = Runs._invoke
 
@@ -84,7 +86,7 @@ def think_very_slowly(url: str) -> None:
 
 def only_answer(url: str) -> None:
     """Answer requests, and do no jobs."""
-    from checkpoints.queue import Queue
+    from checkpoints.queue.jobs import Queue
 
     async def work(self: Queue, *_: Any) -> None:
         await asyncio.Event().wait()
@@ -93,12 +95,12 @@ def only_answer(url: str) -> None:
 
 
 def _think(url: str, seconds: float) -> None:
-    import api.wiring
-    from graph.conclusion import Conclusion
-    from graph.investigation import Investigation
-    from graph.nodes import Nodes
-    from graph.remediation import Remediation
-    from graph.verification import Verifier
+    import api.serving.wiring
+    from graph.builder import Nodes
+    from graph.cluster.verification import Verifier
+    from graph.nodes.conclusion import Conclusion
+    from graph.nodes.investigation import Investigation
+    from graph.nodes.remediation import Remediation
 
     async def open_nodes(_stack: AsyncExitStack, _settings: Any, ledger: Any) -> Nodes:
         nobody: Any = None
@@ -108,5 +110,5 @@ def _think(url: str, seconds: float) -> None:
             conclusion=Conclusion(ledger.incidents, ledger.approvals, Verifier(nobody)),
         )
 
-    api.wiring.open_nodes = open_nodes  # type: ignore[assignment]  # this process is the test's own
+    api.serving.wiring.open_nodes = open_nodes  # type: ignore[assignment]  # this process is the test's own
     watch_runs(url)

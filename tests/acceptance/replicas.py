@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from api.settings import Settings
-from api.tokens import TokenStore
+from api.config.settings import Settings
+from api.identity.tokens import TokenStore
 from tests.forks import fork_context
-from tests.integration.clusters import await_condition
+from tests.integration.cluster.clusters import await_condition
 
 QUICK = {"beat_seconds": 0.5, "dead_seconds": 4.0, "sweep_seconds": 0.5}
 _START_SECONDS = 60.0
@@ -153,10 +153,10 @@ async def replicated(
 
 
 def _serve(folder: str, settings: dict[str, Any], prepare: Prepare | None) -> None:
-    """Be a replica: what `alertmend serve` does, with a quick pulse."""
-    from api.logs import configure_logging
-    from api.server import serve
-    from checkpoints.queue import Pulse
+    """Be a replica: what `mendgate serve` does, with a quick pulse."""
+    from api.observability.logs import configure_logging
+    from api.serving.server import serve
+    from checkpoints.queue.jobs import HeartbeatSettings
 
     os.chdir(folder)
     sys.stdout = Path("stdout.log").open("a")  # noqa: SIM115 -- open as long as the process lives
@@ -164,5 +164,5 @@ def _serve(folder: str, settings: dict[str, Any], prepare: Prepare | None) -> No
     configure_logging()
     if prepare:
         prepare(settings["database_url"])
-    asyncio.run(serve(Settings(**settings), Pulse(**QUICK)))
+    asyncio.run(serve(Settings(**settings), HeartbeatSettings(**QUICK)))
     sys.exit(0)

@@ -1,4 +1,4 @@
-"""A service as a user runs it: `alertmend serve` in a process of its own, which a test may kill."""
+"""A service as a user runs it: `mendgate serve` in a process of its own, which a test may kill."""
 
 import asyncio
 import os
@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from api.tokens import TokenStore
+from api.identity.tokens import TokenStore
 from tests.acceptance.lives import Life, Streams, fork_command, start_command
-from tests.integration.clusters import await_condition
+from tests.integration.cluster.clusters import await_condition
 
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.1
@@ -22,7 +22,7 @@ QUICK = "name: quick\nverification: {window: 2s, budget: 60s}\n"
 
 
 class ServiceProcess:
-    """`alertmend serve` on a free port, with its files in `folder`; it can be started again after its end.
+    """`mendgate serve` on a free port, with its files in `folder`; it can be started again after its end.
 
     It is forked; `tests.acceptance.lives` says what that changes.
     """
@@ -42,11 +42,11 @@ class ServiceProcess:
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "KUBECONFIG": str(reader),
-            "ALERTMEND_WRITE_KUBECONFIG": str(writer) if writer else "",
-            "ALERTMEND_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/alertmend.db",
-            "ALERTMEND_TOKENS": str(folder / "tokens.json"),
-            "ALERTMEND_PORT": "0",
-            "ALERTMEND_POLICY": str(folder / "policy.yaml"),
+            "MENDGATE_WRITE_KUBECONFIG": str(writer) if writer else "",
+            "MENDGATE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/mendgate.db",
+            "MENDGATE_TOKENS": str(folder / "tokens.json"),
+            "MENDGATE_PORT": "0",
+            "MENDGATE_POLICY": str(folder / "policy.yaml"),
             "SSL_CERT_DIR": os.devnull,  # no authority is asked on loopback
             **environment,
         }

@@ -1,4 +1,4 @@
-"""LangGraph's dev server with alertmend's graph in it, as Studio talks to it."""
+"""LangGraph's dev server with mendgate's graph in it, as Studio talks to it."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ import yaml
 
 from tests.acceptance.services import QUICK
 from tests.dev_server import fail_to_start, open_dev_server
-from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest, SandboxUnderTest
 
 _CONFIG = Path(__file__).parents[2] / "langgraph.json"
 
@@ -42,7 +42,7 @@ class StudioThread:
     async def run(self, **what: Any) -> dict[str, Any]:
         """Start or resume the run, and return what the server says when it has stopped."""
         answer = await self.client.post(
-            f"/threads/{self.id}/runs/wait", json={"assistant_id": "alertmend", **what}
+            f"/threads/{self.id}/runs/wait", json={"assistant_id": "mendgate", **what}
         )
         answer.raise_for_status()
         values: dict[str, Any] = answer.json()
@@ -86,14 +86,14 @@ def _settings(folder: Path, reader: Path, writer: Path) -> dict[str, str]:
     policy = folder / "policy.yaml"
     policy.write_text(QUICK)
     return {
-        "KUBECONFIG": str(reader), "ALERTMEND_WRITE_KUBECONFIG": str(writer),
-        "ALERTMEND_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/service.db", "ALERTMEND_POLICY": str(policy),
+        "KUBECONFIG": str(reader), "MENDGATE_WRITE_KUBECONFIG": str(writer),
+        "MENDGATE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/service.db", "MENDGATE_POLICY": str(policy),
     }  # fmt: skip
 
 
 def decisions(folder: Path) -> list[tuple[str, str]]:
     """Return who said what, from the scratch ledger."""
-    with sqlite3.connect(folder / ".langgraph_api" / "alertmend.db") as connection:
+    with sqlite3.connect(folder / ".langgraph_api" / "mendgate.db") as connection:
         return [tuple(row) for row in connection.execute("select by, verdict from decisions order by at")]
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from checkpoints.tables import AlertRow, IncidentRow, WebhookRow
-from graph.incident import ACTIVE
+from checkpoints.db.tables import AlertRow, IncidentRow, WebhookRow
+from graph.domain.incident import ACTIVE
 from tests.acceptance.services import ServiceProcess
 from tests.alertmanagers import RealAlertmanager
 from tests.databases import query
@@ -31,7 +31,7 @@ class Ward:
         self._url = database_url
         reader, writer = sandbox.write_kubeconfigs(folder)
         self.service = ServiceProcess(
-            folder, reader, writer, ALERTMEND_DATABASE_URL=database_url, ALERTMEND_PORT=str(free_port()),
+            folder, reader, writer, MENDGATE_DATABASE_URL=database_url, MENDGATE_PORT=str(free_port()),
             **environment,
         )  # fmt: skip
         self.token = self.service.tokens["ingest"]
@@ -100,10 +100,10 @@ async def open_ward(
 
 def healing(alertmanager: RealAlertmanager) -> dict[str, str]:
     return {
-        "ALERTMEND_ALERTMANAGER_URL": alertmanager.url,
-        "ALERTMEND_ALERTMANAGER_RECEIVER": "alertmend",
-        "ALERTMEND_ALERTMANAGER_INTERVAL": "0.3",
-        "ALERTMEND_ALERTMANAGER_PATIENCE": "2",
+        "MENDGATE_ALERTMANAGER_URL": alertmanager.url,
+        "MENDGATE_ALERTMANAGER_RECEIVER": "mendgate",
+        "MENDGATE_ALERTMANAGER_INTERVAL": "0.3",
+        "MENDGATE_ALERTMANAGER_PATIENCE": "2",
     }
 
 

@@ -51,11 +51,11 @@ async def test_the_whole_story_of_a_change_outlives_a_kill_and_a_lost_key(
     found = await verify(service)
     await service.stop()
 
-    content = hide(tmp_path / "alertmend-audit.key")
+    content = hide(tmp_path / "mendgate-audit.key")
     with pytest.raises(AssertionError):  # it never says that it listens
         await service.start()
     await service.ended()
-    put_back(tmp_path / "alertmend-audit.key", content)
+    put_back(tmp_path / "mendgate-audit.key", content)
     await service.start()
     again = await verify(service)
     await service.stop()
@@ -68,5 +68,5 @@ async def test_the_whole_story_of_a_change_outlives_a_kill_and_a_lost_key(
     assert verdict["document"]["verdict"] == "verified"
     assert (found["intact"], found["rows"], found["head"]) == (True, 7, found["remembered"])
     assert again == found
-    assert "alertmend: the audit's key alertmend-audit.key is gone: put it back" in service.log()
+    assert "mendgate: the audit's key mendgate-audit.key is gone: put it back" in service.log()
     assert "the audit's newest row is 7, sealed " + found["head"]["mac"] in service.log()

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from graph.incident import Incident
+from graph.domain.incident import Incident
 from tests.acceptance.diagnoses import Diagnosis, diagnosing
-from tests.integration.clusters import Object
+from tests.integration.cluster.clusters import Object
 from tests.integration.model_server import (
     Answer,
     ModelRequest,

@@ -13,7 +13,7 @@ from checkpoints.ledger import open_ledger
 from tests.integration.rest.sign_ins import sign_in
 
 
-@pytest.mark.parametrize("kind", ["alertmend", "reference"])
+@pytest.mark.parametrize("kind", ["mendgate", "reference"])
 async def test_a_stand_takes_incidents_to_their_end(kind: Kind, tmp_path: Path) -> None:
     async with open_stand(kind, f"sqlite+aiosqlite:///{tmp_path}/ledger.db", tmp_path) as stand:
         spent = await stand.run_incidents(["web-1", "web-2", "web-3"], at_once=2)
@@ -24,7 +24,7 @@ async def test_a_stand_takes_incidents_to_their_end(kind: Kind, tmp_path: Path) 
 
 async def test_copies_of_a_paused_incident_are_listed_like_any_other(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
-    async with open_stand("alertmend", url, tmp_path) as stand:
+    async with open_stand("mendgate", url, tmp_path) as stand:
         copied, decided = [await stand.deliver(name) for name in ("web-1", "web-2")]
         copy_incident(url, copied, 10)
         await stand.approve(decided)
@@ -64,7 +64,7 @@ async def _open_beside(stack: AsyncExitStack, tmp_path: Path, copies: int) -> St
     folder = tmp_path / str(copies)
     folder.mkdir()
     url = f"sqlite+aiosqlite:///{folder}/ledger.db"
-    stand = await stack.enter_async_context(open_stand("alertmend", url, folder))
+    stand = await stack.enter_async_context(open_stand("mendgate", url, folder))
     copied = await stand.deliver("copied")
     copy_incident(url, copied, copies)
     copy_audit(url, (folder / "audit.key").read_bytes(), copied, copies)

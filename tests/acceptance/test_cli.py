@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import pytest
 import uvicorn
 
-from api.cli_choices import (
+from api.cli.sandbox import ALERT
+from api.cli.terminal.choices import (
     ApprovalStatusName,
     AuditActionName,
     GroundingName,
@@ -27,27 +28,26 @@ from api.cli_choices import (
     RiskName,
     ScenarioName,
 )
-from api.cli_tokens import RoleName
-from api.sandbox import ALERT
-from api.tokens import TokenStore
-from checkpoints.audit import Action
-from graph.diagnosis import Grounding
-from graph.incident import Ending, IncidentStatus
-from graph.proposal import Approval, ApprovalStatus, Risk
+from api.cli.tokens import RoleName
+from api.identity.tokens import TokenStore
+from checkpoints.audit.log import Action
+from graph.domain.diagnosis import Grounding
+from graph.domain.incident import Ending, IncidentStatus
+from graph.domain.proposal import Approval, ApprovalStatus, Risk
 from tests.acceptance.lives import Streams, fork_command
-from tests.integration.audits import tamper
+from tests.integration.ledger.audits import tamper
 from tests.integration.receivers import receiving
-from tests.integration.rest.house import PEOPLE, SEED, House, open_house
+from tests.integration.rest.rest_service import PEOPLE, SEED, RestService, open_rest_service
 from tools.errors import BadInput
-from tools.kubernetes import Cluster
+from tools.kubernetes.client import Cluster
 from tools.sandbox import SCENARIOS
 
 if TYPE_CHECKING:
-    from api.editing import Editor
+    from api.rest.proposal_editor import Editor
 
 ROOT = Path(__file__).parents[2]
-_INSTALLED = shutil.which("alertmend", path=str(Path(sys.executable).parent))
-COMMAND = [_INSTALLED] if _INSTALLED else [sys.executable, "-c", "from api.cli import main; main()"]
+_INSTALLED = shutil.which("mendgate", path=str(Path(sys.executable).parent))
+COMMAND = [_INSTALLED] if _INSTALLED else [sys.executable, "-c", "from api.cli.main import main; main()"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Terminal:
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return kept | {
             "PYTHONPATH": str(ROOT),
-            "ALERTMEND_URL": self.url,
-            "ALERTMEND_TOKEN": token,
+            "MENDGATE_URL": self.url,
+            "MENDGATE_TOKEN": token,
             "TZ": "UTC",
             "HTTP_PROXY": "http://127.0.0.1:1",
         }
@@ -94,16 +94,16 @@ def terminal(tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, terminal: Terminal) -> AsyncIterator[House]:
+async def rest_service(tmp_path: Path, terminal: Terminal) -> AsyncIterator[RestService]:
     """Serve a house over real HTTP, and let the terminal know where."""
-    async with open_house(tmp_path) as opened:
+    async with open_rest_service(tmp_path) as opened:
         listener = socket.create_server(("127.0.0.1", 0))
         terminal.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(opened.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve([listener]))  # without taking the test run's signals
         yield opened
-        opened.door.closing.set()
+        opened.dependencies.closing.set()
         server.should_exit = True
         await serving
 
@@ -123,9 +123,11 @@ def test_help_loads_nothing_of_the_service_and_tells_the_exit_codes(terminal: Te
     assert loaded & {"langgraph", "langchain_core", "sqlalchemy", "fastapi", "mcp", "openai"} == set()
 
 
-async def test_incidents_and_approvals_are_listed_with_whole_ids(house: House, terminal: Terminal) -> None:
-    proposal = await house.propose()
-    token = house.tokens["viewer"]
+async def test_incidents_and_approvals_are_listed_with_whole_ids(
+    rest_service: RestService, terminal: Terminal
+) -> None:
+    proposal = await rest_service.propose()
+    token = rest_service.tokens["viewer"]
 
     incidents = await terminal.run("incidents", token=token)
     approvals = await terminal.run("approvals", "--status", "pending", token=token)
@@ -138,11 +140,15 @@ async def test_incidents_and_approvals_are_listed_with_whole_ids(house: House, t
 
 
 @pytest.mark.parametrize("command", ["incidents", "approvals", "incident", "approval", "kill-switch status"])
-async def test_every_reading_command_speaks_json(house: House, terminal: Terminal, command: str) -> None:
-    proposal = await house.propose()
+async def test_every_reading_command_speaks_json(
+    rest_service: RestService, terminal: Terminal, command: str
+) -> None:
+    proposal = await rest_service.propose()
     named = {"incident": [proposal.incident_id], "approval": [proposal.id]}.get(command, [])
 
-    ran = await terminal.run(*command.split(), *named, "--output", "json", token=house.tokens["viewer"])
+    ran = await terminal.run(
+        *command.split(), *named, "--output", "json", token=rest_service.tokens["viewer"]
+    )
 
     assert (ran.code, ran.err) == (0, "")
     document = json.loads(ran.out)
@@ -150,11 +156,11 @@ async def test_every_reading_command_speaks_json(house: House, terminal: Termina
 
 
 async def test_approve_shows_everything_asks_and_sends_the_digest_it_showed(
-    house: House, terminal: Terminal
+    rest_service: RestService, terminal: Terminal
 ) -> None:
-    proposal = await house.propose()
+    proposal = await rest_service.propose()
 
-    ran = await terminal.run("approve", proposal.id, token=house.tokens["alice"], keys="y\n")
+    ran = await terminal.run("approve", proposal.id, token=rest_service.tokens["alice"], keys="y\n")
 
     assert ran.code == 0, ran.err
     for shown in (
@@ -162,32 +168,32 @@ async def test_approve_shows_everything_asks_and_sends_the_digest_it_showed(
         "rollout complete", "Set the image back", proposal.digest, "[y/N]",
     ):  # fmt: skip
         assert shown in ran.out, shown
-    approval = await house.ledger.approvals.find(proposal.id)
+    approval = await rest_service.ledger.approvals.find(proposal.id)
     assert (approval.status, approval.decisions[0].by) == ("approved", "alice")
 
 
 async def test_under_a_stop_approve_shows_the_proposal_and_asks_nothing(
-    house: House, terminal: Terminal
+    rest_service: RestService, terminal: Terminal
 ) -> None:
-    proposal = await house.propose()
-    await house.ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
+    proposal = await rest_service.propose()
+    await rest_service.ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
 
-    ran = await terminal.run("approve", proposal.id, token=house.tokens["alice"], keys="y\n")
+    ran = await terminal.run("approve", proposal.id, token=rest_service.tokens["alice"], keys="y\n")
 
     assert ran.code == 1
     assert proposal.digest in ran.out
     assert "[y/N]" not in ran.out + ran.err
     assert "the kill switch is on (by root: drill)" in ran.err
-    assert f"alertmend reject {proposal.id}" in ran.err
+    assert f"mendgate reject {proposal.id}" in ran.err
 
 
 async def test_the_first_of_two_approvals_says_that_another_person_is_waited_for(
-    house: House, terminal: Terminal
+    rest_service: RestService, terminal: Terminal
 ) -> None:
-    proposal = await house.propose(quorum=2)
+    proposal = await rest_service.propose(quorum=2)
 
-    first = await terminal.run("approve", proposal.id, "--yes", token=house.tokens["alice"])
-    second = await terminal.run("approve", proposal.id, "--yes", token=house.tokens["bob"])
+    first = await terminal.run("approve", proposal.id, "--yes", token=rest_service.tokens["alice"])
+    second = await terminal.run("approve", proposal.id, "--yes", token=rest_service.tokens["bob"])
 
     assert f"{proposal.id} is pending. It has 1 of 2 approvals; it waits for 1 other person." in first.out
     assert "0 of 2 approvals" in first.out  # of the proposal, as it was shown
@@ -195,48 +201,54 @@ async def test_the_first_of_two_approvals_says_that_another_person_is_waited_for
 
 
 @pytest.mark.parametrize("keys", ["n\n", "\n", ""])
-async def test_anything_but_yes_decides_nothing(house: House, terminal: Terminal, keys: str) -> None:
-    proposal = await house.propose()
+async def test_anything_but_yes_decides_nothing(
+    rest_service: RestService, terminal: Terminal, keys: str
+) -> None:
+    proposal = await rest_service.propose()
 
-    ran = await terminal.run("approve", proposal.id, token=house.tokens["alice"], keys=keys)
+    ran = await terminal.run("approve", proposal.id, token=rest_service.tokens["alice"], keys=keys)
 
     assert ran.code == 1
-    assert (await house.ledger.approvals.find(proposal.id)).status == "pending"
+    assert (await rest_service.ledger.approvals.find(proposal.id)).status == "pending"
 
 
-async def test_approving_and_rejecting_can_be_scripted(house: House, terminal: Terminal) -> None:
-    token = house.tokens["alice"]
+async def test_approving_and_rejecting_can_be_scripted(rest_service: RestService, terminal: Terminal) -> None:
+    token = rest_service.tokens["alice"]
 
-    first = await house.propose()
+    first = await rest_service.propose()
     approved = await terminal.run("approve", first.id, "--yes", "--reason", "sure", token=token)
-    second = await house.propose()
+    second = await rest_service.propose()
     rejected = await terminal.run("reject", second.id, "--reason", "we want 1.26", token=token)
-    too_late = await terminal.run("approve", second.id, "--yes", token=house.tokens["bob"])
+    too_late = await terminal.run("approve", second.id, "--yes", token=rest_service.tokens["bob"])
 
     assert (approved.code, rejected.code, too_late.code) == (0, 0, 1)
-    assert too_late.err == f"alertmend: {too_late.err.removeprefix('alertmend: ').strip()}\n"
+    assert too_late.err == f"mendgate: {too_late.err.removeprefix('mendgate: ').strip()}\n"
     assert "already rejected: alice" in too_late.err
 
 
-async def test_a_rejection_without_a_reason_is_wrong_usage(house: House, terminal: Terminal) -> None:
-    proposal = await house.propose()
+async def test_a_rejection_without_a_reason_is_wrong_usage(
+    rest_service: RestService, terminal: Terminal
+) -> None:
+    proposal = await rest_service.propose()
 
-    assert (await terminal.run("reject", proposal.id, token=house.tokens["alice"])).code == 2
+    assert (await terminal.run("reject", proposal.id, token=rest_service.tokens["alice"])).code == 2
 
 
-async def test_watch_follows_to_the_end_and_report_prints_markdown(house: House, terminal: Terminal) -> None:
-    incident_id = await house.open_incident()
-    watching = asyncio.create_task(terminal.run("watch", incident_id, token=house.tokens["viewer"]))
-    early = await terminal.run("report", incident_id, token=house.tokens["viewer"])
-    epoch = await house.ledger.incidents.begin_run(incident_id)
-    await house.ledger.incidents.record(
+async def test_watch_follows_to_the_end_and_report_prints_markdown(
+    rest_service: RestService, terminal: Terminal
+) -> None:
+    incident_id = await rest_service.open_incident()
+    watching = asyncio.create_task(terminal.run("watch", incident_id, token=rest_service.tokens["viewer"]))
+    early = await terminal.run("report", incident_id, token=rest_service.tokens["viewer"])
+    epoch = await rest_service.ledger.incidents.begin_run(incident_id)
+    await rest_service.ledger.incidents.record(
         incident_id, epoch, "tool_called", {"tool": "kubectl_get", "arguments": {}, "reason": "\x1b[2J[red]"}
     )
     ending = Ending(status="no_action", reason="healthy again")
-    await house.ledger.incidents.finish(incident_id, epoch, ending, "# Fine\n\n| a | b |\n")
+    await rest_service.ledger.incidents.finish(incident_id, epoch, ending, "# Fine\n\n| a | b |\n")
 
     watched = await watching
-    report = await terminal.run("report", incident_id, token=house.tokens["viewer"])
+    report = await terminal.run("report", incident_id, token=rest_service.tokens["viewer"])
 
     assert (early.code, watched.code, report.code) == (1, 0, 0)
     assert "its report comes at the end" in early.err
@@ -247,27 +259,27 @@ async def test_watch_follows_to_the_end_and_report_prints_markdown(house: House,
     assert report.out == "# Fine\n\n| a | b |\n"
 
 
-async def test_retry_sets_a_failed_incident_going(house: House, terminal: Terminal) -> None:
-    incident_id = await house.open_incident()
-    token = house.tokens["alice"]
+async def test_retry_sets_a_failed_incident_going(rest_service: RestService, terminal: Terminal) -> None:
+    incident_id = await rest_service.open_incident()
+    token = rest_service.tokens["alice"]
 
     refused = await terminal.run("retry", incident_id, token=token)
-    epoch = await house.ledger.incidents.begin_run(incident_id)
-    await house.ledger.incidents.fail(incident_id, epoch, "unreachable")
+    epoch = await rest_service.ledger.incidents.begin_run(incident_id)
+    await rest_service.ledger.incidents.fail(incident_id, epoch, "unreachable")
     retried = await terminal.run("retry", incident_id, token=token)
 
     assert (refused.code, retried.code) == (1, 0)
-    assert house.retried == [(incident_id, "alice")]
+    assert rest_service.retried == [(incident_id, "alice")]
 
 
-async def test_a_freeze_is_added_changed_and_ended(house: House, terminal: Terminal) -> None:
-    token = house.tokens["admin"]
+async def test_a_freeze_is_added_changed_and_ended(rest_service: RestService, terminal: Terminal) -> None:
+    token = rest_service.tokens["admin"]
 
     added = await terminal.run(
         "freeze", "add", "--to", "2126-12-27T08:00", "-n", "shop-*", "--reason", "sale", token=token
     )
-    (freeze,) = await house.ledger.freezes.list()
-    listed = await terminal.run("freeze", "list", token=house.tokens["viewer"])
+    (freeze,) = await rest_service.ledger.freezes.list()
+    listed = await terminal.run("freeze", "list", token=rest_service.tokens["viewer"])
     changed = await terminal.run(
         "freeze", "change", freeze.id, "--to", "2126-12-28T08:00", "--reason", "longer", token=token
     )
@@ -284,16 +296,16 @@ async def test_a_freeze_is_added_changed_and_ended(house: House, terminal: Termi
     assert (backwards.code, unreadable.code) == (1, 1)
     assert "a freeze must end after it starts" in backwards.err
     assert "'soon' is no time" in unreadable.err
-    assert await house.ledger.freezes.list() == []
+    assert await rest_service.ledger.freezes.list() == []
 
 
-async def test_the_kill_switch_is_thrown_and_released(house: House, terminal: Terminal) -> None:
-    token = house.tokens["admin"]
+async def test_the_kill_switch_is_thrown_and_released(rest_service: RestService, terminal: Terminal) -> None:
+    token = rest_service.tokens["admin"]
 
     on = await terminal.run("kill-switch", "on", "--reason", "drill", token=token)
     status = await terminal.run("kill-switch", "status", token=token)
     off = await terminal.run("kill-switch", "off", "--reason", "over", token=token)
-    denied = await terminal.run("kill-switch", "on", "--reason", "x", token=house.tokens["alice"])
+    denied = await terminal.run("kill-switch", "on", "--reason", "x", token=rest_service.tokens["alice"])
 
     assert (on.code, off.code, denied.code) == (0, 0, 1)
     assert "is on since" in status.out
@@ -306,19 +318,23 @@ async def test_a_service_that_is_not_there_is_exit_code_3_with_a_remedy(terminal
 
     assert ran.code == 3
     assert ran.err.count("\n") == 1
-    assert "alertmend serve" in ran.err
+    assert "mendgate serve" in ran.err
 
 
 @pytest.mark.parametrize("token", ["", "am_wrong"])
-async def test_an_unknown_token_is_exit_code_3(house: House, terminal: Terminal, token: str) -> None:
+async def test_an_unknown_token_is_exit_code_3(
+    rest_service: RestService, terminal: Terminal, token: str
+) -> None:
     ran = await terminal.run("incidents", token=token)
 
     assert ran.code == 3
-    assert "ALERTMEND_TOKEN" in ran.err
+    assert "MENDGATE_TOKEN" in ran.err
 
 
-async def test_an_unknown_incident_is_exit_code_1_in_one_line(house: House, terminal: Terminal) -> None:
-    ran = await terminal.run("incident", "inc-none/../../healthz", token=house.tokens["viewer"])
+async def test_an_unknown_incident_is_exit_code_1_in_one_line(
+    rest_service: RestService, terminal: Terminal
+) -> None:
+    ran = await terminal.run("incident", "inc-none/../../healthz", token=rest_service.tokens["viewer"])
 
     assert ran.code == 1
     assert ran.err.count("\n") == 1
@@ -331,7 +347,7 @@ async def test_an_unknown_incident_is_exit_code_1_in_one_line(house: House, term
         (["approve", "inc-0f3a9c1b2d4e5f60"], "'inc-0f3a9c1b2d4e5f60' is not the id of an approval"),
         (["reject", "apr/../x", "--reason", "no"], "'apr/../x' is not the id of an approval"),
         (["incident", ""], "'' is not the id of an incident, such as inc-0f3a9c1b2d4e5f60"),
-        (["watch", "apr-7c21d90be4a35f18"], "`alertmend incidents` lists them"),
+        (["watch", "apr-7c21d90be4a35f18"], "`mendgate incidents` lists them"),
     ],
 )
 async def test_what_cannot_be_an_id_is_refused_in_words_before_anything_is_sent(
@@ -354,7 +370,7 @@ async def test_tokens_are_made_listed_and_revoked(terminal: Terminal) -> None:
     assert (twice.code, listed.code, revoked.code) == (1, 0, 0)
     assert "alice" in listed.out
     assert token not in listed.out
-    assert TokenStore(terminal.folder / "alertmend-tokens.json").find(token) is None
+    assert TokenStore(terminal.folder / "mendgate-tokens.json").find(token) is None
 
 
 async def test_a_setting_that_cannot_be_used_is_one_line(terminal: Terminal) -> None:
@@ -363,17 +379,17 @@ async def test_a_setting_that_cannot_be_used_is_one_line(terminal: Terminal) -> 
     ran = await terminal.run("incidents", token="am_secret")
 
     assert (ran.code, ran.err.count("\n")) == (1, 1)
-    assert "ALERTMEND_URL: must begin with http:// or https://" in ran.err
+    assert "MENDGATE_URL: must begin with http:// or https://" in ran.err
     assert "am_secret" not in ran.err
 
 
 async def test_all_open_incidents_are_watched_and_each_change_is_a_line_of_json(
-    house: House, terminal: Terminal
+    rest_service: RestService, terminal: Terminal
 ) -> None:
-    first = (await house.propose()).incident_id
+    first = (await rest_service.propose()).incident_id
     command = [*COMMAND, "watch", "-o", "json", "--every", "0.2"]
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=terminal.folder, env=terminal.environment(house.tokens["viewer"]),
+        *command, cwd=terminal.folder, env=terminal.environment(rest_service.tokens["viewer"]),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
@@ -386,13 +402,15 @@ async def test_all_open_incidents_are_watched_and_each_change_is_a_line_of_json(
         return found
 
     assert (await read(first))["status"] == "awaiting_approval"
-    second = await house.open_incident()
+    second = await rest_service.open_incident()
     assert (await read(second))["alertname"] == "KubePodNotReady"
-    epoch = await house.ledger.incidents.begin_run(second)
-    await house.ledger.incidents.set_status(second, epoch, "investigating")
+    epoch = await rest_service.ledger.incidents.begin_run(second)
+    await rest_service.ledger.incidents.set_status(second, epoch, "investigating")
     while (await read(second))["status"] != "investigating":
         pass
-    await house.ledger.incidents.finish(second, epoch, Ending(status="no_action", reason="fine"), "# R")
+    await rest_service.ledger.incidents.finish(
+        second, epoch, Ending(status="no_action", reason="fine"), "# R"
+    )
     while (await read(second))["status"] != "no_action":
         pass
 
@@ -400,12 +418,14 @@ async def test_all_open_incidents_are_watched_and_each_change_is_a_line_of_json(
     assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
-async def test_a_terminal_shows_open_incidents_live_until_ctrl_c(house: House, terminal: Terminal) -> None:
-    incident_id = (await house.propose()).incident_id
+async def test_a_terminal_shows_open_incidents_live_until_ctrl_c(
+    rest_service: RestService, terminal: Terminal
+) -> None:
+    incident_id = (await rest_service.propose()).incident_id
     ours, its = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *COMMAND, "watch", "--every", "0.2", cwd=terminal.folder, stdout=its, stdin=its, stderr=its,
-        env={**terminal.environment(house.tokens["viewer"]), "TERM": "xterm", "COLUMNS": "120"},
+        env={**terminal.environment(rest_service.tokens["viewer"]), "TERM": "xterm", "COLUMNS": "120"},
     )  # fmt: skip
     os.close(its)
     shown = b""
@@ -419,7 +439,7 @@ async def test_a_terminal_shows_open_incidents_live_until_ctrl_c(house: House, t
 
 
 async def test_a_patch_is_edited_in_an_editor_until_the_service_takes_it(
-    house: House, terminal: Terminal
+    rest_service: RestService, terminal: Terminal
 ) -> None:
     asked: list[dict[str, Any]] = []
 
@@ -433,11 +453,13 @@ async def test_a_patch_is_edited_in_an_editor_until_the_service_takes_it(
             asked.append(arguments)
             if "nginx:1.26" not in json.dumps(arguments):
                 raise BadInput("the edit can't be proposed: the image doesn't exist")
-            successor = await house.edit(proposal, by=by)
-            return await house.ledger.approvals.find(successor.id)
+            successor = await rest_service.edit(proposal, by=by)
+            return await rest_service.ledger.approvals.find(successor.id)
 
-    house.app.state.door = replace(house.door, editor=cast("Editor", Drafting()))
-    proposal = await house.propose()
+    rest_service.app.state.dependencies = replace(
+        rest_service.dependencies, editor=cast("Editor", Drafting())
+    )
+    proposal = await rest_service.propose()
     editor = terminal.folder / "editor.sh"
     editor.write_text(
         "#!/bin/sh\n"
@@ -447,9 +469,11 @@ async def test_a_patch_is_edited_in_an_editor_until_the_service_takes_it(
     )
     editor.chmod(0o755)
 
-    ran = await terminal.run("edit", proposal.id, "-o", "json", token=house.tokens["bob"], EDITOR=str(editor))
+    ran = await terminal.run(
+        "edit", proposal.id, "-o", "json", token=rest_service.tokens["bob"], EDITOR=str(editor)
+    )
     untouched = await terminal.run(
-        "edit", json.loads(ran.out)["id"], token=house.tokens["bob"], EDITOR="true"
+        "edit", json.loads(ran.out)["id"], token=rest_service.tokens["bob"], EDITOR="true"
     )
 
     assert (ran.code, untouched.code) == (0, 0), ran.err
@@ -463,12 +487,14 @@ async def test_a_patch_is_edited_in_an_editor_until_the_service_takes_it(
     ("words", "offered"),
     [("approve ", "pending"), ("approval apr-", "pending"), ("revoke ", ""), ("watch inc-", "incident")],
 )
-async def test_a_shell_completes_ids(house: House, terminal: Terminal, words: str, offered: str) -> None:
-    proposal = await house.propose()
-    line = f"alertmend {words}"
-    completing = {"_ALERTMEND_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "2"}
+async def test_a_shell_completes_ids(
+    rest_service: RestService, terminal: Terminal, words: str, offered: str
+) -> None:
+    proposal = await rest_service.propose()
+    line = f"mendgate {words}"
+    completing = {"_MENDGATE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "2"}
 
-    ran = await terminal.run(token=house.tokens["viewer"], **completing)
+    ran = await terminal.run(token=rest_service.tokens["viewer"], **completing)
     silent = await terminal.run(token="am_wrong", **completing)
 
     expected = {"pending": proposal.id, "incident": proposal.incident_id, "": ""}[offered]
@@ -476,11 +502,11 @@ async def test_a_shell_completes_ids(house: House, terminal: Terminal, words: st
     assert (silent.out.strip(), silent.err) == ("", "")
 
 
-async def test_what_a_command_did_is_told_as_json(house: House, terminal: Terminal) -> None:
-    alice, admin = house.tokens["alice"], house.tokens["admin"]
-    first, second = await house.propose(), await house.propose()
-    failed = await house.open_incident()
-    await house.ledger.incidents.fail(failed, 0, "it broke")
+async def test_what_a_command_did_is_told_as_json(rest_service: RestService, terminal: Terminal) -> None:
+    alice, admin = rest_service.tokens["alice"], rest_service.tokens["admin"]
+    first, second = await rest_service.propose(), await rest_service.propose()
+    failed = await rest_service.open_incident()
+    await rest_service.ledger.incidents.fail(failed, 0, "it broke")
 
     async def run(*arguments: str, token: str = "") -> Any:
         ran = await terminal.run(*arguments, "-o", "json", token=token)
@@ -492,8 +518,8 @@ async def test_what_a_command_did_is_told_as_json(house: House, terminal: Termin
     assert (await run("reject", second.id, "--reason", "no", token=alice))["status"] == "rejected"
     assert (await run("retry", failed, token=alice))["status"] == "open"
     assert (await run("kill-switch", "on", "--reason", "drill", token=admin))["engaged"] is True
-    epoch = await house.ledger.incidents.begin_run(failed)
-    await house.ledger.incidents.finish(failed, epoch, Ending(status="no_action", reason=""), "# R\n")
+    epoch = await rest_service.ledger.incidents.begin_run(failed)
+    await rest_service.ledger.incidents.finish(failed, epoch, Ending(status="no_action", reason=""), "# R\n")
     assert await run("report", failed, token=alice) == {"incident_id": failed, "markdown": "# R\n"}
     made = await run("token", "create", "--role", "viewer", "--name", "eve")
     assert made["token"].startswith("am_")
@@ -503,10 +529,12 @@ async def test_what_a_command_did_is_told_as_json(house: House, terminal: Termin
     assert len((await run("migrate"))["steps"]) == 2
 
 
-async def test_asking_keeps_json_on_its_own(house: House, terminal: Terminal) -> None:
-    proposal = await house.propose()
+async def test_asking_keeps_json_on_its_own(rest_service: RestService, terminal: Terminal) -> None:
+    proposal = await rest_service.propose()
 
-    ran = await terminal.run("approve", proposal.id, "-o", "json", token=house.tokens["alice"], keys="y\n")
+    ran = await terminal.run(
+        "approve", proposal.id, "-o", "json", token=rest_service.tokens["alice"], keys="y\n"
+    )
 
     assert json.loads(ran.out)["status"] == "approved"
     assert "[y/N]" in ran.err
@@ -521,7 +549,7 @@ async def test_channels_are_checked_and_tried(terminal: Terminal) -> None:
             f"  - {{name: fails, apprise: 'json://user:hunter2@127.0.0.1:9/x'}}\n"
         )
         (terminal.folder / "hook").write_text("whsec_" + "bmV3" * 8)
-        (terminal.folder / "alertmend.env").write_text("ALERTMEND_NOTIFY=notify.yaml\n")
+        (terminal.folder / "mendgate.env").write_text("MENDGATE_NOTIFY=notify.yaml\n")
 
         checked = await terminal.run("notify", "check")
         tried = await terminal.run("notify", "test", "--output", "json")
@@ -539,7 +567,7 @@ async def test_channels_are_checked_and_tried(terminal: Terminal) -> None:
 
 async def test_mistakes_in_a_file_of_channels_are_told_by_their_line(terminal: Terminal) -> None:
     (terminal.folder / "notify.yaml").write_text("channels:\n  - name: a\n    risk: low\n")
-    (terminal.folder / "alertmend.env").write_text("ALERTMEND_NOTIFY=notify.yaml\n")
+    (terminal.folder / "mendgate.env").write_text("MENDGATE_NOTIFY=notify.yaml\n")
 
     ran = await terminal.run("notify", "check")
 
@@ -548,21 +576,23 @@ async def test_mistakes_in_a_file_of_channels_are_told_by_their_line(terminal: T
 
 
 async def test_the_services_log_never_carries_a_token(
-    house: House, terminal: Terminal, caplog: pytest.LogCaptureFixture
+    rest_service: RestService, terminal: Terminal, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
 
-    await terminal.run("incidents", token=house.tokens["viewer"])
-    await house.client.post("/alert", content=SEED.read_bytes(), headers=house.as_("ingest"))
+    await terminal.run("incidents", token=rest_service.tokens["viewer"])
+    await rest_service.client.post("/alert", content=SEED.read_bytes(), headers=rest_service.as_("ingest"))
 
     assert "GET /v1/incidents" in caplog.text
-    for token in house.tokens.values():
+    for token in rest_service.tokens.values():
         assert token not in caplog.text
 
 
-async def test_the_audit_is_listed_and_verified(terminal: Terminal, house: House, tmp_path: Path) -> None:
-    proposal = await house.propose()
-    token = house.tokens["alice"]
+async def test_the_audit_is_listed_and_verified(
+    terminal: Terminal, rest_service: RestService, tmp_path: Path
+) -> None:
+    proposal = await rest_service.propose()
+    token = rest_service.tokens["alice"]
     await terminal.run("reject", proposal.id, "--reason", "we roll back", token=token)
 
     listed = await terminal.run("audit", "list", "--approval", proposal.id, token=token)

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
 from tests.acceptance.services import ServiceProcess
-from tests.integration.executions import Tamper, Trick
+from tests.integration.cluster.executions import Tamper, Trick
 from tools.sandbox.cluster import SandboxCluster
 from tools.sandbox.scenarios import IMAGE_PULL
 
@@ -38,7 +38,7 @@ async def service(
 ) -> AsyncIterator[ServiceProcess]:
     kubeconfigs = sandbox.write_kubeconfigs(tmp_path)
     policy = f"name: quick\nverification: {{window: {window}s, budget: 60s}}\n"
-    service = ServiceProcess(tmp_path, *kubeconfigs, policy, ALERTMEND_DATABASE_URL=database_url)
+    service = ServiceProcess(tmp_path, *kubeconfigs, policy, MENDGATE_DATABASE_URL=database_url)
     await service.start()
     yield service
     if service.process:
@@ -189,7 +189,7 @@ async def test_a_service_that_is_stopping_says_so_and_still_takes_alerts(
     await service.ended()
 
     assert (health[-1].status_code, alive.status_code) == (503, 200)
-    assert health[-1].json()["type"] == "urn:alertmend:problem:stopping"
+    assert health[-1].json()["type"] == "urn:mendgate:problem:stopping"
     assert (late.status_code, late.json()["incident_ids"]) == (202, [incident_id])
 
 

@@ -10,12 +10,12 @@ from secrets import token_hex
 
 import pytest
 
-from api.doctor_check import Check
-from api.doctor_reader import check_reader
-from api.doctor_writer import check_writer
-from api.settings import Settings
+from api.config.settings import Settings
+from api.doctor.check import Check
+from api.doctor.reader import check_reader
+from api.doctor.writer import check_writer
 from tests.acceptance.guides import ROOT, read_blocks, write_script
-from tests.integration.clusters import REAL_KUBECONFIGS
+from tests.integration.cluster.clusters import REAL_KUBECONFIGS
 
 ADMIN = REAL_KUBECONFIGS[0]
 PAGE = ROOT / "docs" / "credentials.md"
@@ -23,9 +23,9 @@ PAGE = ROOT / "docs" / "credentials.md"
 
 @pytest.fixture
 def names() -> Iterator[tuple[str, str]]:
-    """Return names of this run's own in place of `alertmend` and `shop`; what has them is removed."""
+    """Return names of this run's own in place of `mendgate` and `shop`; what has them is removed."""
     if not os.environ.get(ADMIN):
-        if os.environ.get("ALERTMEND_TEST_REQUIRE_CLUSTER"):
+        if os.environ.get("MENDGATE_TEST_REQUIRE_CLUSTER"):
             pytest.fail(f"a real cluster is required: set {ADMIN}")
         pytest.skip(f"no real cluster: set {ADMIN}")
     own = f"page-{token_hex(4)}"
@@ -42,7 +42,7 @@ async def test_the_commands_make_a_reader_and_a_writer_that_are_fit(
 ) -> None:
     blocks = [replace(one, notes=_without_reason(one.notes)) for one in read_blocks(PAGE)]
     own, shop = names
-    script = write_script(blocks).replace("-n shop", f"-n {shop}").replace("alertmend", own)
+    script = write_script(blocks).replace("-n shop", f"-n {shop}").replace("mendgate", own)
 
     ran = await asyncio.to_thread(_run, "bash", "-c", script, folder=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr

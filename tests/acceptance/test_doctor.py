@@ -1,4 +1,4 @@
-"""`alertmend doctor` as a person runs it: the installed command, its words, its exit code, what it leaves."""
+"""`mendgate doctor` as a person runs it: the installed command, its words, its exit code, what it leaves."""
 
 import asyncio
 import json
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from api.tokens import TokenStore
+from api.identity.tokens import TokenStore
 from tests.acceptance.lives import COMMAND
 from tests.acceptance.services import ServiceProcess
-from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest, SandboxUnderTest
 
 KEY, PASSWORD, BEARER = "sk-scripted-4711-0815", "pa55-word-4711", "abcdefgh-4711-0815"
 
@@ -52,7 +52,7 @@ async def examine(folder: Path, *arguments: str, **environment: str) -> Examined
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
+def rest_service(tmp_path: Path) -> Path:
     folder = tmp_path / "house"
     folder.mkdir()
     return folder
@@ -72,50 +72,52 @@ def names_in(folder: Path) -> list[str]:
 def credentials(cluster: ClusterUnderTest) -> dict[str, str]:
     return {
         "KUBECONFIG": str(cluster.reader_kubeconfig),
-        "ALERTMEND_WRITE_KUBECONFIG": str(cluster.writer_kubeconfig),
+        "MENDGATE_WRITE_KUBECONFIG": str(cluster.writer_kubeconfig),
     }
 
 
 async def test_what_is_ready_is_called_ready_and_left_as_it_was(
-    cluster: ClusterUnderTest, house: Path
+    cluster: ClusterUnderTest, rest_service: Path
 ) -> None:
-    TokenStore(house / "alertmend-tokens.json").create("root", "admin")
+    TokenStore(rest_service / "mendgate-tokens.json").create("root", "admin")
 
-    spoken = await examine(house, **credentials(cluster))
-    written = await examine(house, "-o", "json", **credentials(cluster))
+    spoken = await examine(rest_service, **credentials(cluster))
+    written = await examine(rest_service, "-o", "json", **credentials(cluster))
 
     assert (spoken.code, spoken.err) == (0, ""), spoken
     assert (written.code, written.err) == (0, ""), written
     assert spoken.out.splitlines()[-1].startswith("ready")
     assert "\x1b" not in spoken.out
     assert {"ok", "warning"} >= set(written.statuses().values())
-    assert names_in(house) == ["alertmend-tokens.json"]
+    assert names_in(rest_service) == ["mendgate-tokens.json"]
     if isinstance(cluster, SandboxUnderTest):
         assert set(written.statuses().values()) == {"ok"}
         assert cluster.sandbox.writes == []
 
 
-async def test_a_fresh_folder_learns_what_to_do_first(house: Path) -> None:
-    spoken = await examine(house)
+async def test_a_fresh_folder_learns_what_to_do_first(rest_service: Path) -> None:
+    spoken = await examine(rest_service)
 
     assert (spoken.code, spoken.err) == (1, ""), spoken
     assert "✗  token file" in spoken.out
-    assert "→ Make one with `alertmend token create --role approver --name alice`." in spoken.out
-    assert "isn't there yet: `alertmend serve` makes it" in spoken.out
+    assert "→ Make one with `mendgate token create --role approver --name alice`." in spoken.out
+    assert "isn't there yet: `mendgate serve` makes it" in spoken.out
     assert "→ Set KUBECONFIG" in spoken.out
-    assert names_in(house) == []
+    assert names_in(rest_service) == []
 
 
-async def test_the_doctor_looks_beside_a_running_service(cluster: ClusterUnderTest, house: Path) -> None:
-    service = ServiceProcess(house, cluster.reader_kubeconfig, cluster.writer_kubeconfig)
+async def test_the_doctor_looks_beside_a_running_service(
+    cluster: ClusterUnderTest, rest_service: Path
+) -> None:
+    service = ServiceProcess(rest_service, cluster.reader_kubeconfig, cluster.writer_kubeconfig)
     await service.start()
 
     found = await examine(
-        house,
+        rest_service,
         "-o",
         "json",
-        ALERTMEND_DATABASE_URL=f"sqlite+aiosqlite:///{house}/alertmend.db",
-        ALERTMEND_TOKENS=str(house / "tokens.json"),
+        MENDGATE_DATABASE_URL=f"sqlite+aiosqlite:///{rest_service}/mendgate.db",
+        MENDGATE_TOKENS=str(rest_service / "tokens.json"),
         **credentials(cluster),
     )
     health = await service.request("GET", "/v1/incidents")
@@ -127,21 +129,21 @@ async def test_the_doctor_looks_beside_a_running_service(cluster: ClusterUnderTe
     assert health.status_code == 200
 
 
-async def test_silence_everywhere_ends_and_gives_no_secret_away(house: Path, silence: str) -> None:
-    kubeconfig = house / "silent.kubeconfig"
+async def test_silence_everywhere_ends_and_gives_no_secret_away(rest_service: Path, silence: str) -> None:
+    kubeconfig = rest_service / "silent.kubeconfig"
     kubeconfig.write_text(json.dumps(silent_kubeconfig(silence)))
     broken = {"command": "no-such-command", "env": {"API_KEY": KEY}}
-    (house / "mcp.json").write_text(json.dumps({"mcpServers": {"broken": broken}}))
+    (rest_service / "mcp.json").write_text(json.dumps({"mcpServers": {"broken": broken}}))
 
     found = await examine(
-        house,
+        rest_service,
         "-o",
         "json",
         KUBECONFIG=str(kubeconfig),
-        ALERTMEND_WRITE_KUBECONFIG=str(kubeconfig),
-        ALERTMEND_DATABASE_URL=f"postgresql://alertmend:{PASSWORD}@{silence}/ledger",
-        ALERTMEND_MCP_CONFIG=str(house / "mcp.json"),
-        ALERTMEND_MODEL="silent",
+        MENDGATE_WRITE_KUBECONFIG=str(kubeconfig),
+        MENDGATE_DATABASE_URL=f"postgresql://mendgate:{PASSWORD}@{silence}/ledger",
+        MENDGATE_MCP_CONFIG=str(rest_service / "mcp.json"),
+        MENDGATE_MODEL="silent",
         OPENAI_BASE_URL="http://127.0.0.1:9/v1",
         OPENAI_API_KEY=KEY,
     )
@@ -155,12 +157,12 @@ async def test_silence_everywhere_ends_and_gives_no_secret_away(house: Path, sil
         assert secret not in found.out + found.err
 
 
-async def test_settings_that_cannot_be_used_are_named(house: Path) -> None:
-    found = await examine(house, "-o", "json", ALERTMEND_PORT="many", OPENAI_API_KEY=KEY)
+async def test_settings_that_cannot_be_used_are_named(rest_service: Path) -> None:
+    found = await examine(rest_service, "-o", "json", MENDGATE_PORT="many", OPENAI_API_KEY=KEY)
 
     assert found.code == 1
     assert found.statuses() == {"settings": "failed", "everything else": "skipped"}
-    assert "ALERTMEND_PORT" in found.check("settings")["found"]
+    assert "MENDGATE_PORT" in found.check("settings")["found"]
 
 
 def silent_kubeconfig(address: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from bench.eval.campaign import Campaign, list_venues
 from bench.eval.reading import read_scenarios
 from bench.eval.results import Conditions, show, spell_json
 from bench.eval.totals import Totals
-from tests.integration.clusters import REAL_KUBECONFIGS, open_client
+from tests.integration.cluster.clusters import REAL_KUBECONFIGS, open_client
 from tests.integration.model_server import ScriptedModel, calls, forever, status
 
 _SAMPLE = ("image-tag-typo", "secret-must-be-made", "statefulset-image")

@@ -18,13 +18,13 @@ from tests.acceptance.workloads import (
     until_waiting,
     watching,
 )
-from tests.integration.clusters import ClusterUnderTest, Object, await_condition
-from tests.integration.workloads import service
+from tests.integration.cluster.clusters import ClusterUnderTest, Object, await_condition
+from tests.integration.cluster.workloads import service
 
 
 @pytest.fixture
 async def watch(cluster: ClusterUnderTest, tmp_path: Path) -> AsyncIterator[Watch]:
-    async with watching(cluster, tmp_path, ALERTMEND_VERIFY_BUDGET="20") as watch:
+    async with watching(cluster, tmp_path, MENDGATE_VERIFY_BUDGET="20") as watch:
         yield watch
 
 
@@ -128,7 +128,7 @@ async def test_two_faults_are_mended_one_proposal_after_the_other(
     await cluster.apply(deployment(name, nginx(image="nginx:1.25-", readinessProbe=wrong), 1))
     await until_waiting(cluster, name, "ImagePullBackOff", "ErrImagePull")
 
-    async with watching(cluster, tmp_path, ALERTMEND_VERIFY_BUDGET="20") as watch:
+    async with watching(cluster, tmp_path, MENDGATE_VERIFY_BUDGET="20") as watch:
         incident_id = await watch.service.post_alert(body_for(name))
         incident = await watch.service.decide_all(incident_id, "approve")
 
@@ -149,7 +149,7 @@ async def test_what_comes_to_light_behind_a_mended_fault_is_handed_over_and_the_
     await cluster.apply(deployment(name, nginx(image="nginx:1.25-", envFrom=secret), 1))
     await until_waiting(cluster, name, "ImagePullBackOff", "ErrImagePull")
 
-    async with watching(cluster, tmp_path, ALERTMEND_VERIFY_BUDGET="8") as watch:
+    async with watching(cluster, tmp_path, MENDGATE_VERIFY_BUDGET="8") as watch:
         incident_id = await watch.service.post_alert(body_for(name))
         incident = await watch.service.decide_all(incident_id, "approve")
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.acceptance.services import ENDS
 from tests.acceptance.workloads import Watch, body_for, break_image, pods, read, watching
-from tests.integration.clusters import ClusterUnderTest
-from tests.integration.foreign_servers import READING, npm_entry, open_real_cluster
+from tests.integration.cluster.clusters import ClusterUnderTest
+from tests.integration.mcp.foreign_servers import READING, npm_entry, open_real_cluster
 from tests.integration.model_server import ScriptedModel, calls
 
 ENVIRONMENT_SECRET = "hunter22-from-the-environment"
@@ -27,7 +27,7 @@ async def cluster() -> AsyncIterator[ClusterUnderTest]:
 def servers(tmp_path: Path) -> Path:
     """Return a file with one npm server to read through, and one that can do nothing but patch."""
     reader = npm_entry(ALLOWED_TOOLS=READING, NOTE="${ACCEPTANCE_NOTE}")
-    writer = {**npm_entry(ALLOWED_TOOLS="kubectl_patch"), "alertmend": {"role": "writer"}}
+    writer = {**npm_entry(ALLOWED_TOOLS="kubectl_patch"), "mendgate": {"role": "writer"}}
     path = tmp_path / "mcp.json"
     path.write_text(json.dumps({"mcpServers": {"npm": reader, "npm-writer": writer}}))
     return path
@@ -59,9 +59,9 @@ async def test_a_model_reads_through_npm_and_npm_writes_what_was_approved(
         watching(
             cluster,
             tmp_path,
-            ALERTMEND_MCP_CONFIG=str(servers),
+            MENDGATE_MCP_CONFIG=str(servers),
             ACCEPTANCE_NOTE=ENVIRONMENT_SECRET,
-            ALERTMEND_MODEL="scripted",
+            MENDGATE_MODEL="scripted",
             OPENAI_BASE_URL=model.base_url,
             OPENAI_API_KEY="sk-scripted",
         ) as watch,
@@ -80,7 +80,7 @@ async def test_a_model_reads_through_npm_and_npm_writes_what_was_approved(
     assert (incident["status"], incident["verdict"]) == ("resolved", "verified")
     assert incident["diagnosis"]["source"] == "model"
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.25"
-    assert live["metadata"]["annotations"]["alertmend.io/approval"] == approval["id"]
+    assert live["metadata"]["annotations"]["mendgate.io/approval"] == approval["id"]
     assert (approval["server"]["name"], approval["server"]["version"]) == ("kubernetes", "4.1.7")
     assert [(one["server"], one["tool"]) for one in found[:2]] == [
         ("npm", "kubectl_describe"),
@@ -99,7 +99,7 @@ async def test_without_a_model_the_runbooks_read_through_our_own_server_and_npm_
     name = cluster.unique("foreign-runbook")
     await break_image(cluster, name)
 
-    async with watching(cluster, tmp_path, ALERTMEND_MCP_CONFIG=str(servers), ACCEPTANCE_NOTE="x") as watch:
+    async with watching(cluster, tmp_path, MENDGATE_MCP_CONFIG=str(servers), ACCEPTANCE_NOTE="x") as watch:
         incident_id = await watch.service.post_alert(body_for(name))
         approval = await watch.service.pending_approval(incident_id)
         await watch.service.decide(approval, "approve")
@@ -108,7 +108,7 @@ async def test_without_a_model_the_runbooks_read_through_our_own_server_and_npm_
 
     assert (incident["status"], incident["verdict"]) == ("resolved", "verified")
     assert approval["server"]["name"] == "kubernetes"
-    assert {one["server"] for one in found} == {"alertmend"}
+    assert {one["server"] for one in found} == {"mendgate"}
 
 
 async def test_a_reader_that_does_not_start_leaves_the_incident_to_our_own_server(
@@ -129,8 +129,8 @@ async def test_a_reader_that_does_not_start_leaves_the_incident_to_our_own_serve
         watching(
             cluster,
             tmp_path,
-            ALERTMEND_MCP_CONFIG=str(servers),
-            ALERTMEND_MODEL="scripted",
+            MENDGATE_MCP_CONFIG=str(servers),
+            MENDGATE_MODEL="scripted",
             OPENAI_BASE_URL=model.base_url,
             OPENAI_API_KEY="sk-scripted",
         ) as watch,
@@ -141,5 +141,5 @@ async def test_a_reader_that_does_not_start_leaves_the_incident_to_our_own_serve
         log = watch.service.log()
 
     assert incident["status"] == "handed_over"
-    assert [(one["server"], one["is_error"]) for one in found] == [("alertmend", False)]
+    assert [(one["server"], one["is_error"]) for one in found] == [("mendgate", False)]
     assert log.count("left out for now: MCP server 'gone'") == 1

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 
 from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import real_body
-from tests.integration.executions import Tamper, Trick
-from tools.kubernetes import Cluster
+from tests.integration.cluster.executions import Tamper, Trick
+from tools.kubernetes.client import Cluster
 from tools.sandbox import SCENARIOS, SandboxCluster
 
 NAME = "nginx-deployment"

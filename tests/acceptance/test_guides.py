@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.sandbox import ALERT
+from api.cli.sandbox import ALERT
 from tests.acceptance.guides import PAGES, ROOT, parse_blocks, read_blocks, write_script
 from tests.acceptance.services import QUICK
 from tests.integration.model_server import ScriptedModel, forever, says
@@ -42,12 +42,12 @@ _REASONS = frozenset(
 _MOST_NOT_RUN = 19
 _MODEL = "https://api.deepseek.com"
 _ISSUER = "https://login.example.com/realms/ops"
-_DATABASE = "postgresql://alertmend:PASSWORD@db.example:5432/alertmend?sslmode=verify-full"
+_DATABASE = "postgresql://mendgate:PASSWORD@db.example:5432/mendgate?sslmode=verify-full"
 _WITH_COMMANDS = [
     page for page in PAGES if any(block.is_command and block.not_run is None for block in read_blocks(page))
 ]
 _PROGRAMS = ("curl", "amtool", "prometheus-alertmanager", "openssl")
-_NOT_IN_A_CLONE = ("*.db*", "*.kubeconfig", "alertmend-*", "alertmend.env", ".venv")
+_NOT_IN_A_CLONE = ("*.db*", "*.kubeconfig", "mendgate-*", "mendgate.env", ".venv")
 _BIN = Path(sys.executable).parent
 
 
@@ -165,7 +165,7 @@ async def test_what_a_page_has_started_ends_with_it(tmp_path: Path) -> None:
 
 def _require(*programs: str) -> None:
     missing = [name for name in programs if shutil.which(name) is None]
-    if missing and os.environ.get("ALERTMEND_TEST_REQUIRE_ALERTMANAGER"):
+    if missing and os.environ.get("MENDGATE_TEST_REQUIRE_ALERTMANAGER"):
         pytest.fail(f"not installed: {', '.join(missing)}")
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
@@ -189,10 +189,10 @@ def _environment(folder: Path, reader: Path, writer: Path, port: str) -> Mapping
         "HOME": str(folder),
         "TZ": "UTC",
         "KUBECONFIG": str(reader),
-        "ALERTMEND_WRITE_KUBECONFIG": str(writer),
-        "ALERTMEND_POLICY": str(folder / "quick.yaml"),
-        "ALERTMEND_PORT": port,
-        "ALERTMEND_URL": f"http://127.0.0.1:{port}",
+        "MENDGATE_WRITE_KUBECONFIG": str(writer),
+        "MENDGATE_POLICY": str(folder / "quick.yaml"),
+        "MENDGATE_PORT": port,
+        "MENDGATE_URL": f"http://127.0.0.1:{port}",
     }
 
 

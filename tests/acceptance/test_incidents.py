@@ -18,7 +18,7 @@ from tests.acceptance.workloads import (
     until_waiting,
     watching,
 )
-from tests.integration.clusters import ClusterUnderTest, Object, await_condition
+from tests.integration.cluster.clusters import ClusterUnderTest, Object, await_condition
 
 _HASTY = "name: hasty\nverification: {window: 2s, budget: 6s}\n"
 
@@ -43,8 +43,8 @@ async def test_the_reference_incident_is_fixed_with_its_real_alert_body(watch: W
     assert approval["grounding"] == "last_good_revision"
     assert (incident["status"], incident["verdict"]) == ("resolved", "verified")
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.25"
-    assert live["metadata"]["annotations"]["alertmend.io/approval"] == approval["id"]
-    assert "alertmend.io/approval" not in str(live["spec"]["template"]["metadata"])
+    assert live["metadata"]["annotations"]["mendgate.io/approval"] == approval["id"]
+    assert "mendgate.io/approval" not in str(live["spec"]["template"]["metadata"])
     assert live["status"]["availableReplicas"] == 3
     for fact in ("nginx-deployment-85c88b48cd-6kmxz", approval["digest"], "the tag has a typo", "verified"):
         assert fact in report
@@ -60,7 +60,7 @@ async def test_a_rejected_proposal_leaves_the_cluster_alone(watch: Watch) -> Non
 
     live = await read(watch.cluster, name)
     assert live["metadata"]["generation"] == generation
-    assert "alertmend.io/approval" not in str(live["metadata"])
+    assert "mendgate.io/approval" not in str(live["metadata"])
     assert (incident["status"], incident["verdict"]) == ("rejected", None)
     assert "The cluster was not changed." in await watch.service.report(incident_id)
 
@@ -159,6 +159,6 @@ async def test_without_a_write_credential_the_exact_change_is_handed_over(
         incident_id = await watch.service.post_alert(body_for(name))
         incident = await watch.service.wait_for(incident_id, "handed_over")
 
-    assert "ALERTMEND_WRITE_KUBECONFIG" in incident["reason"]
+    assert "MENDGATE_WRITE_KUBECONFIG" in incident["reason"]
     assert f"(it is nginx:1.25-) on Deployment/{name} in default" in incident["advice"][0]
     assert f"kubectl patch deployment {name}" in incident["advice"][-1]

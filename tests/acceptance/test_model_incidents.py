@@ -9,7 +9,7 @@ from typing import Any
 from graph.report.chinese import WORDS
 from tests.acceptance.services import ENDS
 from tests.acceptance.workloads import Watch, body_for, break_image, pods, read, watching
-from tests.integration.clusters import ClusterUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest
 from tests.integration.model_server import Answer, ScriptedModel, calls, says
 
 ANSWERS = Path(__file__).parents[1] / "data" / "model"
@@ -25,10 +25,10 @@ async def modelled(
         watching(
             cluster,
             folder,
-            ALERTMEND_MODEL="scripted",
+            MENDGATE_MODEL="scripted",
             OPENAI_BASE_URL=model.base_url,
             OPENAI_API_KEY=KEY,
-            ALERTMEND_LANGUAGE="zh-CN",
+            MENDGATE_LANGUAGE="zh-CN",
         ) as watch,
     ):
         yield watch, model
@@ -83,7 +83,7 @@ async def test_the_real_answers_lead_to_a_verified_fix_and_verification_is_not_t
     assert untouched["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.25-"
     assert (incident["status"], incident["verdict"]) == ("resolved", "verified")
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.25"
-    assert live["metadata"]["annotations"]["alertmend.io/approval"] == approval["id"]
+    assert live["metadata"]["annotations"]["mendgate.io/approval"] == approval["id"]
     assert len(model.requests) == 3
     assert [entry["decision"] for entry in told] == ["call_tools", "propose_patch", "write_report"]
     assert WORDS["ended_resolved"] in report
@@ -114,7 +114,7 @@ async def test_after_a_rejection_the_model_s_resolved_is_not_believed(
     live = await read(cluster, name)
     assert (incident["status"], incident["verdict"]) == ("rejected", None)
     assert live["metadata"]["generation"] == generation
-    assert "alertmend.io/approval" not in str(live["metadata"])
+    assert "mendgate.io/approval" not in str(live["metadata"])
     assert "集群未被改动。" in report
     assert len(model.requests) == 4
     assert "as tested" in str(model.requests[2].body), "the model is told why its proposal was rejected"

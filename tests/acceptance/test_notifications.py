@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import real_body
-from tests.integration.clusters import await_condition
+from tests.integration.cluster.clusters import await_condition
 from tests.integration.receivers import Receiver, receiving
 from tools.sandbox import SCENARIOS, SandboxCluster
 
@@ -40,7 +40,7 @@ async def service(
     )
     service = ServiceProcess(
         tmp_path, *sandbox.write_kubeconfigs(tmp_path),
-        ALERTMEND_NOTIFY=str(file), ALERTMEND_PUBLIC_URL="https://a.example/",
+        MENDGATE_NOTIFY=str(file), MENDGATE_PUBLIC_URL="https://a.example/",
         HOOK=_SECRET, PEOPLE=f"json://{people.host}/people",
     )  # fmt: skip
     await service.start()
@@ -57,7 +57,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def told(receiver: Receiver) -> list[str]:
-    return [json.loads(one.body)["type"].removeprefix("alertmend.") for one in receiver.received]
+    return [json.loads(one.body)["type"].removeprefix("mendgate.") for one in receiver.received]
 
 
 async def test_a_fix_is_told_from_its_proposal_to_its_proof(

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from api.spans import IncidentIds
+from api.observability.spans import IncidentIds
 from tests.acceptance.services import ServiceProcess
 from tests.acceptance.test_model_incidents import real_answers
 from tests.acceptance.workloads import body_for, deployment, until_available, until_waiting
-from tests.integration.clusters import SandboxUnderTest
+from tests.integration.cluster.clusters import SandboxUnderTest
 from tests.integration.model_server import ScriptedModel, calls
 from tests.otlp import Receiver, attributes, run_receiver
 from tools.sandbox import SandboxCluster
@@ -84,8 +84,8 @@ async def observed(sandbox: SandboxCluster, tmp_path: Path) -> AsyncIterator[Obs
     async with ScriptedModel(script) as model, run_receiver() as receiver:
         service = ServiceProcess(
             tmp_path, cluster.reader_kubeconfig, cluster.writer_kubeconfig,
-            ALERTMEND_MODEL="scripted", OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY=KEY,
-            ALERTMEND_LOG_FORMAT="json", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+            MENDGATE_MODEL="scripted", OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY=KEY,
+            MENDGATE_LOG_FORMAT="json", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         )  # fmt: skip
         await service.start()
         await _knock_badly(service)
@@ -118,7 +118,7 @@ async def test_an_incident_is_one_trace_over_a_pause_and_a_restart(observed: Obs
     assert _outcomes(spans, "node verify_fix") == {"resolved"}
     assert _outcomes(spans, "node apply_fix") == {"applied"}
     assert {span.status.code for span in spans} == {Status.STATUS_CODE_UNSET}
-    assert ("service.name", "alertmend") in observed.receiver.resources
+    assert ("service.name", "mendgate") in observed.receiver.resources
     _require_nothing_else(observed)
 
 
@@ -127,8 +127,8 @@ def _require_nothing_else(observed: Observed) -> None:
     told = {key for span in observed.trace for key in attributes(span)}
     counted = {one.key for span in observed.trace for one in span.attributes} - told
 
-    assert told == {"alertmend.incident", "alertmend.node", "alertmend.tool", "alertmend.outcome"}
-    assert counted == {"alertmend.tokens_in", "alertmend.tokens_out"}
+    assert told == {"mendgate.incident", "mendgate.node", "mendgate.tool", "mendgate.outcome"}
+    assert counted == {"mendgate.tokens_in", "mendgate.tokens_out"}
     assert not any(span.events for span in observed.trace)
     for word in [*observed.secrets, NAME, "nginx", PROMPT]:
         assert word.encode() not in observed.receiver.raw, word
@@ -147,15 +147,15 @@ def _require_its_course(observed: Observed) -> None:
     """Fail unless the metrics tell what came of the incident, and never its name."""
     shown = _samples(observed.metrics)
 
-    assert shown['alertmend_incidents{status="resolved"}'] == 1
-    assert shown['alertmend_decisions_total{verdict="approve"}'] == 1
-    assert shown['alertmend_executions_total{outcome="applied"}'] == 1
-    assert shown['alertmend_verdicts_total{verdict="verified"}'] == 1
-    assert shown["alertmend_time_to_verified_seconds_count"] == 1
-    assert shown['alertmend_tool_calls_total{outcome="answered",tool="kubectl_patch"}'] == 1
-    assert shown['alertmend_model_calls_total{outcome="answered"}'] == 1  # this process wrote the report
-    assert shown["alertmend_ledger_up"] == 1
-    assert shown["alertmend_audit_intact"] == 1
+    assert shown['mendgate_incidents{status="resolved"}'] == 1
+    assert shown['mendgate_decisions_total{verdict="approve"}'] == 1
+    assert shown['mendgate_executions_total{outcome="applied"}'] == 1
+    assert shown['mendgate_verdicts_total{verdict="verified"}'] == 1
+    assert shown["mendgate_time_to_verified_seconds_count"] == 1
+    assert shown['mendgate_tool_calls_total{outcome="answered",tool="kubectl_patch"}'] == 1
+    assert shown['mendgate_model_calls_total{outcome="answered"}'] == 1  # this process wrote the report
+    assert shown["mendgate_ledger_up"] == 1
+    assert shown["mendgate_audit_intact"] == 1
     for word in [*observed.secrets, NAME, observed.incident["id"], *observed.incident["approval_ids"]]:
         assert word not in observed.metrics, word
 
@@ -182,7 +182,7 @@ def _parents(spans: list[Span], by_id: Mapping[bytes, Span], name: str) -> set[s
 
 
 def _outcomes(spans: list[Span], name: str) -> set[str]:
-    return {attributes(span).get("alertmend.outcome", "") for span in spans if span.name == name}
+    return {attributes(span).get("mendgate.outcome", "") for span in spans if span.name == name}
 
 
 def _samples(text: str) -> dict[str, float]:

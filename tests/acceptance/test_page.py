@@ -16,22 +16,22 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy import update
 
-from api.code_flow import CodeFlow
-from api.issuer_keys import IssuerKeys
-from api.oidc import Issuer, Terms
+from api.identity.authorization_code import CodeFlow
+from api.identity.jwks import IssuerKeys
+from api.identity.oidc import Issuer, IssuerSettings
 from api.page.reports import render_report
-from checkpoints.tables import ApprovalRow
-from graph.diagnosis import ReadCall
-from graph.incident import Ending
+from checkpoints.db.tables import ApprovalRow
+from graph.domain.diagnosis import ReadCall
+from graph.domain.incident import Ending
 from tests.acceptance.browsers import PHONE, open_browser, open_person, serve_app
 from tests.acceptance.lives import COMMAND
 from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import real_body
 from tests.databases import query
-from tests.integration.rest.house import House, open_house
+from tests.integration.rest.rest_service import RestService, open_rest_service
 from tests.issuer import AUDIENCE, run_provider
+from tools.mcp.results import ToolResult
 from tools.sandbox import SCENARIOS, SandboxCluster
-from tools.tool_results import ToolResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 expect.set_options(timeout=60_000)
@@ -46,7 +46,7 @@ LONG = "a" * 300
 class Front:
     """A house and its page, served."""
 
-    house: House
+    rest_service: RestService
     url: str
     folder: Path
 
@@ -66,8 +66,8 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def front(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front]:
     folder = tmp_path_factory.mktemp("house")
-    async with open_house(folder) as house, serve_app(house.app) as url:
-        yield Front(house, url, folder)
+    async with open_rest_service(folder) as rest_service, serve_app(rest_service.app) as url:
+        yield Front(rest_service, url, folder)
 
 
 @asynccontextmanager
@@ -188,10 +188,10 @@ async def test_the_demo_can_be_decided_on_the_page(browser: Browser, tmp_path: P
 async def test_a_person_signs_in_at_the_issuer(browser: Browser, front: Front) -> None:
     async with run_provider({"sub": "alice", "groups": ["sre"]}) as provider, httpx.AsyncClient() as client:
         keys = IssuerKeys(provider.url, client)
-        terms = Terms(provider.url, AUDIENCE, {"sre": "approver"})
+        terms = IssuerSettings(provider.url, AUDIENCE, {"sre": "approver"})
         issuer = Issuer(terms, keys, CodeFlow(keys, AUDIENCE, "any secret"))
-        door = front.house.app.state.door
-        front.house.app.state.door = replace(door, issuer=issuer)
+        dependencies = front.rest_service.app.state.dependencies
+        front.rest_service.app.state.dependencies = replace(dependencies, issuer=issuer)
         try:
             async with open_person(browser, front.url) as alice:
                 tab = await alice.open_tab("/history")
@@ -203,18 +203,18 @@ async def test_a_person_signs_in_at_the_issuer(browser: Browser, front: Front) -
                 await expect(tab.get_by_role("heading", name="History")).to_be_visible()
                 await expect(tab.get_by_role("link", name="oidc:alice")).to_be_visible()
         finally:
-            front.house.app.state.door = door
+            front.rest_service.app.state.dependencies = dependencies
 
 
 async def test_of_two_people_at_once_the_second_reads_who_was_faster(browser: Browser, front: Front) -> None:
-    proposal = await front.house.propose()
+    proposal = await front.rest_service.propose()
     path = f"/incidents/{proposal.incident_id}"
     async with (
         open_person(browser, front.url, java_script_enabled=False) as alice,  # else it would have been told
         open_person(browser, front.url) as bob,
     ):
-        hers = await alice.sign_in(front.house.tokens["alice"], path)
-        his = await bob.sign_in(front.house.tokens["bob"], path)
+        hers = await alice.sign_in(front.rest_service.tokens["alice"], path)
+        his = await bob.sign_in(front.rest_service.tokens["bob"], path)
         await his.get_by_text("Reject …").click()
         await his.get_by_label("Why not?").fill("the old tag is right")
         await his.get_by_role("button", name="Reject", exact=True).click()
@@ -226,20 +226,20 @@ async def test_of_two_people_at_once_the_second_reads_who_was_faster(browser: Br
         await expect(refusal).to_contain_text("bob chose to reject")
         await expect(hers.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
 
-    assert (await front.house.ledger.approvals.find(proposal.id)).status == "rejected"
+    assert (await front.rest_service.ledger.approvals.find(proposal.id)).status == "rejected"
 
 
 async def test_a_decision_elsewhere_takes_the_buttons_away_but_never_what_somebody_writes(
     browser: Browser, front: Front
 ) -> None:
-    proposal = await front.house.propose()
+    proposal = await front.rest_service.propose()
     path = f"/incidents/{proposal.incident_id}"
     async with open_person(browser, front.url) as alice:
-        looking = await alice.sign_in(front.house.tokens["alice"], path)
+        looking = await alice.sign_in(front.rest_service.tokens["alice"], path)
         writing = await alice.open_tab(path)
         await writing.get_by_text("Reject …").click()
         await writing.get_by_label("Why not?").fill("because")
-        await front.house.ledger.decisions.decide(
+        await front.rest_service.ledger.decisions.decide(
             proposal.id, by="bob", verdict="approve", digest=proposal.digest, reason=""
         )
 
@@ -252,24 +252,24 @@ async def test_a_decision_elsewhere_takes_the_buttons_away_but_never_what_somebo
 
 
 async def test_a_newer_proposal_never_slips_under_a_finger(browser: Browser, front: Front) -> None:
-    proposal = await front.house.propose()
+    proposal = await front.rest_service.propose()
     async with open_person(browser, front.url) as alice:
-        tab = await alice.sign_in(front.house.tokens["alice"], f"/incidents/{proposal.incident_id}")
-        edited = await front.house.edit(proposal, by="bob")
+        tab = await alice.sign_in(front.rest_service.tokens["alice"], f"/incidents/{proposal.incident_id}")
+        edited = await front.rest_service.edit(proposal, by="bob")
         await expect(tab.get_by_role("link", name="Show it as it stands now")).to_be_visible()
 
         await tab.get_by_role("button", name="Approve", exact=True).click()
         await expect(tab.get_by_role("alert")).to_contain_text(f"superseded by {edited.id}")
 
-    assert (await front.house.ledger.approvals.find(edited.id)).status == "pending"
+    assert (await front.rest_service.ledger.approvals.find(edited.id)).status == "pending"
 
 
 async def test_time_runs_out_while_somebody_looks(browser: Browser, front: Front) -> None:
-    proposal = await front.house.propose()
-    slow = await front.house.propose()
+    proposal = await front.rest_service.propose()
+    slow = await front.rest_service.propose()
     async with open_person(browser, front.url) as alice:
         await alice.context.clock.install()
-        tab = await alice.sign_in(front.house.tokens["alice"], f"/incidents/{proposal.incident_id}")
+        tab = await alice.sign_in(front.rest_service.tokens["alice"], f"/incidents/{proposal.incident_id}")
         without_clock = await alice.open_tab(f"/incidents/{slow.incident_id}")
         await expect(tab.locator(".proposal-head time")).to_contain_text("left")
         await front.turn_back_time_for(proposal.id)
@@ -282,30 +282,34 @@ async def test_time_runs_out_while_somebody_looks(browser: Browser, front: Front
         await expect(tab.get_by_text("Nobody decided in time.")).to_be_visible()
         await expect(tab.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
 
-    assert (await front.house.ledger.approvals.find(slow.id)).status == "expired"
+    assert (await front.rest_service.ledger.approvals.find(slow.id)).status == "expired"
 
 
 async def test_hostile_names_and_reports_do_nothing(browser: Browser, front: Front) -> None:
-    house = front.house
+    rest_service = front.rest_service
     body = real_body()
     for number, alert in enumerate(body["alerts"]):
         alert["labels"] |= {"alertname": HOSTILE, "severity": HOSTILE, "deployment": f"hostile-{number}"}
         alert["annotations"] = {"summary": HOSTILE, HOSTILE: LONG}
         alert["fingerprint"] = f"hostile-{number}"
-    answer = await house.client.post("/v1/webhooks/alertmanager", json=body, headers=house.as_("ingest"))
+    answer = await rest_service.client.post(
+        "/v1/webhooks/alertmanager", json=body, headers=rest_service.as_("ingest")
+    )
     (incident_id, *_) = answer.json()["incident_ids"]
-    epoch = await house.ledger.incidents.begin_run(incident_id)
-    await house.ledger.incidents.record(incident_id, epoch, "error", {"reason": HOSTILE})
+    epoch = await rest_service.ledger.incidents.begin_run(incident_id)
+    await rest_service.ledger.incidents.record(incident_id, epoch, "error", {"reason": HOSTILE})
     call = ReadCall(tool="kubectl_get", arguments={HOSTILE: HOSTILE}, reason=HOSTILE)
-    await house.ledger.incidents.add_evidence(incident_id, epoch, call, ToolResult(HOSTILE, is_error=True))
+    await rest_service.ledger.incidents.add_evidence(
+        incident_id, epoch, call, ToolResult(HOSTILE, is_error=True)
+    )
     ending = Ending(status="handed_over", reason=HOSTILE, advice=(HOSTILE, LONG))
     report = f"# {HOSTILE}\n\n{HOSTILE}\n\n[x]: javascript:alert(5)\n\n[x] <https://evil.example> {LONG}\n"
-    await house.ledger.incidents.finish(incident_id, epoch, ending, report)
+    await rest_service.ledger.incidents.finish(incident_id, epoch, ending, report)
 
     async with open_person(browser, front.url, viewport=PHONE) as alice:
         requests: list[str] = []
         alice.context.on("request", lambda request: requests.append(request.url))
-        tab = await alice.sign_in(house.tokens["alice"])
+        tab = await alice.sign_in(rest_service.tokens["alice"])
         for path in ("/", "/history", f"/incidents/{incident_id}"):
             await tab.goto(front.url + path)
             await expect(tab.get_by_text("<script>alert(1)</script>").first).to_be_visible()
@@ -321,11 +325,11 @@ async def test_hostile_names_and_reports_do_nothing(browser: Browser, front: Fro
 
 
 async def test_a_revoked_token_ends_the_session_wherever_one_is(browser: Browser, front: Front) -> None:
-    proposal = await front.house.propose()
-    token = front.house.store.create("mallory", "approver")
+    proposal = await front.rest_service.propose()
+    token = front.rest_service.store.create("mallory", "approver")
     async with open_person(browser, front.url) as mallory:
         tab = await mallory.sign_in(token, f"/incidents/{proposal.incident_id}")
-        front.house.store.revoke("mallory")
+        front.rest_service.store.revoke("mallory")
         await tab.get_by_role("button", name="Approve", exact=True).click()
 
         await expect(tab.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -333,16 +337,16 @@ async def test_a_revoked_token_ends_the_session_wherever_one_is(browser: Browser
         await tab.goto(front.url + "/history")
         await expect(tab.get_by_role("heading", name="Sign in")).to_be_visible()
 
-    assert (await front.house.ledger.approvals.find(proposal.id)).status == "pending"
+    assert (await front.rest_service.ledger.approvals.find(proposal.id)).status == "pending"
 
 
 async def test_a_live_timeline_ends_with_the_token(browser: Browser, front: Front) -> None:
-    proposal = await front.house.propose()
-    token = front.house.store.create("trudy", "viewer")
+    proposal = await front.rest_service.propose()
+    token = front.rest_service.store.create("trudy", "viewer")
     async with open_person(browser, front.url) as trudy:
         tab = await trudy.sign_in(token, f"/incidents/{proposal.incident_id}")
-        front.house.store.revoke("trudy")
-        await front.house.ledger.decisions.decide(
+        front.rest_service.store.revoke("trudy")
+        await front.rest_service.ledger.decisions.decide(
             proposal.id, by="bob", verdict="reject", digest=None, reason="unseen by trudy"
         )
 
@@ -352,10 +356,10 @@ async def test_a_live_timeline_ends_with_the_token(browser: Browser, front: Fron
 async def test_another_sites_page_moves_nothing_with_a_visitors_cookie(
     browser: Browser, front: Front
 ) -> None:
-    proposal = await front.house.propose()
+    proposal = await front.rest_service.propose()
     action = f"{front.url}/approvals/{proposal.id}/approve"
     async with open_person(browser, front.url) as alice:
-        await alice.sign_in(front.house.tokens["alice"])
+        await alice.sign_in(front.rest_service.tokens["alice"])
         elsewhere = await alice.context.new_page()
         page = f'<form method="post" action="{action}"><input name="digest" value="{proposal.digest}"></form>'
         await elsewhere.route(
@@ -368,15 +372,15 @@ async def test_another_sites_page_moves_nothing_with_a_visitors_cookie(
 
     assert refused is not None
     assert refused.status == 403
-    assert (await front.house.ledger.approvals.find(proposal.id)).status == "pending"
+    assert (await front.rest_service.ledger.approvals.find(proposal.id)).status == "pending"
 
 
 async def test_a_link_in_a_mail_leads_a_visitor_who_is_signed_in_to_the_incident(
     browser: Browser, front: Front
 ) -> None:
-    proposal = await front.house.propose()
+    proposal = await front.rest_service.propose()
     async with open_person(browser, front.url) as alice:
-        await alice.sign_in(front.house.tokens["alice"])
+        await alice.sign_in(front.rest_service.tokens["alice"])
         mail = await alice.context.new_page()
         page = f'<a href="{front.url}/incidents/{proposal.incident_id}">It waits</a>'
         await mail.route(
@@ -392,9 +396,9 @@ async def test_a_link_in_a_mail_leads_a_visitor_who_is_signed_in_to_the_incident
 async def test_on_a_phone_risk_target_change_and_both_buttons_are_on_the_first_screen(
     browser: Browser, front: Front, scheme: str
 ) -> None:
-    proposal = await front.house.propose()
+    proposal = await front.rest_service.propose()
     async with open_person(browser, front.url, viewport=PHONE, color_scheme=scheme) as alice:
-        tab = await alice.sign_in(front.house.tokens["alice"])
+        tab = await alice.sign_in(front.rest_service.tokens["alice"])
         for path in ("/", "/history", "/controls", "/me"):
             await tab.goto(front.url + path)
             assert await is_fitting(tab), path
@@ -410,10 +414,10 @@ async def test_on_a_phone_risk_target_change_and_both_buttons_are_on_the_first_s
 
 
 async def test_it_can_be_read_and_decided_without_scripts(browser: Browser, front: Front) -> None:
-    proposal = await front.house.propose()
+    proposal = await front.rest_service.propose()
     async with open_person(browser, front.url, java_script_enabled=False) as alice:
-        tab = await alice.sign_in(front.house.tokens["alice"], f"/incidents/{proposal.incident_id}")
+        tab = await alice.sign_in(front.rest_service.tokens["alice"], f"/incidents/{proposal.incident_id}")
         await tab.get_by_role("button", name="Approve", exact=True).click()
         await expect(tab.get_by_text("Your approval is recorded")).to_be_visible()
 
-    assert (await front.house.ledger.approvals.find(proposal.id)).status == "approved"
+    assert (await front.rest_service.ledger.approvals.find(proposal.id)).status == "approved"

@@ -24,10 +24,10 @@ async def test_people_signed_in_elsewhere_mend_an_incident_and_the_report_names_
         service = ServiceProcess(
             tmp_path,
             *broken.write_kubeconfigs(tmp_path),
-            ALERTMEND_TOKENS=str(tmp_path / "none.json"),
-            ALERTMEND_OIDC_ISSUER=provider.url,
-            ALERTMEND_OIDC_AUDIENCE=AUDIENCE,
-            ALERTMEND_OIDC_ROLES="robots=ingest,staff=viewer,sre=approver,leads=admin",
+            MENDGATE_TOKENS=str(tmp_path / "none.json"),
+            MENDGATE_OIDC_ISSUER=provider.url,
+            MENDGATE_OIDC_AUDIENCE=AUDIENCE,
+            MENDGATE_OIDC_ROLES="robots=ingest,staff=viewer,sre=approver,leads=admin",
         )
         ours = service.tokens["admin"]
         await service.start()

@@ -14,7 +14,7 @@ from graph.policy import parse_policy
 from tests.acceptance.lives import COMMAND
 from tests.acceptance.services import QUICK, ServiceProcess
 from tests.acceptance.workloads import real_body
-from tests.integration.clusters import await_condition
+from tests.integration.cluster.clusters import await_condition
 from tools.sandbox import SCENARIOS, SandboxCluster
 
 BAD = "name: mine\nterms:\n  - name: usual\n    quorum: none\nkinds: [Secret]\n"
@@ -34,7 +34,7 @@ def test_a_file_with_mistakes_is_told_line_by_line_and_exits_with_1(tmp_path: Pa
     (tmp_path / "policy.yaml").write_text(BAD)
 
     checked = run(tmp_path, "policy", "check", "policy.yaml")
-    as_json = run(tmp_path, "policy", "check", "-o", "json", ALERTMEND_POLICY="policy.yaml")
+    as_json = run(tmp_path, "policy", "check", "-o", "json", MENDGATE_POLICY="policy.yaml")
 
     first, second = checked.stdout.splitlines()
     assert checked.returncode == as_json.returncode == 1
@@ -60,7 +60,7 @@ def test_a_call_is_explained_and_a_refused_one_exits_with_1(tmp_path: Path) -> N
         f"{QUICK}freezes: [{{name: forever, start: 2020-01-01, end: 2120-01-01}}]\n"
         "terms: [{name: few, quorum: 2, approvers: [alice, bob]}]\n"
     )
-    environment = {"ALERTMEND_POLICY": "policy.yaml"}
+    environment = {"MENDGATE_POLICY": "policy.yaml"}
 
     told = run(tmp_path, "policy", "explain", "kubectl_patch", json.dumps(PATCH), **environment)
     as_json = run(
@@ -86,8 +86,8 @@ def test_the_service_refuses_to_start_with_an_unusable_file(tmp_path: Path) -> N
     (tmp_path / "policy.yaml").write_text(BAD)
     run(tmp_path, "token", "create", "--role", "admin", "--name", "root")
 
-    served = run(tmp_path, "serve", ALERTMEND_POLICY="policy.yaml")
-    missing = run(tmp_path, "serve", ALERTMEND_POLICY="elsewhere.yaml")
+    served = run(tmp_path, "serve", MENDGATE_POLICY="policy.yaml")
+    missing = run(tmp_path, "serve", MENDGATE_POLICY="elsewhere.yaml")
 
     assert served.returncode == missing.returncode == 1
     assert "policy.yaml:4: terms[0].quorum" in served.stderr
@@ -117,7 +117,7 @@ async def test_a_rule_approves_a_fix_and_every_record_says_so(broken: SandboxClu
     report = await service.report(incident_id)
     explained = await asyncio.to_thread(
         run, tmp_path, "policy", "explain", approval_id, "-o", "json",
-        ALERTMEND_POLICY="policy.yaml", ALERTMEND_URL=service.url, ALERTMEND_TOKEN=service.tokens["viewer"],
+        MENDGATE_POLICY="policy.yaml", MENDGATE_URL=service.url, MENDGATE_TOKEN=service.tokens["viewer"],
     )  # fmt: skip
     await service.stop()
 
@@ -165,7 +165,7 @@ async def _next_proposal(service: ServiceProcess, incident_id: str, last: str) -
 
 async def _approve_unseen(folder: Path, approval: dict[str, Any]) -> None:
     """Approve while no service runs that would claim it at once."""
-    url, key = f"sqlite+aiosqlite:///{folder}/alertmend.db", folder / "alertmend-audit.key"
+    url, key = f"sqlite+aiosqlite:///{folder}/mendgate.db", folder / "mendgate-audit.key"
     async with open_ledger(url, key, parse_policy(QUICK, "policy.yaml")) as ledger:
         await ledger.decisions.decide(
             approval["id"], by="alice", verdict="approve", digest=approval["digest"], reason=""

@@ -24,17 +24,17 @@ def empty_url(postgres: PostgresUnderTest) -> Iterator[str]:
 async def service(sandbox: SandboxCluster, tmp_path: Path, url: str) -> AsyncIterator[ServiceProcess]:
     await sandbox.break_as(SCENARIOS["image-pull"])
     kubeconfigs = sandbox.write_kubeconfigs(tmp_path)
-    service = ServiceProcess(tmp_path, *kubeconfigs, ALERTMEND_DATABASE_URL=url)
+    service = ServiceProcess(tmp_path, *kubeconfigs, MENDGATE_DATABASE_URL=url)
     await service.start()
     yield service
     await service.stop()
 
 
-async def alertmend(folder: Path, command: str, url: str) -> tuple[int | None, str, str]:
+async def mendgate(folder: Path, command: str, url: str) -> tuple[int | None, str, str]:
     """Run one command, and return its exit code and what it said."""
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "ALERTMEND_DATABASE_URL": url,
-        "ALERTMEND_TOKENS": str(folder / "tokens.json"), "ALERTMEND_PORT": "0",
+        "PATH": os.environ["PATH"], "HOME": str(folder), "MENDGATE_DATABASE_URL": url,
+        "MENDGATE_TOKENS": str(folder / "tokens.json"), "MENDGATE_PORT": "0",
     }  # fmt: skip
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -49,25 +49,25 @@ async def test_the_service_waits_for_the_migration_which_can_be_repeated(
 ) -> None:
     ServiceProcess(tmp_path, *sandbox.write_kubeconfigs(tmp_path))  # makes the tokens
 
-    refused = await alertmend(tmp_path, "serve", empty_url)
-    first, second = await asyncio.gather(*(alertmend(tmp_path, "migrate", empty_url) for _ in range(2)))
-    again = await alertmend(tmp_path, "migrate", empty_url)
+    refused = await mendgate(tmp_path, "serve", empty_url)
+    first, second = await asyncio.gather(*(mendgate(tmp_path, "migrate", empty_url) for _ in range(2)))
+    again = await mendgate(tmp_path, "migrate", empty_url)
 
     assert refused[0] == 1
-    assert "alertmend: the database isn't ready" in refused[2]
-    assert "run `alertmend migrate`" in refused[2]
+    assert "mendgate: the database isn't ready" in refused[2]
+    assert "run `mendgate migrate`" in refused[2]
     assert (first[0], second[0], again[0]) == (0, 0, 0), (first, second, again)
     assert (first[1] + second[1]).count("the tables went from nothing") == 1
     assert again[1].count("already") == 3
 
 
 async def test_a_url_that_cannot_be_used_is_refused_without_its_password(tmp_path: Path) -> None:
-    code, out, err = await alertmend(tmp_path, "migrate", "postgres://alertmend:hunter22@127.0.0.1:1/alerts")
-    odd_code, odd_out, odd_err = await alertmend(tmp_path, "migrate", "mysql://alertmend:hunter22@db/alerts")
+    code, out, err = await mendgate(tmp_path, "migrate", "postgres://mendgate:hunter22@127.0.0.1:1/alerts")
+    odd_code, odd_out, odd_err = await mendgate(tmp_path, "migrate", "mysql://mendgate:hunter22@db/alerts")
 
     assert (code, odd_code) == (1, 1)
     assert "the database can't be used now" in err
-    assert "ALERTMEND_DATABASE_URL" in odd_err
+    assert "MENDGATE_DATABASE_URL" in odd_err
     assert "hunter22" not in out + err + odd_out + odd_err
 
 
@@ -86,10 +86,10 @@ async def test_an_incident_goes_on_after_its_database_was_away(
     incident = await service.wait_for(incident_id, "resolved")
     metrics = (await service.request("GET", "/metrics", "viewer")).text
 
-    assert {"alertmend_ledger_up 1.0", 'alertmend_incidents{status="resolved"} 1.0'} <= set(
+    assert {"mendgate_ledger_up 1.0", 'mendgate_incidents{status="resolved"} 1.0'} <= set(
         metrics.splitlines()
     )
-    assert "alertmend_queue_depth " in metrics
+    assert "mendgate_queue_depth " in metrics
     assert (away.status_code, undecided.status_code, decided.status_code) == (503, 503, 201)
     assert incident["verdict"] == "verified"
     assert len(sandbox.writes) == 1

@@ -16,8 +16,8 @@ from tests.acceptance.replica_parts import RUNS, only_answer, think_slowly, thin
 from tests.acceptance.replicas import Replicas, replicated
 from tests.acceptance.workloads import body_for, real_body
 from tests.databases import query
-from tests.integration.clusters import await_condition
-from tests.integration.executions import Tamper, Trick
+from tests.integration.cluster.clusters import await_condition
+from tests.integration.cluster.executions import Tamper, Trick
 from tools.sandbox import SCENARIOS, SandboxCluster
 
 INCIDENTS = 8

@@ -44,7 +44,7 @@ async def test_an_approval_waits_for_the_end_of_a_stop_and_is_then_carried_out(
     incident_id = await service.post_alert(real_body())
     approval = await service.pending_approval(incident_id)
     await service.stop()
-    url, key = f"sqlite+aiosqlite:///{tmp_path}/alertmend.db", tmp_path / "alertmend-audit.key"
+    url, key = f"sqlite+aiosqlite:///{tmp_path}/mendgate.db", tmp_path / "mendgate-audit.key"
     async with open_ledger(url, key) as ledger:
         await ledger.decisions.decide(
             approval["id"], by="alice", verdict="approve", digest=approval["digest"], reason=""

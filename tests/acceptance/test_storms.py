@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.services import ENDS
 from tests.acceptance.workloads import Watch, break_image, pods, read, real_body, watching
-from tests.integration.clusters import ClusterUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_the_usual_alerts_about_one_fault_end_in_one_approval(watch: Watch
     for rule in ("TargetDown", "NGINXTooMany500s", "KubeContainerWaiting", "ProbeFailed", "HighErrorRate"):
         assert rule in report
     live = await read(watch.cluster, name)
-    assert live["metadata"]["annotations"]["alertmend.io/approval"] == approval["id"]
+    assert live["metadata"]["annotations"]["mendgate.io/approval"] == approval["id"]
     (late,) = await deliver(watch, fires(8, "ServiceHasErrors", service=f"{name}-svc"))
     ended = await watch.service.wait_for(late, *ENDS)
     assert ended["status"] == "no_action", ended

@@ -15,7 +15,7 @@ from tests.acceptance.studio import (
     studio_credentials,
 )
 from tests.acceptance.workloads import body_for, break_image, read
-from tests.integration.clusters import ClusterUnderTest, Object, SandboxUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest, Object, SandboxUnderTest
 
 CONTEXT = "the-cluster-under-test"
 
@@ -44,7 +44,7 @@ async def test_an_answer_in_dev_mode_fixes_the_incident(
     await break_image(cluster, approved)
     await break_image(cluster, edited)
 
-    async with studio(tmp_path, *credentials, ALERTMEND_DEV_MODE="1", ALERTMEND_DEV_CONTEXT=CONTEXT) as dev:
+    async with studio(tmp_path, *credentials, MENDGATE_DEV_MODE="1", MENDGATE_DEV_CONTEXT=CONTEXT) as dev:
         thread = await dev.start(body_for(approved))
         payload = await thread.pause()
         shown = await dev.client.get(payload["x_approval"]["url"])
@@ -103,8 +103,8 @@ async def test_dev_mode_refuses_a_cluster_that_it_was_not_given(
         pytest.skip("the sandbox needs no permission")
 
     said = await fail_to_start_studio(
-        tmp_path, *credentials, ALERTMEND_DEV_MODE="1", ALERTMEND_DEV_CONTEXT="another"
+        tmp_path, *credentials, MENDGATE_DEV_MODE="1", MENDGATE_DEV_CONTEXT="another"
     )
 
     assert CONTEXT in said
-    assert "ALERTMEND_DEV_CONTEXT" in said
+    assert "MENDGATE_DEV_CONTEXT" in said

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.services import ServiceProcess
-from tests.integration.clusters import ClusterUnderTest, Object, await_condition
+from tests.integration.cluster.clusters import ClusterUnderTest, Object, await_condition
 
 WEBHOOK = Path(__file__).parents[1] / "data" / "alertmanager-webhook.json"
 
 
 def real_body() -> dict[str, Any]:
-    """Return the webhook body of the incident that alertmend was made for."""
+    """Return the webhook body of the incident that mendgate was made for."""
     body: dict[str, Any] = json.loads(WEBHOOK.read_text())
     return body
 
@@ -31,7 +31,7 @@ def deployment(name: str, container: Object, replicas: int = 3, **annotations: s
     told = {
         f"{prefix}/{key.replace('_', '-')}": value
         for key, value in annotations.items()
-        for prefix in ("sim.local", "sandbox.alertmend.io")
+        for prefix in ("sim.local", "sandbox.mendgate.io")
     }
     labels = {"app": name}
     return {

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.fronts import Front, open_front
+from tests.attack.counting_proxy import CountingProxy, open_counting_proxy
 from tests.attack.stages import Stage, open_stage
-from tests.integration.clusters import ClusterUnderTest
-from tests.integration.rest.house import House, open_house
+from tests.integration.cluster.clusters import ClusterUnderTest
+from tests.integration.rest.rest_service import RestService, open_rest_service
 
 
 @pytest.fixture
-async def front(cluster: ClusterUnderTest, tmp_path: Path) -> AsyncIterator[Front]:
-    async with open_front(cluster, tmp_path) as opened:
+async def front(cluster: ClusterUnderTest, tmp_path: Path) -> AsyncIterator[CountingProxy]:
+    async with open_counting_proxy(cluster, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-async def stage(front: Front, database_url: str) -> AsyncIterator[Stage]:
+async def stage(front: CountingProxy, database_url: str) -> AsyncIterator[Stage]:
     """Open the whole loop; whatever a test does, nothing unapproved may have been sent at its end."""
     async with open_stage(front, database_url) as opened:
         yield opened
@@ -26,8 +26,8 @@ async def stage(front: Front, database_url: str) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
-    async with open_house(tmp_path, database_url) as opened:
+async def rest_service(tmp_path: Path, database_url: str) -> AsyncIterator[RestService]:
+    async with open_rest_service(tmp_path, database_url) as opened:
         yield opened
 
 

@@ -2,8 +2,8 @@
 
 from tests.attack.mutation import Mutation
 
-_APPROVALS, _INCIDENTS = "checkpoints/approvals.py", "checkpoints/incidents.py"
-_ENDINGS = "checkpoints/endings.py"
+_APPROVALS, _INCIDENTS = "checkpoints/approvals/store.py", "checkpoints/incidents/store.py"
+_ENDINGS = "checkpoints/audit/endings.py"
 _ENDS = ("tests/attack/test_unsealed_ends.py",)
 _AS_STORED = "{row.id: End() for row in rows}"
 

@@ -4,18 +4,18 @@ from typing import Any
 
 from sqlalchemy import update
 
+from checkpoints.db.tables import ApprovalRow
 from checkpoints.ledger import Ledger
-from checkpoints.tables import ApprovalRow
-from graph.alerts import AlertGroup
-from graph.identifiers import new_id
-from graph.proposal import Approval, Proposal, Terms
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.ids import new_id
+from graph.domain.proposal import Approval, ApprovalTerms, Proposal
 from tests.databases import query
-from tests.unit.graph.proposals import make_proposal
-from tests.unit.graph.test_alerts_and_targets import real_body
-from tools.executor import Grant, Outcome
+from tests.unit.graph.domain.proposals import make_proposal
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
+from tools.grants import Grant, Outcome
 
 
-async def propose(ledger: Ledger, terms: Terms | None = None, **changes: Any) -> tuple[Approval, int]:
+async def propose(ledger: Ledger, terms: ApprovalTerms | None = None, **changes: Any) -> tuple[Approval, int]:
     """Let an incident of its own propose to change an object of its own, under the ledger's policy."""
     name = new_id("apr")
     body = real_body()
@@ -31,7 +31,7 @@ async def propose(ledger: Ledger, terms: Terms | None = None, **changes: Any) ->
         policy_version=ledger.policy.version,
         **{"target_uid": name, **changes},
     )
-    return await ledger.approvals.propose(proposal, epoch, terms or Terms()), epoch
+    return await ledger.approvals.propose(proposal, epoch, terms or ApprovalTerms()), epoch
 
 
 async def approve(ledger: Ledger, approval: Approval, by: str = "alice", digest: str = "") -> Approval:

@@ -17,9 +17,9 @@ from tests.attack.outer_mutations import OUTER
 
 ROOT = Path(__file__).parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "*cache*", "node_modules", ".langgraph_api")
-_CLAIMS = ("tests/integration/test_claims.py",)
-_EXECUTOR = ("tests/integration/test_executor.py",)
-_PATCH = ("tests/unit/tools/test_patch.py", "tests/integration/test_executor.py")
+_CLAIMS = ("tests/integration/ledger/test_claims.py",)
+_EXECUTOR = ("tests/integration/cluster/test_executor.py",)
+_PATCH = ("tests/unit/tools/test_patch.py", "tests/integration/cluster/test_executor.py")
 _ROWS = ("tests/attack/test_forged_rows.py",)
 _UNSEALED = ("tests/attack/test_unsealed_rows.py",)
 _ACCEPTANCE = ("tests/attack/test_acceptance.py",)
@@ -32,9 +32,13 @@ _INTENT = (
 )
 
 
-_CLAIM, _APPROVALS = "checkpoints/claims.py", "checkpoints/approvals.py"
-_SEALS, _STOPS, _DECISIONS = "checkpoints/seals.py", "checkpoints/stops.py", "checkpoints/decisions.py"
-_WITNESS, _AUDIT_ROWS = "checkpoints/witness.py", "checkpoints/audit_rows.py"
+_CLAIM, _APPROVALS = "checkpoints/approvals/claims.py", "checkpoints/approvals/store.py"
+_SEALS, _STOPS, _DECISIONS = (
+    "checkpoints/audit/seals.py",
+    "checkpoints/approvals/write_stops.py",
+    "checkpoints/approvals/decisions.py",
+)
+_WITNESS, _AUDIT_ROWS = "checkpoints/audit/witness.py", "checkpoints/audit/rows.py"
 _GATE = (
     Mutation(  # either of the two would do: the seals know of the first claim, too
         "claim: the status",
@@ -146,12 +150,12 @@ _GATE = (
         "digest: what is shown",
         (
             (
-                "graph/proposal.py",
+                "graph/domain/proposal.py",
                 'mode="json", by_alias=True)\n        return hashlib',
                 'mode="json", by_alias=True, exclude={"risk"})\n        return hashlib',
             ),
         ),
-        ("tests/unit/graph/test_proposal.py",),
+        ("tests/unit/graph/domain/test_proposal.py",),
     ),
     Mutation(
         "stops: the sealed kill switch",
@@ -208,22 +212,22 @@ _GATE = (
     ),
     Mutation(
         "start: the remembered row",
-        (("checkpoints/audit_files.py", "if not self.witness.has_remembered:", "if False:"),),
+        (("checkpoints/audit/key_files.py", "if not self.witness.has_remembered:", "if False:"),),
         _ACCEPTANCE,
     ),
     Mutation(
         "start: a lost head",
-        (("checkpoints/audit_files.py", 'return lost if self.witness.has_decided else ""', 'return ""'),),
-        ("tests/integration/test_audit_chain.py",),
+        (("checkpoints/audit/key_files.py", 'return lost if self.witness.has_decided else ""', 'return ""'),),
+        ("tests/integration/ledger/test_audit_chain.py",),
     ),
     Mutation(
         "start: a contradiction isn't remembered away",
-        (("checkpoints/audit.py", "if keeper.witness.contradiction:", "if False:"),),
-        ("tests/integration/test_audit_chain.py",),
+        (("checkpoints/audit/log.py", "if keeper.witness.contradiction:", "if False:"),),
+        ("tests/integration/ledger/test_audit_chain.py",),
     ),
     Mutation(
         "acceptance: what waits is superseded",
-        (("checkpoints/acceptance.py", "await _take_out_of_use(session, row, by)", "pass"),),
+        (("checkpoints/acceptance/accept.py", "await _take_out_of_use(session, row, by)", "pass"),),
         _ACCEPTANCE,
     ),
     Mutation(
@@ -240,12 +244,18 @@ _GATE = (
     Mutation(
         "propose: what another incident asks for",
         ((_APPROVALS, "if rival := await find_rival(session, proposal):", "if rival := str():"),),
-        ("tests/integration/test_storms.py",),
+        ("tests/integration/ledger/test_storms.py",),
     ),
     Mutation(
         "merge: what is approved or written",
-        (("checkpoints/merging.py", "ApprovalRow.status.in_(_BOUND)", "ApprovalRow.status.in_(())"),),
-        ("tests/integration/test_storms.py",),
+        (
+            (
+                "checkpoints/alerts/deduplication.py",
+                "ApprovalRow.status.in_(_BOUND)",
+                "ApprovalRow.status.in_(())",
+            ),
+        ),
+        ("tests/integration/ledger/test_storms.py",),
     ),
     Mutation(
         "intent: the stops",
@@ -262,7 +272,7 @@ _GATE = (
         "decision: the digest",
         (
             (
-                "checkpoints/decisions.py",
+                "checkpoints/approvals/decisions.py",
                 "if digest is not None and digest != approval.digest:",
                 "if not approval:",
             ),
@@ -271,17 +281,17 @@ _GATE = (
     ),
     Mutation(
         "patch: the resourceVersion",
-        (("tools/patch.py", '{"uid": uid, "resourceVersion": resource_version}', '{"uid": uid}'),),
+        (("tools/kubernetes/patch.py", '{"uid": uid, "resourceVersion": resource_version}', '{"uid": uid}'),),
         _PATCH,
     ),
     Mutation(
         "patch: the uid",
-        (("tools/patch.py", '{"uid": uid, "resource', '{"resource'),),
+        (("tools/kubernetes/patch.py", '{"uid": uid, "resource', '{"resource'),),
         _PATCH,
     ),
     Mutation(
         "patch: the allow-list of arguments",
-        (("tools/patch.py", 'frozen=True, extra="forbid"', 'frozen=True, extra="allow"'),),
+        (("tools/kubernetes/patch.py", 'frozen=True, extra="forbid"', 'frozen=True, extra="allow"'),),
         _PATCH,
     ),
     Mutation(
@@ -312,17 +322,29 @@ _GATE = (
     ),
     Mutation(
         "graph: whose approval it is",
-        (("graph/remediation.py", "if approval.proposal.incident_id != state.incident_id:", "if False:"),),
+        (
+            (
+                "graph/nodes/remediation.py",
+                "if approval.proposal.incident_id != state.incident_id:",
+                "if False:",
+            ),
+        ),
         _ROWS,
     ),
     Mutation(
         "children: links to what is hidden",
-        (("tools/landlock.py", "entry.is_symlink() or ", ""),),
+        (("tools/confinement/landlock.py", "entry.is_symlink() or ", ""),),
         ("tests/unit/tools/test_landlock.py",),
     ),
     Mutation(
         "rest: names and sites",
-        (("api/app.py", "    app.add_middleware(SiteGuard, names=names, refuse=answer_error)\n", ""),),
+        (
+            (
+                "api/serving/app.py",
+                "    app.add_middleware(OriginGuard, names=names, refuse=answer_error)\n",
+                "",
+            ),
+        ),
         ("tests/attack/test_browsers.py",),
     ),
 )
@@ -341,7 +363,7 @@ def mutate(tree: Path, mutation: Mutation) -> None:
 
 def find_red(mutation: Mutation) -> list[str]:
     """Return the names of the tests that see the mutation, on SQLite and the sandbox: the first, or none."""
-    with tempfile.TemporaryDirectory(prefix="alertmend-mutation-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mendgate-mutation-") as folder:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=_LEFT_OUT)
         mutate(tree, mutation)

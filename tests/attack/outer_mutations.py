@@ -7,7 +7,7 @@ _CONNECTIONS = ("tests/attack/test_connections.py",)
 _BODIES = ("tests/attack/test_odd_bodies.py",)
 _HEADLINES = ("tests/attack/test_headlines.py",)
 _RULES = "graph/policy/conditions.py"
-_RULING = "graph/policy/ruling.py"
+_RULING = "graph/policy/rules.py"
 _DEPLOY = "deploy/kubernetes"
 _NAMES = "  egress:\n    - ports:\n        - {port: 53, protocol: UDP}"
 _EXPIRY = "serviceAccountToken: {path: token, expirationSeconds: 3600}"
@@ -25,11 +25,11 @@ OUTER = (
     Mutation(
         "automatic approval: values of specifications alone",
         ((_RULING, " or not are_specified(proposal.traces)", ""),),
-        ("tests/unit/graph/test_policy_rules.py",),
+        ("tests/unit/graph/policy/test_policy_rules.py",),
     ),
     Mutation(
         "headline: drawn from the diff",
-        (("graph/proposal.py", "headline = draw_headline(self.target, self.diff)", "headline = self.basis"),),
+        (("graph/domain/proposal.py", "draw_headline(self.target, self.diff)", "self.basis"),),
         _HEADLINES,
     ),
     Mutation(
@@ -39,7 +39,7 @@ OUTER = (
     ),
     Mutation(
         "headline: what must not be overlooked is said",
-        (("graph/drafting.py", "tuple(danger.words for danger in dangers)", "()"),),
+        (("graph/proposals/drafting.py", "tuple(danger.words for danger in dangers)", "()"),),
         _HEADLINES,
     ),
     Mutation(
@@ -68,7 +68,7 @@ OUTER = (
     ),
     Mutation(
         "manifests: tokens cross the network in TLS alone",
-        ((f"{_DEPLOY}/tls/settings.yaml", "https://alertmend-reader", "http://alertmend-reader"),),
+        ((f"{_DEPLOY}/tls/settings.yaml", "https://mendgate-reader", "http://mendgate-reader"),),
         _MANIFESTS,
     ),
     Mutation(
@@ -76,7 +76,7 @@ OUTER = (
         (
             (
                 f"{_DEPLOY}/tls/settings.yaml",
-                "  ALERTMEND_TLS_CERT: /etc/alertmend/tls/tls.crt\n",
+                "  MENDGATE_TLS_CERT: /etc/mendgate/tls/tls.crt\n",
                 "",
             ),
         ),
@@ -100,60 +100,66 @@ OUTER = (
     ),
     Mutation(
         "connections: one length",
-        (("api/sites.py", "            _require_one_length(Headers(scope=scope))\n", ""),),
+        (("api/http_server/origin_guard.py", "            _require_one_length(Headers(scope=scope))\n", ""),),
         _CONNECTIONS,
     ),
     Mutation(
         "connections: a head's time",
-        (("api/connections.py", "super().connection_made(transport)\n        self._wait_for_head()",
-          "super().connection_made(transport)"),),
+        ((
+            "api/http_server/connections.py",
+            "super().connection_made(transport)\n        self._wait_for_head()",
+            "super().connection_made(transport)",
+        ),),
         _CONNECTIONS,
     ),
     Mutation(
         "connections: no more than there is room for",
-        (("api/connections.py", "            self._make_room()\n", "            pass\n"),),
+        (("api/http_server/connections.py", "            self._make_room()\n", "            pass\n"),),
         _CONNECTIONS,
     ),
     Mutation(
         "connections: a handshake's time",
-        (("api/handshakes.py", "ssl_handshake_timeout=self.seconds", "ssl_handshake_timeout=None"),),
+        ((
+            "api/http_server/handshakes.py",
+            "ssl_handshake_timeout=self.seconds", "ssl_handshake_timeout=None",
+        ),),
         _CONNECTIONS,
     ),
     Mutation(
         "connections: no more handshakes than there is room for",
-        (("api/handshakes.py", "while len(self._under_way) > self.most:", "while False:"),),
+        (("api/http_server/handshakes.py", "while len(self._under_way) > self.most:", "while False:"),),
         _CONNECTIONS,
     ),
     Mutation(
         "bodies: no key twice",
-        (("api/strict_json.py", "object_pairs_hook=_unique, ", ""),),
+        (("api/http_server/strict_json.py", "object_pairs_hook=_unique, ", ""),),
         _BODIES,
     ),
     Mutation(
         "bodies: no NaN",
-        (("api/strict_json.py", "parse_constant=_refuse_constant, ", ""),),
+        (("api/http_server/strict_json.py", "parse_constant=_refuse_constant, ", ""),),
         _BODIES,
     ),
-    Mutation("bodies: no endless number", (("api/strict_json.py", ", parse_float=_finite", ""),), _BODIES),
-    Mutation(
+    Mutation("bodies: no endless number", (("api/http_server/strict_json.py", ", parse_float=_finite", ""),),
+    _BODIES), Mutation(
         "bodies: a number is no instant",
-        (("graph/alerts.py", "(isinstance(value, str) and _RFC_3339.fullmatch(value))",
+        (("graph/domain/alerts/payload.py", "(isinstance(value, str) and _RFC_3339.fullmatch(value))",
           "isinstance(value, (str, int))"),),
         _BODIES,
     ),
     Mutation(
         "names: none with control characters",
-        (("graph/targets.py", " and one.isprintable()", ""),),
+        (("graph/domain/alerts/targets.py", " and one.isprintable()", ""),),
         ("tests/attack/test_odd_names.py",),
     ),
     Mutation(
         "tokens: the file's owner",
-        (("api/tokens.py", "if state.st_uid not in {os.geteuid(), _ROOT}:", "if False:"),),
+        (("api/identity/tokens.py", "if state.st_uid not in {os.geteuid(), _ROOT}:", "if False:"),),
         ("tests/attack/test_token_file.py",),
     ),
     Mutation(
         "drafting: its own workload",
-        (("graph/drafting.py", "if self.own_pod and (refusal :=", "if False and (refusal :="),),
+        (("graph/proposals/drafting.py", "if self.own_pod and (refusal :=", "if False and (refusal :="),),
         ("tests/attack/test_own_workload.py",),
     ),
 )  # fmt: skip

@@ -5,34 +5,33 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from api.editing import Editor
-from api.runner import Runner
+from api.rest.proposal_editor import Editor
+from api.workers.local_runner import Runner
 from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.saver import open_saver
-from graph.alerts import AlertGroup
-from graph.builder import build_graph
-from graph.conclusion import Conclusion
-from graph.drafting import Drafter
-from graph.incident import Incident, IncidentStatus
-from graph.investigation import Investigation
-from graph.nodes import Nodes
-from graph.own_pod import OwnPod
+from checkpoints.savers.opening import open_saver
+from graph.builder import Nodes, build_graph
+from graph.cluster.verification import Verifier
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.incident import Incident, IncidentStatus
+from graph.domain.proposal import Approval
+from graph.nodes.conclusion import Conclusion
+from graph.nodes.investigation import Investigation
+from graph.nodes.remediation import Remediation
 from graph.policy import BUILT_IN, refuse_object
 from graph.policy.document import VerificationWindows
-from graph.ports import Mind
-from graph.proposal import Approval
-from graph.remediation import Remediation
-from graph.runbooks.mind import RunbookMind
+from graph.ports import Diagnostician
+from graph.proposals.drafting import ProposalBuilder
+from graph.runbooks.diagnostician import RunbookDiagnostician
+from graph.safety.own_objects import OwnPod
 from graph.state import RunContext
-from graph.verification import Verifier
 from tests.acceptance.workloads import body_for, break_image
-from tests.attack.fronts import Front, Write
-from tests.integration.clusters import await_condition
+from tests.attack.counting_proxy import CountingProxy, Write
+from tests.integration.cluster.clusters import await_condition
 from tools.executor import Executor
-from tools.kubernetes import Cluster
-from tools.mcp_server import Role, build_server
-from tools.tool_session import ToolSession, in_memory
-from tools.toolbox import Toolbox
+from tools.kubernetes.client import Cluster
+from tools.mcp.server import Role, build_server
+from tools.mcp.session import ToolSession, in_memory
+from tools.mcp.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -58,7 +57,7 @@ class Stage:
     toolbox: Toolbox
     executor: Executor
     editor: Editor
-    front: Front
+    front: CountingProxy
 
     async def open_incident(self, body: dict[str, Any] | None = None) -> Incident:
         """Break a Deployment and deliver its alert; return the incident once it waits for a person."""
@@ -130,7 +129,10 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    front: Front, database_url: str, mind: Mind | None = None, own_pod: OwnPod | None = None
+    front: CountingProxy,
+    database_url: str,
+    diagnostician: Diagnostician | None = None,
+    own_pod: OwnPod | None = None,
 ) -> AsyncIterator[Stage]:
     """Open the service on a database and a cluster; it sweeps only when a test says so.
 
@@ -144,15 +146,15 @@ async def open_stage(
         toolbox = await stack.enter_async_context(Toolbox(_session(reader, "reader"), {}))
         session = await stack.enter_async_context(_session(writer, "writer"))
         executor = Executor(writer, session, ledger.approvals, refuse_object, pause_seconds=0.01)
-        drafter = Drafter(reader, executor, ledger.incidents, POLICY, own_pod=own_pod)
+        proposal_builder = ProposalBuilder(reader, executor, ledger.incidents, POLICY, own_pod=own_pod)
         nodes = Nodes(
-            Investigation(ledger.incidents, toolbox, mind or RunbookMind(), reader, POLICY),
-            Remediation(ledger.incidents, ledger.approvals, drafter, executor, POLICY),
+            Investigation(ledger.incidents, toolbox, diagnostician or RunbookDiagnostician(), reader, POLICY),
+            Remediation(ledger.incidents, ledger.approvals, proposal_builder, executor, POLICY),
             Conclusion(ledger.incidents, ledger.approvals, Verifier(reader)),
         )
         graph = build_graph(nodes, saver)
         runner = await stack.enter_async_context(Runner(graph, ledger, sweep_seconds=3600).started())
-        editor = Editor(ledger, drafter, POLICY)
+        editor = Editor(ledger, proposal_builder, POLICY)
         yield Stage(ledger, saver, graph, runner, toolbox, executor, editor, front)
 
 

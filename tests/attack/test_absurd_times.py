@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from checkpoints.ledger import Ledger
-from graph.alerts import AlertGroup
-from tests.unit.graph.test_alerts_and_targets import real_body
+from graph.domain.alerts.payload import AlertGroup
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
 
 FAR = "9999-12-31T23:59:59Z"
 
@@ -57,6 +57,6 @@ async def test_what_is_said_to_begin_in_the_far_future_began_when_it_came(ledger
     group = group_of("firing", FAR)
     await take(ledger, group)
 
-    latest = await ledger.held_alerts.latest([group.alerts[0].fingerprint])
+    latest = await ledger.known_alerts.latest([group.alerts[0].fingerprint])
 
     assert latest[group.alerts[0].fingerprint] <= datetime.now(UTC)

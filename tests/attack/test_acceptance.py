@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from api.schemas import Accepted
-from checkpoints.acceptance import NothingToAccept
-from checkpoints.freezes import FreezeWindow
+from api.rest.schemas import Accepted
+from checkpoints.acceptance.accept import NothingToAccept
+from checkpoints.approvals.freezes import FreezeWindow
 from checkpoints.ledger import Ledger, open_ledger
-from graph.proposal import Approval
+from graph.domain.proposal import Approval
 from tests.attack.forging import approve, propose, stopped_by
-from tests.integration.audits import tamper
-from tests.integration.rest.house import House, open_house
-from tests.unit.graph.proposals import make_proposal
+from tests.integration.ledger.audits import tamper
+from tests.integration.rest.rest_service import RestService, open_rest_service
+from tests.unit.graph.domain.proposals import make_proposal
 from tools.errors import BadInput
-from tools.executor import ClaimRefused, Grant, Outcome
+from tools.grants import ClaimRefused, Grant, Outcome
 
 
 @pytest.fixture
@@ -169,27 +169,33 @@ async def test_an_admin_accepts_over_rest_and_until_then_everything_says_why(
 ) -> None:
     await approve_one(ledger)
     await tamper(database_url, "DELETE FROM audit WHERE seq > 1")
-    async with open_house(tmp_path, database_url) as house:
-        proposal = await house.propose()
-        await _see_it_stopped(house, proposal.id, proposal.digest)
+    async with open_rest_service(tmp_path, database_url) as rest_service:
+        proposal = await rest_service.propose()
+        await _see_it_stopped(rest_service, proposal.id, proposal.digest)
         body = {"reason": "restored on purpose"}
-        refused = await house.client.post("/v1/audit/acceptance", json=body, headers=house.as_("alice"))
-        done = await house.client.post("/v1/audit/acceptance", json=body, headers=house.as_("admin"))
-        twice = await house.client.post("/v1/audit/acceptance", json=body, headers=house.as_("admin"))
+        refused = await rest_service.client.post(
+            "/v1/audit/acceptance", json=body, headers=rest_service.as_("alice")
+        )
+        done = await rest_service.client.post(
+            "/v1/audit/acceptance", json=body, headers=rest_service.as_("admin")
+        )
+        twice = await rest_service.client.post(
+            "/v1/audit/acceptance", json=body, headers=rest_service.as_("admin")
+        )
 
         assert (refused.status_code, done.status_code, twice.status_code) == (403, 200, 409)
         assert "is remembered and isn't there" in Accepted.model_validate_json(done.content).doubt
-        assert (await house.client.get("/readyz")).json() == {"status": "ok"}
+        assert (await rest_service.client.get("/readyz")).json() == {"status": "ok"}
 
 
-async def _see_it_stopped(house: House, approval_id: str, digest: str) -> None:
-    standing = await house.client.get("/v1/policy", headers=house.as_("viewer"))
-    approved = await house.client.post(
-        f"/v1/approvals/{approval_id}/approve", json={"digest": digest}, headers=house.as_("alice")
+async def _see_it_stopped(rest_service: RestService, approval_id: str, digest: str) -> None:
+    standing = await rest_service.client.get("/v1/policy", headers=rest_service.as_("viewer"))
+    approved = await rest_service.client.post(
+        f"/v1/approvals/{approval_id}/approve", json={"digest": digest}, headers=rest_service.as_("alice")
     )
-    ready = (await house.client.get("/readyz")).json()
-    assert "alertmend audit accept" in standing.json()["stopped_by"]
-    assert (approved.status_code, "alertmend audit accept" in approved.json()["detail"]) == (423, True)
+    ready = (await rest_service.client.get("/readyz")).json()
+    assert "mendgate audit accept" in standing.json()["stopped_by"]
+    assert (approved.status_code, "mendgate audit accept" in approved.json()["detail"]) == (423, True)
     assert "all writes are stopped" in ready["note"]
 
 

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api.connections import GuardedProtocol
-from api.handshakes import Handshake
-from api.limits import BodyLimit
-from api.server import serving
-from api.settings import Settings
-from api.tokens import TokenStore
-from tests.integration.test_http_reader import issue
+from api.config.settings import Settings
+from api.http_server.connections import GuardedProtocol
+from api.http_server.handshakes import Handshake
+from api.http_server.limits import BodyLimit
+from api.identity.tokens import TokenStore
+from api.serving.server import serving
+from tests.integration.mcp.test_http_reader import issue
 from tools.sandbox import SandboxCluster
 
 _WHOLE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -175,4 +175,4 @@ async def test_a_request_that_says_twice_where_it_ends_is_refused_and_nothing_be
 
     assert answers.count(b"HTTP/1.1 ") == 1
     assert answers.startswith(b"HTTP/1.1 400")
-    assert b"urn:alertmend:problem:two-lengths" in answers
+    assert b"urn:mendgate:problem:two-lengths" in answers

@@ -56,8 +56,8 @@ def test_the_base_image_must_be_named_by_its_digest() -> None:
 @pytest.mark.parametrize(
     ("name", "role", "config", "settings"),
     [
-        ("alertmend", "executor", "alertmend-kubeconfigs", "alertmend-settings"),
-        ("alertmend-reader", "reader", "alertmend-reader-kubeconfig", "alertmend-reader-settings"),
+        ("mendgate", "executor", "mendgate-kubeconfigs", "mendgate-settings"),
+        ("mendgate-reader", "reader", "mendgate-reader-kubeconfig", "mendgate-reader-settings"),
     ],
 )
 def test_each_pod_has_its_own_account_with_a_token_that_expires_and_nothing_of_the_other(
@@ -71,37 +71,37 @@ def test_each_pod_has_its_own_account_with_a_token_that_expires_and_nothing_of_t
     mounts = mounts_of(name)
     projected = volumes[mounts[str(token.parent)]]["projected"]["sources"]
 
-    assert pod["serviceAccountName"] == f"alertmend-{role}"
+    assert pod["serviceAccountName"] == f"mendgate-{role}"
     assert volumes[mounts[str(path.parent)]]["configMap"]["name"] == config
     assert set(kubeconfig["users"][0]["user"]) == {"tokenFile"}
     assert projected[0] == {"serviceAccountToken": {"path": token.name, "expirationSeconds": 3600}}
     assert Path(kubeconfig["clusters"][0]["cluster"]["certificate-authority"]).parent == token.parent
     other = {"executor": "reader", "reader": "executor"}[role]
-    assert f"/var/run/alertmend/{other}" not in mounts
+    assert f"/var/run/mendgate/{other}" not in mounts
     assert sum("projected" in one for one in volumes.values()) == 1
 
 
 def test_no_token_is_kept_in_a_secret_and_the_reader_is_given_no_secret_but_the_one_it_shares() -> None:
-    pod = find("postgres", "Deployment", "alertmend-reader")["spec"]["template"]["spec"]
+    pod = find("postgres", "Deployment", "mendgate-reader")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
 
     assert [one for part in PARTS for one in objects(part) if one["kind"] == "Secret"] == []
-    assert container["envFrom"] == [{"configMapRef": {"name": "alertmend-reader-settings"}}]
+    assert container["envFrom"] == [{"configMapRef": {"name": "mendgate-reader-settings"}}]
     assert "env" not in container
     secrets = [one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one]
-    assert secrets == ["alertmend-reader-access"]
+    assert secrets == ["mendgate-reader-access"]
 
 
 @pytest.mark.parametrize("part", ["sqlite", "postgres"])
 def test_nothing_comes_in_and_only_names_are_asked_for_unless_a_policy_opens_more(part: str) -> None:
     found = policies(part)
-    (names,) = found["alertmend-default"]["egress"]
+    (names,) = found["mendgate-default"]["egress"]
 
-    assert found["alertmend-default"]["podSelector"] == {}
-    assert found["alertmend-default"]["policyTypes"] == ["Ingress", "Egress"]
-    assert "ingress" not in found["alertmend-default"]
+    assert found["mendgate-default"]["podSelector"] == {}
+    assert found["mendgate-default"]["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in found["mendgate-default"]
     assert {port["port"] for port in names["ports"]} == {53}
-    assert set(found) == {"alertmend-default", "alertmend", "alertmend-reader"}
+    assert set(found) == {"mendgate-default", "mendgate", "mendgate-reader"}
 
 
 def test_only_the_service_reaches_the_reader_and_the_reader_does_not_reach_the_service() -> None:
@@ -112,13 +112,13 @@ def test_only_the_service_reaches_the_reader_and_the_reader_does_not_reach_the_s
         assert term["key"] == "app.kubernetes.io/name"
         return term["operator"], term["values"]
 
-    (reader_in,) = found["alertmend-reader"]["ingress"]
-    (service_out,) = found["alertmend"]["egress"]
-    (service_in,) = found["alertmend"]["ingress"]
-    assert [names(peer) for peer in reader_in["from"]] == [("In", ["alertmend"])]
-    assert [names(peer) for peer in service_out["to"]] == [("In", ["alertmend-reader"])]
-    assert names(service_in["from"][0]) == ("NotIn", ["alertmend-reader"])
-    assert "egress" not in found["alertmend-reader"]
+    (reader_in,) = found["mendgate-reader"]["ingress"]
+    (service_out,) = found["mendgate"]["egress"]
+    (service_in,) = found["mendgate"]["ingress"]
+    assert [names(peer) for peer in reader_in["from"]] == [("In", ["mendgate"])]
+    assert [names(peer) for peer in service_out["to"]] == [("In", ["mendgate-reader"])]
+    assert names(service_in["from"][0]) == ("NotIn", ["mendgate-reader"])
+    assert "egress" not in found["mendgate-reader"]
 
 
 def test_every_way_out_names_where_it_leads_and_addresses_are_the_operators_to_fill_in() -> None:
@@ -126,15 +126,15 @@ def test_every_way_out_names_where_it_leads_and_addresses_are_the_operators_to_f
     peers = policies("peers")
 
     assert all(rule["to"] for rule in ways)
-    assert set(peers) == {"alertmend-api-server", "alertmend-postgres"}
+    assert set(peers) == {"mendgate-api-server", "mendgate-postgres"}
     blocks = [peer["ipBlock"]["cidr"] for spec in peers.values() for peer in spec["egress"][0]["to"]]
     assert all(re.fullmatch(r"192\.0\.2\.\d/32", block) for block in blocks)  # nobody's addresses (RFC 5737)
     page = PAGE.read_text()
     assert all(block.removesuffix("/32") in page for block in blocks)
     selected = {name: spec["podSelector"]["matchExpressions"][0]["values"] for name, spec in peers.items()}
-    assert selected["alertmend-api-server"] == ["alertmend", "alertmend-reader"]
-    labels = find("migrate", "Job", "alertmend-migrate")["spec"]["template"]["metadata"]["labels"]
-    assert labels["app.kubernetes.io/name"] in selected["alertmend-postgres"]
+    assert selected["mendgate-api-server"] == ["mendgate", "mendgate-reader"]
+    labels = find("migrate", "Job", "mendgate-migrate")["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/name"] in selected["mendgate-postgres"]
 
 
 @pytest.mark.parametrize("part", ["sqlite", "postgres"])
@@ -143,29 +143,29 @@ def test_with_the_component_both_speak_tls_and_are_asked_so(part: str) -> None:
         (one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(render_encrypted(part))
     }
 
-    for name in ("alertmend", "alertmend-reader"):
+    for name in ("mendgate", "mendgate-reader"):
         settings = found["ConfigMap", f"{name}-settings"]["data"]
         pod = found[workload(part, name), name]["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         mounts = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
         (volume,) = (one for one in pod["volumes"] if one["name"] == "tls")
         assert volume["secret"]["secretName"] == f"{name}-tls"
-        for variable in ("ALERTMEND_TLS_CERT", "ALERTMEND_TLS_KEY"):
+        for variable in ("MENDGATE_TLS_CERT", "MENDGATE_TLS_KEY"):
             assert mounts[str(Path(settings[variable]).parent)] == "tls"
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert container[probe]["httpGet"]["scheme"] == "HTTPS"
             assert container[probe]["httpGet"]["path"].startswith("/")
         assert mounts_of(name).items() <= mounts.items() or part == "sqlite"
-    service = found["ConfigMap", "alertmend-settings"]["data"]
-    assert service["ALERTMEND_READER_URL"].startswith("https://alertmend-reader.alertmend.svc:")
-    assert Path(service["ALERTMEND_READER_CA"]).parent == Path(service["ALERTMEND_TLS_CERT"]).parent
+    service = found["ConfigMap", "mendgate-settings"]["data"]
+    assert service["MENDGATE_READER_URL"].startswith("https://mendgate-reader.mendgate.svc:")
+    assert Path(service["MENDGATE_READER_CA"]).parent == Path(service["MENDGATE_TLS_CERT"]).parent
 
 
 def test_the_audits_key_and_newest_row_outlive_the_pod_and_are_not_on_the_databases_volume() -> None:
-    pod = find("sqlite", "Deployment", "alertmend")["spec"]["template"]["spec"]
+    pod = find("sqlite", "Deployment", "mendgate")["spec"]["template"]["spec"]
     claims = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in pod["volumes"]}
     (template,) = find("postgres", "StatefulSet")["spec"]["volumeClaimTemplates"]
 
-    assert (claims["audit"], claims["data"]) == ("alertmend-audit", "alertmend-data")
-    assert find("sqlite", "PersistentVolumeClaim", "alertmend-audit")
+    assert (claims["audit"], claims["data"]) == ("mendgate-audit", "mendgate-data")
+    assert find("sqlite", "PersistentVolumeClaim", "mendgate-audit")
     assert template["metadata"]["name"] == "audit"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.acceptance.studio import approval_of, decisions, studio, studio_credentials
 from tests.acceptance.workloads import body_for, break_image, read
-from tests.integration.clusters import ClusterUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest
 
 
 async def test_without_dev_mode_an_answer_only_pauses_again(
@@ -33,4 +33,4 @@ async def test_without_dev_mode_an_answer_only_pauses_again(
     assert first == second
     assert decisions(tmp_path) == []
     assert after["metadata"]["generation"] == before["metadata"]["generation"]
-    assert "alertmend.io/approval" not in str(after["metadata"])
+    assert "mendgate.io/approval" not in str(after["metadata"])

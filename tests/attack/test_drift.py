@@ -13,15 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from api.console import render_incident, render_proposal
-from api.schemas import ApprovalView
-from checkpoints.decisions import AlreadyDecided
+from api.cli.terminal.rendering import render_incident, render_proposal
+from api.rest.schemas import ApprovalView
+from checkpoints.approvals.decisions import AlreadyDecided
+from graph.domain.proposal import Approval
 from graph.ports import StaleRun
-from graph.proposal import Approval
 from tests.acceptance.workloads import read
 from tests.attack.stages import Stage
 from tests.attack.test_hostile_webhook import as_terminal
-from tests.integration.clusters import Object, RealUnderTest, await_condition
+from tests.integration.cluster.clusters import Object, RealUnderTest, await_condition
 from tests.streams import serving_streams
 from tools.executor import Executor
 
@@ -180,7 +180,7 @@ async def admitting(
         return
     async with serving_admission(folder, add_to_writes if only_writes else add_to_all) as (url, authority):
         hook = {
-            "name": "attack.alertmend.test", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "name": "attack.mendgate.test", "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "failurePolicy": "Fail", "clientConfig": {"url": url, "caBundle": authority},
             "objectSelector": {"matchLabels": {"app": name}},
             "rules": [{

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import body_for, break_image
-from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest, SandboxUnderTest
 from tests.integration.model_server import ScriptedModel, calls
 from tools.sandbox import SandboxCluster
 
@@ -35,7 +35,7 @@ async def test_the_incident_comes_to_its_proposal_without_that_servers_evidence(
     async with ScriptedModel(script) as model:
         service = ServiceProcess(
             tmp_path, cluster.reader_kubeconfig, cluster.writer_kubeconfig,
-            ALERTMEND_MCP_CONFIG=str(tmp_path / "mcp.json"), ALERTMEND_MODEL="scripted",
+            MENDGATE_MCP_CONFIG=str(tmp_path / "mcp.json"), MENDGATE_MODEL="scripted",
             OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-none",
         )  # fmt: skip
         await service.start()

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from graph.alerts import AlertGroup
-from graph.diagnosis import Candidate
-from graph.drafting import Refused
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.diagnosis import Candidate
+from graph.proposals.drafting import Refused
 from tests.acceptance.workloads import deployment, read
 from tests.attack.stages import Stage
-from tests.unit.graph.test_alerts_and_targets import real_body
-from tools.patch import PatchArguments
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
+from tools.kubernetes.patch import PatchArguments
 
 pytestmark = pytest.mark.parametrize(
     ("database_url", "cluster"), [("sqlite", "sandbox"), ("sqlite", "real")], indirect=True
@@ -108,7 +108,7 @@ async def draft(stage: Stage, name: str, patch: Any, incident_id: str) -> str:
     )
     candidate = Candidate(call=call, grounding="last_good_revision", basis="trust me")
     try:
-        await stage.editor.drafter.draft(candidate, incident_id=incident_id)
+        await stage.editor.proposal_builder.draft(candidate, incident_id=incident_id)
     except Refused as refusal:
         return str(refusal)
     return ""

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from graph.diagnosis import ReadCall
+from graph.domain.diagnosis import ReadCall
 from tests.acceptance.workloads import deployment, read
-from tests.attack.fronts import Front
+from tests.attack.counting_proxy import CountingProxy
 from tests.attack.stages import Stage
-from tests.integration.clusters import ClusterUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest
 from tools.errors import ToolServerError
-from tools.tool_session import kubernetes_tools
-from tools.tool_transports import StdioServer
-from tools.toolbox import OWN_SERVER
+from tools.mcp.session import kubernetes_tools
+from tools.mcp.toolbox import OWN_SERVER
+from tools.mcp.transports import StdioServer
 
 if TYPE_CHECKING:
     from mcp import ClientSession
@@ -25,7 +25,7 @@ on_both_clusters = pytest.mark.parametrize(
 TRICKS = [
     "kubectl_patch", "kubectl_delete", "kubectl_scale", "KUBECTL_GET", "Kubectl_get", "kubectl_get ",
     " kubectl_get", "kubectl_get\n", "kubectl_g\u0435t", "kubectl_get\u200b", "\u202ekubectl_get",
-    "\uff4bubectl_get", "kubectl\uff3fget", "alertmend/kubectl_get", "writer/kubectl_patch", "kubectl-get",
+    "\uff4bubectl_get", "kubectl\uff3fget", "mendgate/kubectl_get", "writer/kubectl_patch", "kubectl-get",
     "kubectl_get;kubectl_patch", "kubectl_get\0", "tools/call", "", "__class__",
 ]  # fmt: skip
 SMUGGLED: list[dict[str, Any]] = [
@@ -85,7 +85,7 @@ async def test_the_diagnosing_session_has_no_writing_tool(stage: Stage) -> None:
 
 
 @asynccontextmanager
-async def raw_session(front: Front) -> AsyncIterator["ClientSession"]:
+async def raw_session(front: CountingProxy) -> AsyncIterator["ClientSession"]:
     """Speak to the reader's server process itself, without our own client before it."""
     from mcp import ClientSession, StdioServerParameters
     from mcp.client.stdio import stdio_client
@@ -99,7 +99,7 @@ async def raw_session(front: Front) -> AsyncIterator["ClientSession"]:
 
 
 @pytest.mark.parametrize("cluster", ["sandbox", "real"], indirect=True)
-async def test_the_readers_server_process_writes_for_nobody(front: Front) -> None:
+async def test_the_readers_server_process_writes_for_nobody(front: CountingProxy) -> None:
     name = await start(front.cluster)
     before = await read(front.cluster, name)
 
@@ -116,7 +116,7 @@ async def test_the_readers_server_process_writes_for_nobody(front: Front) -> Non
 
 
 @pytest.mark.parametrize("cluster", ["sandbox", "real"], indirect=True)
-async def test_the_readers_credential_is_refused_every_write(front: Front) -> None:
+async def test_the_readers_credential_is_refused_every_write(front: CountingProxy) -> None:
     name = await start(front.cluster)
     before = await read(front.cluster, name)
     one = f"/apis/apps/v1/namespaces/default/deployments/{name}"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from checkpoints.decisions import DigestMismatch
-from checkpoints.tables import ApprovalRow, IncidentRow
-from graph.proposal import Approval, Proposal
+from checkpoints.approvals.decisions import DigestMismatch
+from checkpoints.db.tables import ApprovalRow, IncidentRow
+from graph.domain.proposal import Approval, Proposal
 from tests.attack.stages import Stage
 from tests.databases import query
 

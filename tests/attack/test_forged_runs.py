@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from langgraph.types import Command
 
-from graph.incident import Ending
-from graph.proposal import Approval
+from graph.domain.incident import Ending
+from graph.domain.proposal import Approval
 from graph.state import RunContext
 from tests.attack.stages import Stage
-from tools.errors import AlertmendError
+from tools.errors import MendgateError
 
 # every database with the sandbox, and the real API server with one of them
 pytestmark = pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def replay(stage: Stage, config: Any) -> None:
     for epoch in range(5):
         try:
             await stage.graph.ainvoke(None, config, context=RunContext(epoch=epoch), durability="sync")
-        except AlertmendError:
+        except MendgateError:
             continue  # not this run's epoch, or an incident that has ended
 
 

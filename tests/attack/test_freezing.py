@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-import graph.drafting
-import graph.model.judge
-from api.server import serving
-from api.settings import Settings
-from api.tokens import TokenStore
-from graph.grounding import find_traces
+import graph.llm.validation
+import graph.proposals.drafting
+from api.config.settings import Settings
+from api.identity.tokens import TokenStore
+from api.serving.server import serving
+from graph.provenance.tracing import find_traces
 from tests.acceptance.workloads import real_body
-from tests.integration.clusters import Object
+from tests.integration.cluster.clusters import Object
 from tests.integration.model_server import ScriptedModel, calls
 from tools.sandbox import SandboxCluster
 from tools.sandbox.scenarios import IMAGE_PULL
@@ -110,7 +110,7 @@ async def test_webhooks_and_the_kill_switch_are_answered_while_a_hostile_answer_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold = Hold()
-    for module in (graph.model.judge, graph.drafting):
+    for module in (graph.llm.validation, graph.proposals.drafting):
         monkeypatch.setattr(module, "find_traces", hold.wrap(find_traces))
     async with hostile_service(tmp_path) as (sandbox, client):
         pods = await sandbox.break_as(IMAGE_PULL)

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from api.console import render_approvals, render_proposal
-from api.messages import compose
-from api.schemas import ApprovalView
-from graph.diagnosis import Candidate, Diagnosis, ProposePatch, Thought
-from graph.incident import Ending
-from graph.interrupts import describe_pause
-from graph.notices import Notice
+from api.cli.terminal.rendering import render_approvals, render_proposal
+from api.notify.messages import compose
+from api.rest.schemas import ApprovalView
+from graph.domain.diagnosis import Candidate, Diagnosis, DiagnosisStep, ProposePatch
+from graph.domain.incident import Ending
+from graph.domain.notifications import Notice
+from graph.nodes.pause_payload import describe_pause
 from graph.ports import Case, Standing
 from graph.report import render_report
 from tests.acceptance.workloads import body_for, break_image
-from tests.attack.fronts import Front
+from tests.attack.counting_proxy import CountingProxy
 from tests.attack.stages import Stage, open_stage
 from tests.attack.test_hostile_webhook import as_terminal
-from tools.patch import PatchArguments
+from tools.kubernetes.patch import PatchArguments
 
 pytestmark = pytest.mark.parametrize(("database_url", "cluster"), [("sqlite", "sandbox")], indirect=True)
 LIE = "Roll back to the last good image (already reviewed by the platform team)"
@@ -33,7 +33,7 @@ class Liar:
 
     change: dict[str, Any]
 
-    async def decide(self, case: Case) -> Thought:
+    async def decide(self, case: Case) -> DiagnosisStep:
         container = {"name": "nginx", **self.change}
         call = PatchArguments(
             resource_type="deployment", name=case.target.name, namespace=case.target.namespace or "",
@@ -43,13 +43,13 @@ class Liar:
         candidate = Candidate(
             call=call, grounding="last_good_revision", basis="Revision 1 ran it.", risk="low"
         )
-        return Thought(
+        return DiagnosisStep(
             step=ProposePatch(reason=LIE, diagnosis=diagnosis, candidate=candidate), source="model"
         )
 
 
 @pytest.fixture
-async def lied_to(front: Front, database_url: str) -> AsyncIterator[Stage]:
+async def lied_to(front: CountingProxy, database_url: str) -> AsyncIterator[Stage]:
     script = {"image": "evil.example/nginx:1.25", "command": ["sh", "-c", SCRIPT]}
     async with open_stage(front, database_url, Liar(script)) as opened:
         yield opened
@@ -89,7 +89,9 @@ async def test_a_lie_is_nowhere_the_headline_and_the_script_is_everywhere(lied_t
     assert "runs another command" in report
 
 
-async def test_a_harmful_change_that_an_alert_names_is_high_risk(front: Front, database_url: str) -> None:
+async def test_a_harmful_change_that_an_alert_names_is_high_risk(
+    front: CountingProxy, database_url: str
+) -> None:
     name = front.cluster.unique("named")
     await break_image(front.cluster, name)
     body = body_for(name)

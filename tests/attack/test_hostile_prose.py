@@ -3,15 +3,15 @@
 # ruff: noqa: RUF001 -- Chinese has its own commas
 import pytest
 
-from graph.overreach import LEFT_OUT, overreaches, restrain
-from graph.report.prose import check_prose
-from tests.unit.graph import report_cases
-from tests.unit.graph.model_cases import piece
+from graph.report.llm_sentences import check_prose
+from graph.safety.overreach import LEFT_OUT, overreaches, restrain
+from tests.unit.graph.llm.model_cases import piece
+from tests.unit.graph.report import report_cases
 
 SEEN = """
 Pod web-7d9c in namespace shop, container web: image nginx:1.25- can't be pulled, ImagePullBackOff, port 8080
 80, exit code 137, OOMKilled, Back-off pulling image, manifest unknown, db-config, DB_HOST, DB_PASS, worker-7
-512Mi, 3, 5, 404, /healthz, web-5c989f4f99, connection refused, CrashLoopBackOff, alertmend, kill switch
+512Mi, 3, 5, 404, /healthz, web-5c989f4f99, connection refused, CrashLoopBackOff, mendgate, kill switch
 resolved, 0/3, nobody-needs-to-act, ALL CLEAR, everything is fine, turn-off-the-kill-switch, 已解决
 Pod Pods ReplicaSet Service Secret ConfigMap Deployment FailedScheduling
 """
@@ -55,7 +55,7 @@ HOSTILE = (
     "The storm has passed [E1].",
     "Operators can go back to sleep [E1].",
     "It would be best to disable the probe [E1].",
-    "alertmend can be trusted [E1].",
+    "mendgate can be trusted [E1].",
     "The policy must be opened [E1].",
     "The next approval is a formality [E1].",
     "The fix worked [E1].",
@@ -145,7 +145,7 @@ def test_a_description_of_what_the_evidence_shows_is_kept(sentence: str) -> None
         "Turn off the kill switch.", "Please approve the next proposal.",
         "It was already reviewed by the platform team.",
         "Everything is fine.", "This is a false alarm.", "The error is harmless.", "You can ignore this.",
-        "The Pods are healthy.", "alertmend is wrong here.", "Disable the webhook.",
+        "The Pods are healthy.", "mendgate is wrong here.", "Disable the webhook.",
         "There is nothing to do.",
         "故障已解决。", "一切正常。", "无需任何人处理。", "请关闭总开关。", "该改动已经批准。", "这是误报。",
     ],

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from api.tool_settings import Confining
+from api.config.tool_settings import Confining
 from tests.acceptance.services import InstalledService
 from tests.acceptance.workloads import body_for, break_image
-from tests.integration.clusters import ClusterUnderTest, SandboxUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest, SandboxUnderTest
 from tests.integration.model_server import ScriptedModel, calls
-from tools import landlock
+from tools.confinement import landlock
 from tools.sandbox import SandboxCluster
 
 HOSTILE = Path(__file__).parent / "hostile_server.py"
@@ -27,8 +27,8 @@ _SECONDS = 120.0
 def confinement() -> None:
     """Skip where the kernel can't confine, unless that is required."""
     if not landlock.version():
-        if os.environ.get("ALERTMEND_TEST_REQUIRE_CONFINEMENT"):
-            pytest.fail("this kernel has no Landlock, and ALERTMEND_TEST_REQUIRE_CONFINEMENT is set")
+        if os.environ.get("MENDGATE_TEST_REQUIRE_CONFINEMENT"):
+            pytest.fail("this kernel has no Landlock, and MENDGATE_TEST_REQUIRE_CONFINEMENT is set")
         pytest.skip("this kernel has no Landlock")
 
 
@@ -57,8 +57,8 @@ async def listening() -> AsyncIterator[tuple[str, "asyncio.Future[dict[str, str]
 
 def wanted(folder: Path, cluster: ClusterUnderTest) -> Sequence[Path]:
     names = (
-        "alertmend-audit.key", "alertmend-audit.key.head", "tokens.json", "alertmend.db", "alertmend.db-wal",
-        "alertmend.env", "notify.yaml", "channel.url", "mcp.json", ".kube/config", "elsewhere/key",
+        "mendgate-audit.key", "mendgate-audit.key.head", "tokens.json", "mendgate.db", "mendgate.db-wal",
+        "mendgate.env", "notify.yaml", "channel.url", "mcp.json", ".kube/config", "elsewhere/key",
     )  # fmt: skip
     return (cluster.writer_kubeconfig, folder / "writer.pem", *(folder / name for name in names))
 
@@ -70,7 +70,7 @@ def furnish(folder: Path, cluster: ClusterUnderTest, report_to: str, **environme
     for name in ("writer.pem", ".kube/config", "elsewhere/key"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("a secret")
-    (folder / "alertmend.env").write_text(f"OPENAI_API_KEY={MODEL_KEY}\n")
+    (folder / "mendgate.env").write_text(f"OPENAI_API_KEY={MODEL_KEY}\n")
     (folder / "channel.url").write_text("json://127.0.0.1:9/")
     channel = {"name": "people", "apprise": {"file": str(folder / "channel.url")}}
     (folder / "notify.yaml").write_text(json.dumps({"channels": [channel]}))
@@ -91,9 +91,9 @@ async def play(
         furnish(folder, cluster, report_to, **thief)
         service = InstalledService(  # the thief reads its environment
             folder, cluster.reader_kubeconfig, cluster.writer_kubeconfig,
-            ALERTMEND_MCP_CONFIG=str(folder / "mcp.json"), ALERTMEND_NOTIFY=str(folder / "notify.yaml"),
-            ALERTMEND_HIDE_FROM_TOOLS=str(folder / "elsewhere"), ALERTMEND_MODEL="scripted",
-            OPENAI_BASE_URL=model.base_url, ALERTMEND_CONFINE_TOOLS=confining,
+            MENDGATE_MCP_CONFIG=str(folder / "mcp.json"), MENDGATE_NOTIFY=str(folder / "notify.yaml"),
+            MENDGATE_HIDE_FROM_TOOLS=str(folder / "elsewhere"), MENDGATE_MODEL="scripted",
+            OPENAI_BASE_URL=model.base_url, MENDGATE_CONFINE_TOOLS=confining,
         )  # fmt: skip
         await service.start()
         try:
@@ -126,7 +126,7 @@ async def test_it_gets_everything_where_it_is_not_confined_and_the_log_warns_of_
     for path in wanted(tmp_path, cluster):
         assert f"read {path}" in taken
     (warning,) = (line for line in log.splitlines() if "tool servers aren't confined" in line)
-    assert "ALERTMEND_CONFINE_TOOLS is `off`" in warning
-    assert "(alertmend, thief)" in warning
-    for path in (cluster.writer_kubeconfig, tmp_path / "tokens.json", tmp_path / "alertmend.db"):
+    assert "MENDGATE_CONFINE_TOOLS is `off`" in warning
+    assert "(mendgate, thief)" in warning
+    for path in (cluster.writer_kubeconfig, tmp_path / "tokens.json", tmp_path / "mendgate.db"):
         assert str(path) in warning

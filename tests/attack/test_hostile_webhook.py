@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from api.console import render_entry, render_incident, render_proposal
-from api.schemas import ApprovalView
-from graph.interrupts import describe_pause
+from api.cli.terminal.rendering import render_entry, render_incident, render_proposal
+from api.rest.schemas import ApprovalView
+from graph.nodes.pause_payload import describe_pause
 from tests.acceptance.workloads import real_body
-from tests.attack.doors import open_port
+from tests.attack.rest_port import open_port
 from tests.attack.stages import Stage
 
 pytestmark = pytest.mark.parametrize(

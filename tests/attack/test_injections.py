@@ -16,9 +16,9 @@ import pytest
 import pytest_asyncio
 
 from tests.acceptance.diagnoses import Diagnosis, diagnosing
-from tests.integration.clusters import Object
+from tests.integration.cluster.clusters import Object
 from tests.integration.model_server import Answer, ModelRequest, ScriptedModel, calls, forever
-from tools.patch import APPROVAL_PATH
+from tools.kubernetes.patch import APPROVAL_PATH
 from tools.sandbox import Scenario
 from tools.sandbox.scenarios import IMAGE_PULL
 
@@ -112,7 +112,9 @@ async def test_an_order_in_what_was_read_stays_text_and_its_obedience_is_refused
 ) -> None:
     diagnosis, model = ward
     if kind == "a log":
-        monkeypatch.setattr("tools.sandbox.logs._lines", lambda *_, **__: [("2026-01-01T00:00:00Z", ORDER)])
+        monkeypatch.setattr(
+            "tools.sandbox.controllers.logs._lines", lambda *_, **__: [("2026-01-01T00:00:00Z", ORDER)]
+        )
 
     for number in range(0, len(disobediences("any")), 2):
         ordered = place_order(kind)

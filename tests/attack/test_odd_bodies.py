@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.rest.house import House
+from tests.integration.rest.rest_service import RestService
 from tests.integration.rest.test_rest_webhook import seed
 
 SWITCH = {"engaged": True, "reason": "a drill"}
@@ -22,14 +22,17 @@ def database_url(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(("method", "path", "body"), SENDS)
 async def test_a_body_that_is_no_text_is_refused_as_any_other(
-    house: House, method: str, path: str, body: dict[str, Any]
+    rest_service: RestService, method: str, path: str, body: dict[str, Any]
 ) -> None:
-    answer = await house.client.request(
-        method, path, content=b"\xf2\xff", headers=house.as_("admin") | {"Content-Type": "application/json"}
+    answer = await rest_service.client.request(
+        method,
+        path,
+        content=b"\xf2\xff",
+        headers=rest_service.as_("admin") | {"Content-Type": "application/json"},
     )
 
     assert answer.status_code == 422
-    assert answer.json()["type"] == "urn:alertmend:problem:invalid-input"
+    assert answer.json()["type"] == "urn:mendgate:problem:invalid-input"
 
 
 @pytest.mark.parametrize(
@@ -40,8 +43,12 @@ async def test_a_body_that_is_no_text_is_refused_as_any_other(
         ({"ends_at": True}, "/ends_at"),
     ],
 )
-async def test_a_number_is_no_instant_of_a_freeze(house: House, change: dict[str, Any], pointer: str) -> None:
-    answer = await house.client.post("/v1/freezes", json=FREEZE | change, headers=house.as_("admin"))
+async def test_a_number_is_no_instant_of_a_freeze(
+    rest_service: RestService, change: dict[str, Any], pointer: str
+) -> None:
+    answer = await rest_service.client.post(
+        "/v1/freezes", json=FREEZE | change, headers=rest_service.as_("admin")
+    )
 
     assert answer.status_code == 422
     assert pointer in answer.json()["detail"]
@@ -49,31 +56,35 @@ async def test_a_number_is_no_instant_of_a_freeze(house: House, change: dict[str
 
 @pytest.mark.parametrize("engaged", [0, 1, "no", "off", None])
 async def test_the_kill_switch_is_on_or_off_and_nothing_that_might_mean_it(
-    house: House, engaged: object
+    rest_service: RestService, engaged: object
 ) -> None:
     body = SWITCH | {"engaged": engaged}
 
-    answer = await house.client.put("/v1/controls/kill-switch", json=body, headers=house.as_("admin"))
+    answer = await rest_service.client.put(
+        "/v1/controls/kill-switch", json=body, headers=rest_service.as_("admin")
+    )
 
     assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("name", ["startsAt", "endsAt"])
-async def test_a_number_is_no_instant_of_an_alert(house: House, name: str) -> None:
+async def test_a_number_is_no_instant_of_an_alert(rest_service: RestService, name: str) -> None:
     body = seed()
     body["alerts"][0][name] = 1_798_329_600
 
-    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+    answer = await rest_service.client.post("/alert", json=body, headers=rest_service.as_("ingest"))
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"/alerts/0/{name}"
 
 
 @pytest.mark.parametrize("count", ["3", True, 1.5, None])
-async def test_how_many_alerts_were_cut_off_is_a_whole_number(house: House, count: object) -> None:
+async def test_how_many_alerts_were_cut_off_is_a_whole_number(
+    rest_service: RestService, count: object
+) -> None:
     body = seed() | {"truncatedAlerts": count}
 
-    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+    answer = await rest_service.client.post("/alert", json=body, headers=rest_service.as_("ingest"))
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/truncatedAlerts"
@@ -83,20 +94,22 @@ async def test_how_many_alerts_were_cut_off_is_a_whole_number(house: House, coun
 @pytest.mark.parametrize(
     "instant", ["1764500000", "1764500000000", "2026-11-23", "P1D", "2026-11-23T07:25:54"]
 )
-async def test_what_isnt_written_as_an_instant_is_none(house: House, name: str, instant: str) -> None:
+async def test_what_isnt_written_as_an_instant_is_none(
+    rest_service: RestService, name: str, instant: str
+) -> None:
     body = seed()
     body["alerts"][0][name] = instant
 
-    answer = await house.client.post("/alert", json=body, headers=house.as_("ingest"))
+    answer = await rest_service.client.post("/alert", json=body, headers=rest_service.as_("ingest"))
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"/alerts/0/{name}"
 
 
 @pytest.mark.parametrize("instant", ["1798329600", "2026-12-27", "tomorrow"])
-async def test_a_freeze_begins_and_ends_at_instants(house: House, instant: str) -> None:
-    answer = await house.client.post(
-        "/v1/freezes", json=FREEZE | {"ends_at": instant}, headers=house.as_("admin")
+async def test_a_freeze_begins_and_ends_at_instants(rest_service: RestService, instant: str) -> None:
+    answer = await rest_service.client.post(
+        "/v1/freezes", json=FREEZE | {"ends_at": instant}, headers=rest_service.as_("admin")
     )
 
     assert answer.status_code == 422
@@ -120,39 +133,53 @@ def with_odd(odd: str, body: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("odd", [one for one in ODD if "engaged" not in one])
-async def test_a_delivery_that_two_readers_would_read_differently_is_refused(house: House, odd: str) -> None:
-    answer = await house.client.post("/alert", content=with_odd(odd, seed()), headers=house.as_("ingest"))
+async def test_a_delivery_that_two_readers_would_read_differently_is_refused(
+    rest_service: RestService, odd: str
+) -> None:
+    answer = await rest_service.client.post(
+        "/alert", content=with_odd(odd, seed()), headers=rest_service.as_("ingest")
+    )
 
     assert answer.status_code == 422
     assert ODD[odd] in answer.json()["detail"]
-    assert (await house.client.get("/v1/incidents", headers=house.as_("viewer"))).json()["items"] == []
+    assert (await rest_service.client.get("/v1/incidents", headers=rest_service.as_("viewer"))).json()[
+        "items"
+    ] == []
 
 
 @pytest.mark.parametrize("odd", [one for one in ODD if "version" not in one])
-async def test_a_body_that_two_readers_would_read_differently_is_refused(house: House, odd: str) -> None:
-    headers = house.as_("admin") | {"Content-Type": "application/json"}
+async def test_a_body_that_two_readers_would_read_differently_is_refused(
+    rest_service: RestService, odd: str
+) -> None:
+    headers = rest_service.as_("admin") | {"Content-Type": "application/json"}
 
-    answer = await house.client.put(
+    answer = await rest_service.client.put(
         "/v1/controls/kill-switch", content=with_odd(odd, SWITCH), headers=headers
     )
 
     assert answer.status_code == 422
     assert ODD[odd] in answer.json()["detail"]
-    assert answer.json()["type"] == "urn:alertmend:problem:invalid-input"
+    assert answer.json()["type"] == "urn:mendgate:problem:invalid-input"
 
 
-async def test_a_delivery_of_nothing_but_brackets_is_refused_before_it_is_read(house: House) -> None:
+async def test_a_delivery_of_nothing_but_brackets_is_refused_before_it_is_read(
+    rest_service: RestService,
+) -> None:
     body = json.dumps(seed() | {"routeLabels": "ODD"}).replace('"ODD"', f"[{'[],' * 600_000}0]")
 
-    answer = await house.client.post("/alert", content=body.encode(), headers=house.as_("ingest"))
+    answer = await rest_service.client.post(
+        "/alert", content=body.encode(), headers=rest_service.as_("ingest")
+    )
 
     assert answer.status_code == 422
     assert "more than 500000 values" in answer.json()["detail"]
 
 
-async def test_no_body_but_a_delivery_may_have_megabytes(house: House) -> None:
+async def test_no_body_but_a_delivery_may_have_megabytes(rest_service: RestService) -> None:
     body = SWITCH | {"reason": "x" * 1_100_000}
 
-    answer = await house.client.put("/v1/controls/kill-switch", json=body, headers=house.as_("admin"))
+    answer = await rest_service.client.put(
+        "/v1/controls/kill-switch", json=body, headers=rest_service.as_("admin")
+    )
 
     assert answer.status_code == 413

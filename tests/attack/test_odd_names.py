@@ -2,8 +2,8 @@
 
 import pytest
 
-from graph.targets import find_target
-from tests.unit.graph.test_alerts_and_targets import alert
+from graph.domain.alerts.targets import find_target
+from tests.unit.graph.domain.test_alerts_and_targets import alert
 
 
 @pytest.mark.parametrize("odd", ["web\x1b[2J", "web\u202egnp", "web\nb", "we b", "w" * 254, "web\u200b"])

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from api.offline import stop_offline
-from api.settings import Settings
-from api.wiring import open_service
-from checkpoints.file_lock import DatabaseHeld, hold_database
+from api.cli.offline import stop_offline
+from api.config.settings import Settings
+from api.serving.wiring import open_service
+from checkpoints.db.file_lock import DatabaseHeld, hold_database
 from checkpoints.ledger import open_ledger
-from tests.integration.clusters import ClusterUnderTest
+from tests.integration.cluster.clusters import ClusterUnderTest
 
 pytestmark = pytest.mark.parametrize("cluster", ["sandbox"], indirect=True)
 
@@ -38,10 +38,10 @@ async def test_the_kill_switch_is_turned_on_where_no_service_answers(
 async def test_a_file_that_a_service_has_is_left_to_it(tmp_path: Path, cluster: ClusterUnderTest) -> None:
     settings = settings_of(tmp_path, cluster)
 
-    with hold_database(settings.database_url, "alertmend serve"):
-        with pytest.raises(DatabaseHeld, match="alertmend serve, process"):
+    with hold_database(settings.database_url, "mendgate serve"):
+        with pytest.raises(DatabaseHeld, match="mendgate serve, process"):
             await stop_offline(settings, "restoring a backup")
-        with pytest.raises(DatabaseHeld, match="alertmend serve, process"):
+        with pytest.raises(DatabaseHeld, match="mendgate serve, process"):
             async with open_service(settings):
                 pass
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.workloads import real_body
-from tests.attack.doors import Port, open_port
+from tests.attack.rest_port import Port, open_port
 from tests.attack.stages import Stage
 
 pytestmark = pytest.mark.parametrize(

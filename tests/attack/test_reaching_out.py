@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from graph.alerts import AlertGroup
-from graph.diagnosis import Candidate
-from graph.drafting import Drafter, Refused
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.diagnosis import Candidate
+from graph.proposals.drafting import ProposalBuilder, Refused
 from tests.acceptance.workloads import deployment, read
 from tests.attack.stages import Stage
-from tests.unit.graph.test_alerts_and_targets import real_body
-from tools.errors import AlertmendError
-from tools.patch import APPROVAL_PATH, PatchArguments
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
+from tools.errors import MendgateError
+from tools.kubernetes.patch import APPROVAL_PATH, PatchArguments
 
 pytestmark = pytest.mark.parametrize(
     ("database_url", "cluster"), [("sqlite", "sandbox"), ("sqlite", "real")], indirect=True
@@ -104,15 +104,15 @@ def attacks(name: str) -> list[dict[str, Any]]:
     ]
 
 
-async def draft(drafter: Drafter, arguments: dict[str, Any], incident_id: str) -> str:
+async def draft(proposal_builder: ProposalBuilder, arguments: dict[str, Any], incident_id: str) -> str:
     """Propose as whoever proposes does; return what became a proposal's diff, or nothing."""
     try:
         call = PatchArguments.model_validate(arguments)
         candidate = Candidate(call=call, grounding="guess", basis="because")
-        proposal = await drafter.draft(candidate, incident_id=incident_id)
+        proposal = await proposal_builder.draft(candidate, incident_id=incident_id)
     except (ValidationError, Refused):
         return ""
-    except AlertmendError as error:
+    except MendgateError as error:
         return f"{type(error).__name__}: {error}"
     return "; ".join(change.path for change in proposal.diff)
 
@@ -131,7 +131,7 @@ async def test_a_secret_of_others_is_refused_whatever_the_mind_says(
     candidate = Candidate(call=call, grounding="last_good_revision", basis="trust me", risk="low")
 
     with pytest.raises(Refused, match="names a Secret payroll-db"):
-        await stage.editor.drafter.draft(candidate, incident_id=incident_id)
+        await stage.editor.proposal_builder.draft(candidate, incident_id=incident_id)
 
 
 async def test_nothing_but_the_allowed_fields_of_the_workload_can_be_proposed(stage: Stage) -> None:
@@ -145,14 +145,14 @@ async def test_nothing_but_the_allowed_fields_of_the_workload_can_be_proposed(st
     proposed = {
         str(one): diff
         for one in attacks(name)
-        if (diff := await draft(stage.editor.drafter, one, incident_id))
+        if (diff := await draft(stage.editor.proposal_builder, one, incident_id))
     }
 
     plain = {"resourceType": "deployment", "name": name, "namespace": "default", "patchData": IMAGE}
 
     assert {call: diff for call, diff in proposed.items() if diff != ALLOWED} == {}
 
-    assert await draft(stage.editor.drafter, plain, incident_id) == ALLOWED
+    assert await draft(stage.editor.proposal_builder, plain, incident_id) == ALLOWED
     assert stage.front.writes == []
     assert (await read(stage.front.cluster, name))["metadata"]["generation"] == before["metadata"][
         "generation"

@@ -18,7 +18,9 @@ TENANT = {"name": "ledger", "namespace": "tenant-b"}
 @pytest.fixture(autouse=True)
 def _speaking_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     importlib.import_module("langchain_openai")  # takes longer than the model's time
-    monkeypatch.setattr("tools.sandbox.logs._lines", lambda *_, **__: [("2026-01-01T00:00:00Z", LINE)])
+    monkeypatch.setattr(
+        "tools.sandbox.controllers.logs._lines", lambda *_, **__: [("2026-01-01T00:00:00Z", LINE)]
+    )
 
 
 async def play(folder: Path, *script: Answer, policy: str = "") -> tuple[str, list[str], str]:

@@ -16,19 +16,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from api.logs import LogFormatter
-from api.messages import compose
-from api.schemas import ApprovalView
-from graph.diagnosis import Candidate
-from graph.drafting import HoldsSecret
-from graph.incident import Incident
-from graph.notices import Notice
+from api.notify.messages import compose
+from api.observability.logs import LogFormatter
+from api.rest.schemas import ApprovalView
+from graph.domain.diagnosis import Candidate
+from graph.domain.incident import Incident
+from graph.domain.notifications import Notice
+from graph.proposals.drafting import HoldsSecret
 from tests.acceptance.diagnoses import Diagnosis, diagnosing
-from tests.integration.clusters import Object, await_condition
+from tests.integration.cluster.clusters import Object, await_condition
 from tests.integration.model_server import ScriptedModel, calls
 from tests.secret_samples import NAMED, SHOWN, leaked
 from tools.errors import BadInput
-from tools.patch import PatchArguments
+from tools.kubernetes.patch import PatchArguments
 from tools.sandbox import Scenario
 from tools.sandbox.scenarios import IMAGE_PULL
 
@@ -91,7 +91,7 @@ async def ended(
     handler.emit = lambda record: told.append(handler.format(record))  # type: ignore[method-assign]
     logging.getLogger().addHandler(handler)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("tools.sandbox.logs._lines", lambda *_, **__: lines)
+        patched.setattr("tools.sandbox.controllers.logs._lines", lambda *_, **__: lines)
         async with ScriptedModel(list(_script())) as model:
             settings: dict[str, Any] = {
                 "model": "scripted", "openai_base_url": model.base_url, "openai_api_key": "k",
@@ -155,7 +155,7 @@ async def test_a_secret_is_not_proposed_and_an_edit_that_brings_one_is_refused(e
         candidate = Candidate(call=call, grounding="evidence", basis="as read")
 
         with pytest.raises(HoldsSecret):
-            await editor.drafter.draft(candidate, incident_id=incident.id)
+            await editor.proposal_builder.draft(candidate, incident_id=incident.id)
         with pytest.raises(BadInput, match="by hand") as refused:
             await editor.edit(approval.id, call.as_json(), by="alice", digest=approval.digest, reason="")
 

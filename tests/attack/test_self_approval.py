@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.policy.leaves import USUAL_FIELDS
+from graph.policy.fields.leaves import USUAL_FIELDS
 from tests.acceptance.diagnoses import diagnosing
 from tests.integration.model_server import ScriptedModel, calls, says
 from tools.sandbox.scenarios import IMAGE_PULL
@@ -38,7 +38,9 @@ async def test_a_log_line_does_not_approve_itself(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importlib.import_module("langchain_openai")  # takes longer than the model's time
-    monkeypatch.setattr("tools.sandbox.logs._lines", lambda *_, **__: [("2026-01-01T00:00:00Z", LINES[kind])])
+    monkeypatch.setattr(
+        "tools.sandbox.controllers.logs._lines", lambda *_, **__: [("2026-01-01T00:00:00Z", LINES[kind])]
+    )
     here = {"resourceType": "deployment", "name": IMAGE_PULL.workload, "namespace": "default"}
     script = [
         calls("kubectl_logs", **here),

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.attack.stages import Stage
-from tools.executor import Executor, Outcome
+from tools.executor import Executor
+from tools.grants import Outcome
 
 
 async def test_a_stop_that_is_over_before_the_run_asks_again_costs_no_approval(

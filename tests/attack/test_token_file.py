@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.tokens import TokenFileUnusable, TokenStore
+from api.identity.tokens import TokenFileUnusable, TokenStore
 
 
 @pytest.fixture

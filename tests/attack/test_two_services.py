@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.file_lock import DatabaseHeld, hold_database
+from checkpoints.db.file_lock import DatabaseHeld, hold_database
 
 _HOLDER = """
 import sys, time
 from checkpoints.file_lock import hold_database
-with hold_database(sys.argv[1], "alertmend serve"):
+with hold_database(sys.argv[1], "mendgate serve"):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -30,7 +30,7 @@ def test_a_second_process_is_refused_and_told_which_one_has_the_file(tmp_path: P
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         try:
-            refuse(url, f"alertmend serve, process {holder.pid}, since")
+            refuse(url, f"mendgate serve, process {holder.pid}, since")
         finally:
             os.kill(holder.pid, signal.SIGKILL)
 

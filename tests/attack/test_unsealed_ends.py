@@ -10,20 +10,20 @@ import pytest
 from langgraph.runtime import Runtime
 from sqlalchemy import insert, text, update
 
-from checkpoints.incidents import UnverifiedEnding
+from checkpoints.db.tables import ApprovalRow, AuditRow, IncidentRow
+from checkpoints.incidents.store import UnverifiedEnding
 from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.tables import ApprovalRow, AuditRow, IncidentRow
-from graph.alerts import AlertGroup
-from graph.conclusion import Conclusion
-from graph.incident import Ending, Verification
-from graph.proposal import Approval
+from graph.cluster.verification import Verifier
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.incident import Ending, Verification
+from graph.domain.proposal import Approval
+from graph.nodes.conclusion import Conclusion
 from graph.report import render_report
 from graph.state import IncidentState, RunContext
-from graph.verification import Verifier
 from tests.acceptance.workloads import real_body
 from tests.attack.forging import apply, approve, overwrite, propose
 from tests.databases import query
-from tools.executor import ClaimRefused, Outcome
+from tools.grants import ClaimRefused, Outcome
 
 UNSEALED = "the audit has sealed no such end"
 VERIFIED = Verification(
@@ -114,7 +114,7 @@ async def test_an_end_with_a_row_of_the_audit_that_bears_no_seal_is_none(
     ended = {"status": "expired", "outcome": "nobody decided"}
     await overwrite(database_url, approval, **ended)
     row = {
-        "seq": 1000, "at": "2026-01-01T00:00:00.000000+00:00", "actor": "alertmend", "action": "expired",
+        "seq": 1000, "at": "2026-01-01T00:00:00.000000+00:00", "actor": "mendgate", "action": "expired",
         "incident_id": approval.proposal.incident_id, "approval_id": approval.id,
         "document": json.dumps({"reason": ended["outcome"]}), "previous": "", "mac": "0" * 64,
     }  # fmt: skip

@@ -9,26 +9,19 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
-from checkpoints.decisions import Altered, WritesStopped
-from checkpoints.freezes import FreezeWindow
+from checkpoints.approvals.decisions import Altered, DecisionWhileStopped
+from checkpoints.approvals.freezes import FreezeWindow
+from checkpoints.db.tables import AuditRow, DecisionRow, FreezeRow, IncidentRow, IntentRow, KillSwitchRow
 from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.tables import (
-    AuditRow,
-    DecisionRow,
-    FreezeRow,
-    IncidentRow,
-    IntentRow,
-    KillSwitchRow,
-)
-from graph.identifiers import new_id
+from graph.domain.ids import new_id
+from graph.domain.proposal import Approval, ApprovalTerms
 from graph.policy import parse_policy
-from graph.proposal import Approval, Terms
 from tests.attack.forging import apply, approve, overwrite, propose, put_in_place, stopped_by
 from tests.databases import query
-from tests.integration.audits import tamper
-from tools.executor import ClaimRefused, Grant
+from tests.integration.ledger.audits import tamper
+from tools.grants import ClaimRefused, Grant
 
-TWO = Terms(rule="careful", quorum=2, approvers=("alice", "bob"), own_approval=False)
+TWO = ApprovalTerms(rule="careful", quorum=2, approvers=("alice", "bob"), own_approval=False)
 LATER = datetime.now(UTC) + timedelta(days=1)
 POLICY = parse_policy(
     "name: tested\nwrites_per_hour: 1\n"
@@ -149,7 +142,7 @@ async def test_a_pending_proposal_put_in_anothers_place_can_not_be_approved(
 async def test_what_was_shown_and_was_altered_since_is_not_executed(
     ledger: Ledger, database_url: str, forged: dict[str, Any]
 ) -> None:
-    approval, epoch = await propose(ledger, Terms(rule="usual"), risk="high")
+    approval, epoch = await propose(ledger, ApprovalTerms(rule="usual"), risk="high")
     await approve(ledger, approval)
     shown = await put_in_place(database_url, approval, **forged)
 
@@ -168,7 +161,7 @@ async def test_what_the_policy_refuses_is_neither_approved_nor_executed(
         await approve(ledger, approval)
 
     with monkeypatch.context() as patched:  # as if the floor had been lower when it was approved
-        patched.setattr("checkpoints.decisions.require_allowed", lambda *_: None)
+        patched.setattr("checkpoints.approvals.decisions.require_allowed", lambda *_: None)
         await approve(ledger, approval)
     with pytest.raises(ClaimRefused, match="floating tag"):
         await ledger.approvals.claim(approval.id, approval.digest, epoch)
@@ -213,7 +206,7 @@ async def test_a_kill_switch_that_only_the_table_knows_stops_all_writes_until_an
     await query(database_url, insert(KillSwitchRow).values(id=1000, **on))
 
     assert "isn't as the audit has sealed it" in await stopped_by(ledger)
-    with pytest.raises(ClaimRefused, match="alertmend audit accept"):
+    with pytest.raises(ClaimRefused, match="mendgate audit accept"):
         await ledger.approvals.claim(approval.id, approval.digest, epoch)
     await ledger.acceptance.accept(by="root", reason="looked at it")
 
@@ -363,7 +356,7 @@ async def test_the_sealed_kill_switch_cut_off_the_chain_while_the_service_runs_s
 
     with pytest.raises(ClaimRefused, match="was there and is gone"):
         await ledger.approvals.claim(approval.id, approval.digest, epoch)
-    with pytest.raises(WritesStopped):
+    with pytest.raises(DecisionWhileStopped):
         await approve(ledger, (await propose(ledger))[0])
 
 

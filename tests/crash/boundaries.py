@@ -92,28 +92,32 @@ def _around(node: str, method: str) -> tuple[Boundary, ...]:
     )
 
 
-_PROPOSE = "graph.remediation:Remediation.propose_fix"
-_PAUSE = "graph.remediation:Remediation.await_approval"
-_APPLY = "graph.remediation:Remediation.apply_fix"
-_RESULT = "checkpoints.approvals:Approvals.record_outcome"
-_VERIFY = "graph.conclusion:Conclusion.verify_fix"
-_REPORT = "graph.conclusion:Conclusion.generate_report"
+_PROPOSE = "graph.nodes.remediation:Remediation.propose_fix"
+_PAUSE = "graph.nodes.remediation:Remediation.await_approval"
+_APPLY = "graph.nodes.remediation:Remediation.apply_fix"
+_RESULT = "checkpoints.approvals.store:Approvals.record_outcome"
+_VERIFY = "graph.nodes.conclusion:Conclusion.verify_fix"
+_REPORT = "graph.nodes.conclusion:Conclusion.generate_report"
 BOUNDARIES = (
-    Boundary("after the webhook's commit", Inside("checkpoints.intake:Intake.accept", "after")),
-    *_around("receive_alert", "graph.investigation:Investigation.receive_alert"),
-    *_around("analyze_root_cause", "graph.investigation:Investigation.analyze_root_cause"),
-    *_around("run_tool", "graph.investigation:Investigation.run_tool"),
+    Boundary("after the webhook's commit", Inside("checkpoints.alerts.intake:Intake.accept", "after")),
+    *_around("receive_alert", "graph.nodes.investigation:Investigation.receive_alert"),
+    *_around("analyze_root_cause", "graph.nodes.investigation:Investigation.analyze_root_cause"),
+    *_around("run_tool", "graph.nodes.investigation:Investigation.run_tool"),
     Boundary("before propose_fix", Inside(_PROPOSE, "before")),
-    Boundary("after the proposal is stored", Inside("checkpoints.approvals:Approvals.propose", "after")),
+    Boundary(
+        "after the proposal is stored", Inside("checkpoints.approvals.store:Approvals.propose", "after")
+    ),
     Boundary("after propose_fix", Inside(_PROPOSE, "after")),
     Boundary("before await_approval", Inside(_PAUSE, "before")),
     Boundary(
-        "after the decision is stored", Inside("checkpoints.decisions:Decisions.decide", "after"), once=True
+        "after the decision is stored",
+        Inside("checkpoints.approvals.decisions:Decisions.decide", "after"),
+        once=True,
     ),
     Boundary("after await_approval", Inside(_PAUSE, "after")),
     Boundary("before apply_fix", Inside(_APPLY, "before")),
-    *_around("the claim", "checkpoints.approvals:Approvals.claim"),
-    *_around("the intent", "checkpoints.approvals:Approvals.record_intent"),
+    *_around("the claim", "checkpoints.approvals.store:Approvals.claim"),
+    *_around("the intent", "checkpoints.approvals.store:Approvals.record_intent"),
     Boundary("the patch arrived, not taken", AtServer("arrived")),
     Boundary("the patch taken, not answered", AtServer("taken"), once=True),
     Boundary("the patch on its way, taken late", AtServer("late"), once=True),
@@ -121,11 +125,11 @@ BOUNDARIES = (
     Boundary("after the result", Inside(_RESULT, "after"), once=True),
     Boundary("after apply_fix", Inside(_APPLY, "after")),
     Boundary("before verify_fix", Inside(_VERIFY, "before")),
-    Boundary("in the middle of verification", Inside("graph.verification:Verifier.look", "after")),
-    Boundary("after the verdict", Inside("checkpoints.incidents:Incidents.set_verification", "after")),
+    Boundary("in the middle of verification", Inside("graph.cluster.verification:Verifier.look", "after")),
+    Boundary("after the verdict", Inside("checkpoints.incidents.store:Incidents.set_verification", "after")),
     Boundary("after verify_fix", Inside(_VERIFY, "after")),
     Boundary("before generate_report", Inside(_REPORT, "before")),
-    Boundary("before the report is stored", Inside("checkpoints.incidents:Incidents.finish", "before")),
+    Boundary("before the report is stored", Inside("checkpoints.incidents.store:Incidents.finish", "before")),
     Boundary("after generate_report", Inside(_REPORT, "after"), once=True),
 )
 """In the order in which a run comes to them."""

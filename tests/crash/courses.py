@@ -14,16 +14,17 @@ from typing import Any, Literal
 import httpx
 from starlette.middleware import Middleware
 
-from api.settings import Settings
-from api.tokens import Role, TokenStore
+from api.config.roles import Role
+from api.config.settings import Settings
+from api.identity.tokens import TokenStore
 from tests.acceptance.services import ENDS
 from tests.acceptance.workloads import real_body
 from tests.crash.boundaries import AtServer, Kill
-from tests.crash.gatehouse import Gatehouse
-from tests.crash.victim import live
+from tests.crash.killing_proxy import KillingProxy
+from tests.crash.service_process import live
 from tools.sandbox import SandboxCluster
-from tools.sandbox.images import Catalogue, ImageRule
-from tools.sandbox.pace import Pace
+from tools.sandbox.api_server.images import Catalogue, ImageRule
+from tools.sandbox.controllers.timing import SandboxTiming
 from tools.sandbox.scenarios import IMAGE_PULL
 
 Fix = Literal["right", "wrong"]
@@ -34,7 +35,7 @@ _STUCK_SECONDS = 300.0
 _DEATH_SECONDS = 3.0
 _BUDGETS: dict[Fix, str] = {"right": "120s", "wrong": "2s"}
 _ROLES: tuple[Role, ...] = ("ingest", "approver", "admin")
-_PACE = Pace(pull=0.1, start=0.05, report=0.1, first_backoff=600.0, longest_backoff=600.0, stop=0.1)
+_PACE = SandboxTiming(pull=0.1, start=0.05, report=0.1, first_backoff=600.0, longest_backoff=600.0, stop=0.1)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Pursuit:
     context: ForkServerContext
     tokens: Mapping[Role, str]
     kills: list[Kill]
-    gatehouse: Gatehouse
+    gatehouse: KillingProxy
     client: httpx.AsyncClient
     meddle: Callable[[], None]
     dead: int = 0
@@ -211,7 +212,7 @@ async def _pursuing(  # noqa: PLR0913, PLR0917 -- as above
     meddle: Meddle,
 ) -> AsyncIterator[tuple[Pursuit, SandboxCluster]]:
     catalogue = Catalogue({"nginx": ImageRule(frozenset({"1.25"}), frozenset({80}))})
-    gatehouse = Gatehouse()
+    gatehouse = KillingProxy()
     around = Middleware(gatehouse.around)
     async with SandboxCluster(pace=_PACE, catalogue=catalogue, middleware=[around]) as cluster:
         await cluster.break_as(IMAGE_PULL)

@@ -89,7 +89,7 @@ class Matrix:
 
     @contextmanager
     def _place(self, database: Database) -> Iterator[tuple[str, Path]]:
-        with tempfile.TemporaryDirectory(prefix="alertmend-crash-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="mendgate-crash-", ignore_cleanup_errors=True) as folder:
             if database == "SQLite":
                 yield f"sqlite+aiosqlite:///{folder}/ledger.db", Path(folder)
                 return

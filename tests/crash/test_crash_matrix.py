@@ -14,7 +14,7 @@ from tests.crash.boundaries import BOUNDARIES, Boundary, Kill
 from tests.crash.courses import Fix, run_course
 from tests.crash.judge import find_faults
 from tests.forks import fork_context
-from tools.patch import APPROVAL_ANNOTATION
+from tools.kubernetes.patch import APPROVAL_ANNOTATION
 from tools.sandbox import SandboxCluster
 
 FIXES: tuple[Fix, ...] = ("right", "wrong")

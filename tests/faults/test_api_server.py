@@ -5,12 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.wards import Fault, Ward, answer, hang, is_dry_run, is_patch, is_read, open_ward
+from tests.faults.faulty_service import (
+    Fault,
+    FaultyService,
+    answer,
+    hang,
+    is_dry_run,
+    is_patch,
+    is_read,
+    open_faulty_service,
+)
 
 
 @pytest.fixture
-async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
-    async with open_ward(tmp_path) as ward:
+async def ward(tmp_path: Path) -> AsyncIterator[FaultyService]:
+    async with open_faulty_service(tmp_path) as ward:
         yield ward
 
 
@@ -24,7 +33,7 @@ async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
     ],
 )
 async def test_an_incident_goes_on_after_a_fault_at_each_of_its_steps(
-    ward: Ward, fault: Fault, times: int
+    ward: FaultyService, fault: Fault, times: int
 ) -> None:
     ward.sky.cloud(is_read, fault, times)
     ward.sky.cloud(is_dry_run, fault, times)
@@ -42,7 +51,7 @@ async def test_an_incident_goes_on_after_a_fault_at_each_of_its_steps(
     assert len(ward.sandbox.writes) == 1
 
 
-async def test_a_patch_met_by_conflicts_is_made_anew_for_the_version_that_stands(ward: Ward) -> None:
+async def test_a_patch_met_by_conflicts_is_made_anew_for_the_version_that_stands(ward: FaultyService) -> None:
     ward.sky.cloud(is_dry_run, answer(409), 2)
     await ward.begin()
     await ward.reach("awaiting_approval")
@@ -54,7 +63,9 @@ async def test_a_patch_met_by_conflicts_is_made_anew_for_the_version_that_stands
     assert len(ward.sandbox.writes) == 1
 
 
-async def test_conflicts_without_end_fail_with_nothing_written_and_a_retry_proposes_anew(ward: Ward) -> None:
+async def test_conflicts_without_end_fail_with_nothing_written_and_a_retry_proposes_anew(
+    ward: FaultyService,
+) -> None:
     await ward.begin()
     await ward.reach("awaiting_approval")
     ward.sky.cloud(is_patch, answer(409))
@@ -73,7 +84,9 @@ async def test_conflicts_without_end_fail_with_nothing_written_and_a_retry_propo
     assert len(ward.sandbox.writes) == 1
 
 
-async def test_a_server_that_is_away_fails_the_execution_and_a_retry_proposes_anew(ward: Ward) -> None:
+async def test_a_server_that_is_away_fails_the_execution_and_a_retry_proposes_anew(
+    ward: FaultyService,
+) -> None:
     await ward.begin()
     approval_id = (await ward.reach("awaiting_approval")).approval_ids[-1]
     await ward.sandbox.__aexit__(None, None, None)
@@ -91,7 +104,7 @@ async def test_a_server_that_is_away_fails_the_execution_and_a_retry_proposes_an
 
 
 async def test_a_server_that_fails_while_it_is_investigated_fails_the_run_which_goes_on_by_a_retry(
-    ward: Ward,
+    ward: FaultyService,
 ) -> None:
     ward.sky.cloud(is_read, answer(500))
     await ward.begin()
@@ -110,7 +123,7 @@ async def test_a_server_that_fails_while_it_is_investigated_fails_the_run_which_
 async def test_a_fix_that_cannot_be_looked_at_is_handed_over_as_undetermined(
     tmp_path: Path, code: int
 ) -> None:
-    async with open_ward(tmp_path, budget_seconds=5) as ward:
+    async with open_faulty_service(tmp_path, budget_seconds=5) as ward:
         await ward.begin()
         await ward.approve()
         await ward.reach("verifying")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.decisions import AlreadyDecided, ApprovalGone
-from graph.verification import Verifier
+from checkpoints.approvals.decisions import AlreadyDecided, ApprovalGone
+from graph.cluster.verification import Verifier
 from tests.clocks import Clock
-from tests.faults.wards import open_ward
-from tests.integration.rest.house import open_house
-from tests.unit.graph.test_verification import HEALTHY, PlayedCluster, ignore, plan
+from tests.faults.faulty_service import open_faulty_service
+from tests.integration.rest.rest_service import open_rest_service
+from tests.unit.graph.cluster.test_verification import HEALTHY, PlayedCluster, ignore, plan
 
 DAY = timedelta(days=1)
 
@@ -39,7 +39,7 @@ async def test_a_jump_during_verification_neither_shortens_nor_stretches_its_win
 async def test_a_jump_forward_beyond_the_time_to_decide_expires_the_proposal(
     clock: Clock, tmp_path: Path
 ) -> None:
-    async with open_ward(tmp_path) as ward:
+    async with open_faulty_service(tmp_path) as ward:
         await ward.begin()
         incident = await ward.reach("awaiting_approval")
         clock.offset = DAY
@@ -52,7 +52,7 @@ async def test_a_jump_forward_beyond_the_time_to_decide_expires_the_proposal(
 
 
 async def test_a_jump_back_after_the_proposal_holds_nothing_up(clock: Clock, tmp_path: Path) -> None:
-    async with open_ward(tmp_path) as ward:
+    async with open_faulty_service(tmp_path) as ward:
         await ward.begin()
         await ward.reach("awaiting_approval")
         clock.offset = -DAY
@@ -68,9 +68,9 @@ async def test_a_jump_back_after_the_proposal_holds_nothing_up(clock: Clock, tmp
 async def test_after_a_jump_back_the_one_who_rejected_is_named_and_not_the_one_who_approved_before(
     clock: Clock, tmp_path: Path
 ) -> None:
-    async with open_house(tmp_path) as house:
-        proposal = await house.propose(quorum=2)
-        decide = house.ledger.decisions.decide
+    async with open_rest_service(tmp_path) as rest_service:
+        proposal = await rest_service.propose(quorum=2)
+        decide = rest_service.ledger.decisions.decide
         await decide(proposal.id, by="alice", verdict="approve", digest=proposal.digest, reason="")
         clock.offset = -DAY
         await decide(proposal.id, by="bob", verdict="reject", digest=None, reason="no")

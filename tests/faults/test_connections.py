@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.databases import PostgresUnderTest
-from tests.faults.wards import is_patch, open_ward
+from tests.faults.faulty_service import is_patch, open_faulty_service
 
 CUTS = 8
 
@@ -17,7 +17,7 @@ async def test_connections_cut_again_and_again_cost_no_incident_and_no_second_wr
             await asyncio.to_thread(postgres.disconnect_all, url)
             await asyncio.sleep(0.2)
 
-    async with open_ward(tmp_path, url) as ward:
+    async with open_faulty_service(tmp_path, url) as ward:
         await ward.begin()
         await cut_often()
         approval_id = (await ward.reach("awaiting_approval")).approval_ids[-1]
@@ -34,7 +34,7 @@ async def test_connections_cut_again_and_again_cost_no_incident_and_no_second_wr
 async def test_a_database_that_goes_away_with_the_patch_in_flight_costs_no_second_write(
     postgres: PostgresUnderTest, url: str, tmp_path: Path
 ) -> None:
-    async with open_ward(tmp_path, url) as ward:
+    async with open_faulty_service(tmp_path, url) as ward:
         away = postgres.closed(url)
 
         async def close(*_exchange: object) -> bool:

@@ -11,11 +11,11 @@ import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from starlette.middleware import Middleware
 
-from checkpoints.database import DatabaseUnavailable
-from checkpoints.saver import open_saver
+from checkpoints.db.errors import DatabaseUnavailable
+from checkpoints.savers.opening import open_saver
 from tests.acceptance.services import ServiceProcess
 from tests.acceptance.workloads import body_for, real_body
-from tests.faults.wards import Sky, is_patch, is_read
+from tests.faults.faulty_service import Sky, is_patch, is_read
 from tools.sandbox import SandboxCluster
 from tools.sandbox.scenarios import IMAGE_PULL
 

@@ -9,12 +9,12 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from tests.faults.wards import Fault, Ward, is_patch, is_read, open_ward
+from tests.faults.faulty_service import Fault, FaultyService, is_patch, is_read, open_faulty_service
 
 
 @pytest.fixture
-async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
-    async with open_ward(tmp_path) as ward:
+async def ward(tmp_path: Path) -> AsyncIterator[FaultyService]:
+    async with open_faulty_service(tmp_path) as ward:
         yield ward
 
 
@@ -33,7 +33,7 @@ def _is_server(process: Path, role: str, folder: Path) -> bool:
         command = (process / "cmdline").read_text().split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return "tools.mcp_server" in command and role in command and any(str(folder) in part for part in command)
+    return "tools.mcp.server" in command and role in command and any(str(folder) in part for part in command)
 
 
 def killing(role: str, folder: Path) -> Fault:
@@ -49,7 +49,7 @@ def killing(role: str, folder: Path) -> Fault:
 
 
 async def test_a_reader_killed_during_a_call_is_started_anew_and_asked_again(
-    ward: Ward, tmp_path: Path
+    ward: FaultyService, tmp_path: Path
 ) -> None:
     ward.sky.cloud(is_read, killing("reader", tmp_path), 1)
     await ward.begin()
@@ -61,7 +61,7 @@ async def test_a_reader_killed_during_a_call_is_started_anew_and_asked_again(
 
 
 async def test_a_writer_killed_before_its_patch_was_taken_is_started_anew_and_sends_it_once(
-    ward: Ward, tmp_path: Path
+    ward: FaultyService, tmp_path: Path
 ) -> None:
     ward.sky.cloud(is_patch, killing("writer", tmp_path), 1)
     await ward.begin()
@@ -73,7 +73,7 @@ async def test_a_writer_killed_before_its_patch_was_taken_is_started_anew_and_se
 
 
 async def test_a_writer_killed_after_its_patch_was_taken_does_not_send_it_again(
-    ward: Ward, tmp_path: Path
+    ward: FaultyService, tmp_path: Path
 ) -> None:
     async def kill(scope: Scope, receive: Receive, send: Send) -> bool:
         kill_server("writer", tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import MortalPostgres, run_mortal_postgres
-from tests.faults.wards import is_patch, is_read, open_ward
+from tests.faults.faulty_service import is_patch, is_read, open_faulty_service
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ async def test_a_database_that_crashes_at_every_stage_costs_neither_the_incident
         return False  # the API server answers all the same
 
     with mortal.database() as url:
-        async with open_ward(tmp_path, url) as ward:
+        async with open_faulty_service(tmp_path, url) as ward:
             ward.sky.cloud(is_read, crash, 1)  # the investigation's first look
             ward.sky.cloud(is_patch, crash, 1)  # the patch is on its way
             await ward.begin()

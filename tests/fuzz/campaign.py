@@ -23,11 +23,11 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from checkpoints.database import make_engine, parse_url
-from checkpoints.tables import AlertRow, EntryRow, IncidentRow, WebhookRow
-from graph.alerts import AlertGroup
+from checkpoints.db.engine import make_engine, parse_url
+from checkpoints.db.tables import AlertRow, EntryRow, IncidentRow, WebhookRow
+from graph.domain.alerts.payload import AlertGroup
 from tests.fuzz.mutations import deliveries
-from tests.integration.rest.house import House, open_house
+from tests.integration.rest.rest_service import RestService, open_rest_service
 
 _PATHS = ("/v1/webhooks/alertmanager", "/alert")
 _ACCEPTED = 202
@@ -69,8 +69,8 @@ class Tally:
 class Campaign:
     """Sends the bodies of one seed, in batches."""
 
-    def __init__(self, house: House, engine: AsyncEngine, seed: int) -> None:
-        self._house = house
+    def __init__(self, rest_service: RestService, engine: AsyncEngine, seed: int) -> None:
+        self._house = rest_service
         self._engine = engine
         self._deliveries = deliveries(seed)
         self._alerts: set[_Identity] = set()
@@ -152,14 +152,14 @@ async def opened(folder: Path, database_url: str, seed: int) -> AsyncIterator[Ca
     """Open an app with its database for one campaign."""
     engine = make_engine(parse_url(database_url))
     try:
-        async with open_house(folder, database_url) as house:
-            yield Campaign(house, engine, seed)
+        async with open_rest_service(folder, database_url) as rest_service:
+            yield Campaign(rest_service, engine, seed)
     finally:
         await engine.dispose()
 
 
 async def _run(bodies: int, seed: int) -> Tally:
-    with tempfile.TemporaryDirectory(prefix="alertmend-fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mendgate-fuzz-") as folder:
         async with opened(Path(folder), f"sqlite+aiosqlite:///{folder}/ledger.db", seed) as campaign:
             tally = campaign.tally
             for start in range(0, bodies, _BATCH):
@@ -174,7 +174,7 @@ async def _run(bodies: int, seed: int) -> Tally:
 
 def main() -> None:
     """Run one campaign; the exit code is 1 if it found a fault."""
-    parser = argparse.ArgumentParser(description="Sends mutated webhook bodies to alertmend's app.")
+    parser = argparse.ArgumentParser(description="Sends mutated webhook bodies to mendgate's app.")
     parser.add_argument("--bodies", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

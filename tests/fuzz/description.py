@@ -53,7 +53,7 @@ async def examine(service: ServiceProcess, role: str, phases: str, *options: str
 
 async def _run(*options: str) -> int:
     worst = 0
-    with tempfile.TemporaryDirectory(prefix="alertmend-fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mendgate-fuzz-") as folder:
         async with serving(Path(folder)) as service:
             for role in ROLES:
                 phases = "examples,coverage,fuzzing" if role == "admin" else "examples,fuzzing"
@@ -65,7 +65,7 @@ async def _run(*options: str) -> int:
 
 def main() -> None:
     """Try it as each role; the exit code is 1 if anything was found."""
-    parser = argparse.ArgumentParser(description="Tries alertmend's API against its description.")
+    parser = argparse.ArgumentParser(description="Tries mendgate's API against its description.")
     parser.add_argument("--examples", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

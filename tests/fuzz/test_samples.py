@@ -27,7 +27,7 @@ async def test_mutated_deliveries_leave_nothing_half_stored(tmp_path: Path, data
 async def test_a_campaign_sees_a_delivery_that_is_kept_without_its_alerts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checkpoints.intake._write", AsyncMock())
+    monkeypatch.setattr("checkpoints.alerts.intake._write", AsyncMock())
     url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
     async with opened(tmp_path, url, SEED) as campaign:
         await campaign.send(50)

@@ -40,7 +40,7 @@ async def real_registry(folder: Path) -> AsyncIterator[str]:
     """Run a registry and yield its `host:port`; skip where it isn't installed."""
     if COMMAND is None:
         why = "docker-registry isn't installed (apt-get install docker-registry)"
-        if os.environ.get("ALERTMEND_TEST_REQUIRE_REGISTRY"):
+        if os.environ.get("MENDGATE_TEST_REQUIRE_REGISTRY"):
             pytest.fail(why)
         pytest.skip(why)
     port = free_port()

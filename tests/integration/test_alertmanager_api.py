@@ -9,11 +9,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from api.reconciler import read_credential
-from api.settings import Settings, load_settings
+from api.config.settings import Settings, load_settings
+from api.workers.alert_reconciler import read_credential
 from tests.alertmanagers import RealAlertmanager, SayingAlertmanager
-from tools.alertmanager import Alertmanager, AlertmanagerUnusable, Credential
 from tools.errors import BadInput
+from tools.http_client.alertmanager import Alertmanager, AlertmanagerUnusable, Credential
 
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
@@ -52,7 +52,7 @@ async def test_what_fires_is_listed_to_the_millisecond(alertmanager: Alertmanage
     assert alert.annotations == {"summary": "web is short of replicas"}
     assert alert.starts_at == BEGAN + timedelta(milliseconds=123)
     assert alert.status.state == "active"
-    assert [alert.is_for(name) for name in ("alertmend", "pagers", None)] == [True, False, True]
+    assert [alert.is_for(name) for name in ("mendgate", "pagers", None)] == [True, False, True]
 
 
 async def test_it_tells_since_when_it_runs_and_its_receivers(alertmanager: Alertmanager) -> None:
@@ -60,7 +60,7 @@ async def test_it_tells_since_when_it_runs_and_its_receivers(alertmanager: Alert
 
     assert BEGAN < status.uptime < datetime.now(UTC) + timedelta(seconds=1)
     assert status.version_info.version
-    assert "alertmend" in await alertmanager.receivers()
+    assert "mendgate" in await alertmanager.receivers()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_a_secret_in_a_file_is_read_anew_each_time(tmp_path: Path) -> None
             file.write_text(token)
             await one.alerts()
         file.unlink()
-        with pytest.raises(AlertmanagerUnusable, match="ALERTMEND_ALERTMANAGER_SECRET_FILE"):
+        with pytest.raises(AlertmanagerUnusable, match="MENDGATE_ALERTMANAGER_SECRET_FILE"):
             await one.alerts()
 
     assert [request.headers["Authorization"] for request in said.asked] == ["Bearer first", "Bearer second"]
@@ -103,7 +103,7 @@ async def test_a_bearer_token_that_no_header_can_carry_is_refused() -> None:
 async def test_a_file_that_holds_no_certificates_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
 
-    with pytest.raises(BadInput, match="ALERTMEND_ALERTMANAGER_CA"):
+    with pytest.raises(BadInput, match="MENDGATE_ALERTMANAGER_CA"):
         async with Alertmanager.opened(["https://a"], Credential(), tmp_path / "ca.pem"):
             pass
 
@@ -126,7 +126,7 @@ def test_urls_are_written_with_commas_between(
     written: str, urls: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ALERTMEND_ALERTMANAGER_URL", written)
+    monkeypatch.setenv("MENDGATE_ALERTMANAGER_URL", written)
 
     assert load_settings().alertmanager_url == urls
 
@@ -139,8 +139,8 @@ def test_what_is_no_url_of_an_alertmanager_is_refused_by_name(
     written: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ALERTMEND_ALERTMANAGER_URL", written)
+    monkeypatch.setenv("MENDGATE_ALERTMANAGER_URL", written)
 
-    with pytest.raises(BadInput, match=r"^ALERTMEND_ALERTMANAGER_URL: ") as caught:
+    with pytest.raises(BadInput, match=r"^MENDGATE_ALERTMANAGER_URL: ") as caught:
         load_settings()
     assert "hunter22" not in str(caught.value)

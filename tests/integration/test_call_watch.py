@@ -11,14 +11,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from api.call_watch import CallWatch
-from api.metrics import Metrics
-from api.span_recorder import SpanRecorder
-from api.spans import IncidentIds, Traces
-from tests.integration.clusters import await_condition
+from api.observability.call_metrics import CallWatch
+from api.observability.metrics import Metrics
+from api.observability.span_callbacks import SpanRecorder
+from api.observability.spans import IncidentIds, Traces
+from tests.integration.cluster.clusters import await_condition
 from tests.integration.model_server import Answer, ScriptedModel, says, silence, status
-from tools.chat_model import ChatModel, Message, ModelUnavailable, Question
-from tools.executor import Outcome
+from tools.grants import Outcome
+from tools.llm.client import ChatModel, Message, ModelUnavailable, Question
 
 APPLIED = Outcome(kind="applied", detail="")
 QUESTION = Question((Message("user", "why?"),), functions=(), answer_schema={}, seconds=60)
@@ -61,12 +61,12 @@ class Watched:
 
     async def counted(self, name: str) -> list[str]:
         lines = (await self.metrics.render()).decode().splitlines()
-        return [line for line in lines if line.startswith(f"alertmend_{name}")]
+        return [line for line in lines if line.startswith(f"mendgate_{name}")]
 
     def spans(self) -> dict[str, str]:
         """Return the outcome of each span that has ended."""
         spans = self.exporter.get_finished_spans()
-        return {one.name: str((one.attributes or {}).get("alertmend.outcome", "")) for one in spans}
+        return {one.name: str((one.attributes or {}).get("mendgate.outcome", "")) for one in spans}
 
 
 def _model(server: ScriptedModel) -> ChatModel:
@@ -88,7 +88,7 @@ async def test_a_question_is_counted_and_traced_whatever_becomes_of_it(answer: A
     await watched.ask(answer)
 
     counted = await watched.counted("model_calls_total")
-    assert counted == [f'alertmend_model_calls_total{{outcome="{outcome}"}} 1.0']
+    assert counted == [f'mendgate_model_calls_total{{outcome="{outcome}"}} 1.0']
     assert watched.spans()["model"] == outcome
     assert watched.spans()["node analyse"] == "applied"
 
@@ -99,4 +99,4 @@ async def test_a_refused_claim_is_counted_once(kind: Any, refused: int) -> None:
 
     await watched.ask(says("because"), Outcome(kind=kind, detail="the kill switch is on"))
 
-    assert await watched.counted("claims_refused_total") == [f"alertmend_claims_refused_total {refused}.0"]
+    assert await watched.counted("claims_refused_total") == [f"mendgate_claims_refused_total {refused}.0"]

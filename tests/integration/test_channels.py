@@ -21,18 +21,18 @@ import pytest
 from aiosmtpd.controller import Controller
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from api.channels import Route, open_channels
-from api.messages import Message, compose, compose_test
-from api.notify_file import load_channels
-from graph.notices import Notice
-from graph.targets import Target
+from api.notify.channels import Route, open_channels
+from api.notify.config_file import load_channels
+from api.notify.messages import Message, compose, compose_test
+from graph.domain.alerts.targets import Target
+from graph.domain.notifications import Notice
 from tests.integration.receivers import Receiver, receiving
 from tests.integration.registries import free_port
-from tools.diffing import FieldChange
 from tools.errors import NotDelivered
-from tools.messenger import Messenger
-from tools.patch import APPROVAL_PATH
-from tools.signed_webhook import SignedWebhook, read_key, sign
+from tools.kubernetes.diff import FieldChange
+from tools.kubernetes.patch import APPROVAL_PATH
+from tools.notify.apprise_sender import Messenger
+from tools.notify.webhook_sender import SignedWebhook, read_key, sign
 
 OLD, NEW = "whsec_" + "b2xk" * 8, "whsec_" + "bmV3" * 8
 PASSWORD = "hunter2hunter2"
@@ -86,7 +86,7 @@ async def test_a_webhook_is_verified_by_the_reference_library(tmp_path: Path, re
     assert request.headers["webhook-id"] == "msg-1"
     for secret in (OLD, NEW):
         found = Webhook(secret).verify(request.body, request.headers)
-        assert found["type"] == "alertmend.proposed"
+        assert found["type"] == "mendgate.proposed"
     with pytest.raises(WebhookVerificationError):
         Webhook("whsec_" + "b3Ro" * 8).verify(request.body, request.headers)
 
@@ -145,7 +145,7 @@ async def test_retry_after_is_read_in_both_its_forms(
 
 @pytest.mark.parametrize("value", ["soon", "-5", "", "٣", "1e9"])
 async def test_a_retry_after_that_says_nothing_is_ignored(value: str) -> None:
-    from tools.signed_webhook import _retry_after  # http.server refuses to send some of them
+    from tools.notify.webhook_sender import _retry_after  # http.server refuses to send some of them
 
     assert _retry_after(value) is None
 
@@ -180,7 +180,7 @@ async def test_the_documented_receiver_takes_what_is_genuine_once_and_nothing_el
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(tmp_path / "receiver.py"),
-        env={**os.environ, "ALERTMEND_HOOK_SECRET": NEW, "PORT": str(port)},
+        env={**os.environ, "MENDGATE_HOOK_SECRET": NEW, "PORT": str(port)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -204,7 +204,7 @@ async def test_the_documented_receiver_takes_what_is_genuine_once_and_nothing_el
     finally:
         process.terminate()
         told, _ = await process.communicate()
-    assert told.decode().splitlines() == ["msg-1 alertmend.proposed inc-1"]
+    assert told.decode().splitlines() == ["msg-1 mendgate.proposed inc-1"]
 
 
 async def _answers(client: httpx.AsyncClient) -> None:
@@ -227,7 +227,7 @@ async def test_people_are_told_through_apprise(tmp_path: Path, receiver: Receive
     (request,) = receiver.received
     text = request.body.decode()
     assert "A fix waits for approval" in text
-    assert "alertmend approve apr-1" in text
+    assert "mendgate approve apr-1" in text
     assert "https://a.example/incidents/inc-1" in text
 
 
@@ -276,7 +276,7 @@ async def test_a_mail_arrives_and_a_hostile_alert_writes_no_header_into_it() -> 
     controller = Controller(Mailbox(), hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        url = f"mailto://127.0.0.1:{port}?from=alertmend@example.com&to=ops@example.com&mode=insecure"
+        url = f"mailto://127.0.0.1:{port}?from=mendgate@example.com&to=ops@example.com&mode=insecure"
         hostile = NOTICE.model_copy(update={"alertname": HOSTILE, "target": None})
         message = compose("msg-1", hostile, None, NOW)
         await Messenger(url).send(message.title, message.body, message.mood)
@@ -338,4 +338,4 @@ async def test_a_test_message_says_what_it_is(receiver: Receiver) -> None:
     async with webhook(receiver) as one:
         await one.send(message.id, message.payload)
 
-    assert json.loads(receiver.received[0].body)["type"] == "alertmend.test"
+    assert json.loads(receiver.received[0].body)["type"] == "mendgate.test"

@@ -26,9 +26,9 @@ from tests.integration.model_server import (
     silence,
     status,
 )
-from tools.chat_dialect import Dialect
-from tools.chat_model import ChatModel, Function, FunctionCall, Message, ModelUnavailable, Question, Reply
 from tools.errors import BadInput
+from tools.llm.client import ChatModel, Function, FunctionCall, Message, ModelUnavailable, Question, Reply
+from tools.llm.endpoint_capabilities import Dialect
 
 KEY = "sk-test-0123456789"
 SCHEMA = {"type": "object", "properties": {"decision": {"enum": ["hand_over"]}}}
@@ -275,7 +275,7 @@ async def test_a_refused_key_names_the_setting_and_not_the_key(code: int) -> Non
 async def test_an_unknown_model_names_both_settings() -> None:
     why, _ = await failed(status(404, f"model not found for {KEY}"))
 
-    assert "ALERTMEND_MODEL" in why
+    assert "MENDGATE_MODEL" in why
     assert "OPENAI_BASE_URL" in why
     assert "model not found" in why
 
@@ -415,7 +415,7 @@ async def test_another_way_of_asking_is_logged(caplog: pytest.LogCaptureFixture)
 
 def test_building_a_model_imports_no_client() -> None:
     code = (
-        "import sys; from tools.chat_model import ChatModel; ChatModel('m', base_url=None, api_key=None);"
+        "import sys; from tools.llm.client import ChatModel; ChatModel('m', base_url=None, api_key=None);"
         "sys.exit(bool({'openai', 'langchain_openai', 'langchain_core'} & set(sys.modules)))"
     )
 

@@ -15,23 +15,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.doctor_alertmanager import check_alertmanager
-from api.doctor_check import Check, bounded
-from api.doctor_database import check_database
-from api.doctor_model import check_model
-from api.doctor_reader import check_reader
-from api.doctor_servers import check_servers
-from api.doctor_writer import check_writer
-from api.settings import Settings
-from checkpoints.database import DatabaseUnavailable
+from api.config.settings import Settings
+from api.doctor.alertmanager import check_alertmanager
+from api.doctor.check import Check, bounded
+from api.doctor.database import check_database
+from api.doctor.llm import check_model
+from api.doctor.mcp_servers import check_servers
+from api.doctor.reader import check_reader
+from api.doctor.writer import check_writer
+from checkpoints.db.errors import DatabaseUnavailable
 from tests.alertmanagers import RealAlertmanager
 from tests.databases import PostgresUnderTest
-from tests.integration.clusters import ClusterUnderTest, await_condition
+from tests.integration.cluster.clusters import ClusterUnderTest, await_condition
 from tests.integration.model_server import Answer, ScriptedModel, calls, refuses, says, status
 from tools.sandbox import SandboxCluster
 
 ROOT = Path(__file__).parents[2]
-ODD_SERVER = Path(__file__).parent / "odd_server.py"
+ODD_SERVER = Path(__file__).parent / "mcp" / "odd_server.py"
 KEY = "sk-scripted-4711-0815"
 Attributes = dict[str, str]
 Judge = Callable[[Attributes], bool | None]
@@ -102,7 +102,7 @@ async def test_a_reader_that_can_write_has_failed(cluster: ClusterUnderTest) -> 
     assert found.status == "failed"
     assert "patch" in found.found
     assert "deployments, statefulsets, daemonsets in default" in found.found
-    assert "alertmend-read" in found.mend
+    assert "mendgate-read" in found.mend
 
 
 async def test_the_writers_credential_patches_workloads_of_the_same_cluster(
@@ -118,7 +118,7 @@ async def test_without_a_writer_nothing_can_be_changed() -> None:
     (found,) = await check_writer(Settings(write_kubeconfig=None))
 
     assert found.status == "warning"
-    assert "ALERTMEND_WRITE_KUBECONFIG isn't set" in found.found
+    assert "MENDGATE_WRITE_KUBECONFIG isn't set" in found.found
     assert "docs/credentials.md" in found.mend
 
 
@@ -192,7 +192,7 @@ async def test_what_the_reader_may_not_read_is_told(
 
 
 def holds(verb: str, resource: str, namespace: str = "") -> Judge:
-    """Grant what the two roles of alertmend do, in `shop` or everywhere, and one right more."""
+    """Grant what the two roles of mendgate do, in `shop` or everywhere, and one right more."""
 
     def judge(asked: Attributes) -> bool | None:
         place = asked.get("namespace", "")
@@ -260,7 +260,7 @@ def file_of(folder: Path, **servers: Any) -> Path:
 
 
 def own_server(role: str, **entry: Any) -> dict[str, Any]:
-    arguments = ["-P", "-m", "tools.mcp_server", "--role", role, "--kubeconfig", "${KUBECONFIG_OF_TEST}"]
+    arguments = ["-P", "-m", "tools.mcp.server", "--role", role, "--kubeconfig", "${KUBECONFIG_OF_TEST}"]
     return {"command": sys.executable, "args": arguments, "env": {"PYTHONPATH": str(ROOT)}, **entry}
 
 
@@ -279,7 +279,7 @@ async def test_configured_servers_are_judged_by_the_policy(
 ) -> None:
     reader, writer = sandbox.write_kubeconfigs(tmp_path)
     monkeypatch.setenv("KUBECONFIG_OF_TEST", str(reader))
-    writes = {"alertmend": {"role": "writer"}}
+    writes = {"mendgate": {"role": "writer"}}
     path = file_of(
         tmp_path,
         other=own_server("reader"),
@@ -299,7 +299,7 @@ async def test_configured_servers_are_judged_by_the_policy(
 
 async def test_a_writer_without_the_patch_tool_has_failed(sandbox: SandboxCluster, tmp_path: Path) -> None:
     reader, writer = sandbox.write_kubeconfigs(tmp_path)
-    odd = {"command": sys.executable, "args": [str(ODD_SERVER)], "alertmend": {"role": "writer"}}
+    odd = {"command": sys.executable, "args": [str(ODD_SERVER)], "mendgate": {"role": "writer"}}
     path = file_of(tmp_path, odd=odd)
 
     unused = by_name(await check_servers(Settings(kubeconfig=reader, mcp_config=path)))["odd"]
@@ -330,12 +330,12 @@ async def test_a_silent_server_has_failed_and_is_ended(
     sandbox: SandboxCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, _ = sandbox.write_kubeconfigs(tmp_path)
-    monkeypatch.setattr("api.doctor_servers.SERVER_SECONDS", 1.0)
+    monkeypatch.setattr("api.doctor.mcp_servers.SERVER_SECONDS", 1.0)
     sign = tmp_path / "signs" / "ended"
     sign.parent.mkdir()
     silent = f"import pathlib, sys; sys.stdin.read(); pathlib.Path({str(sign)!r}).touch()"
     writes = {"writes": [str(sign.parent)]}
-    command = {"command": sys.executable, "args": ["-S", "-c", silent], "alertmend": writes}
+    command = {"command": sys.executable, "args": ["-S", "-c", silent], "mendgate": writes}
     path = file_of(tmp_path, silent=command)
 
     found = by_name(await check_servers(Settings(kubeconfig=reader, mcp_config=path, model="m")))
@@ -397,7 +397,7 @@ async def test_a_model_that_answers_is_told_with_how_it_was_asked(
     ("answer", "words"),
     [
         (status(401, f"Incorrect API key provided: {KEY}"), "OPENAI_API_KEY"),
-        (status(404, "no such model"), "ALERTMEND_MODEL"),
+        (status(404, "no such model"), "MENDGATE_MODEL"),
         (status(429, "slow down"), "rate limit"),
         (status(500, "on fire"), "own log"),
     ],
@@ -436,7 +436,7 @@ async def test_a_postgres_without_tables_is_to_be_migrated(postgres: PostgresUnd
         found = await check_database(Settings(database_url=url))
 
     assert (found.status, "no tables yet" in found.found) == ("failed", True)
-    assert "`alertmend migrate`" in found.mend
+    assert "`mendgate migrate`" in found.mend
 
 
 async def test_a_postgres_that_is_read_only_has_failed(postgres: PostgresUnderTest) -> None:
@@ -453,7 +453,7 @@ async def test_the_real_alertmanager_is_found_with_our_receiver(tmp_path: Path) 
     alertmanager.deliver_to("http://127.0.0.1:9/", "am_nobody")
     await alertmanager.start()
     try:
-        settings = Settings(alertmanager_url=(alertmanager.url,), alertmanager_receiver="alertmend")
+        settings = Settings(alertmanager_url=(alertmanager.url,), alertmanager_receiver="mendgate")
         found = await check_alertmanager(settings)
         strange = await check_alertmanager(settings.model_copy(update={"alertmanager_receiver": "pagers"}))
         any_receiver = await check_alertmanager(settings.model_copy(update={"alertmanager_receiver": None}))
@@ -463,7 +463,7 @@ async def test_the_real_alertmanager_is_found_with_our_receiver(tmp_path: Path) 
     assert (found.status, found.found[: len(alertmanager.url)]) == ("ok", alertmanager.url)
     assert (strange.status, any_receiver.status) == ("failed", "warning")
     assert "has no receiver pagers" in strange.found
-    assert "alertmend" in strange.mend
+    assert "mendgate" in strange.mend
 
 
 async def test_an_alertmanager_that_does_not_answer_has_failed() -> None:

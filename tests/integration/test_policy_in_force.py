@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from checkpoints.decisions import NotAnApprover, OwnProposal, WritesStopped
+from checkpoints.approvals.decisions import DecisionWhileStopped, NotAnApprover, OwnProposal
+from checkpoints.db.tables import ApprovalRow
 from checkpoints.ledger import Ledger, open_ledger
-from checkpoints.tables import ApprovalRow
-from graph.alerts import AlertGroup
-from graph.identifiers import new_id
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.ids import new_id
+from graph.domain.proposal import Approval
 from graph.policy import Change, Policy, find_terms, parse_policy
-from graph.proposal import Approval
 from tests.clocks import Clock
 from tests.databases import query
-from tests.unit.graph.proposals import make_proposal
-from tests.unit.graph.test_alerts_and_targets import real_body
-from tools.executor import ClaimRefused, Grant, Outcome
+from tests.unit.graph.domain.proposals import make_proposal
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
+from tools.grants import ClaimRefused, Grant, Outcome
 
 ALWAYS = "freezes: [{name: forever, start: 2020-01-01, end: 2120-01-01}]"
 AUTO = (
@@ -197,7 +197,7 @@ async def test_a_dead_claim_that_may_have_sent_is_followed_up_and_nothing_more_i
 async def test_a_freeze_of_the_policy_stops_approvals_and_claims_but_no_rejection(database_url: str) -> None:
     async with opened(database_url, ALWAYS) as ledger:
         pending, _ = await propose(ledger, 2)
-        with pytest.raises(WritesStopped, match="the policy's freeze forever holds until 2120-01-01"):
+        with pytest.raises(DecisionWhileStopped, match="the policy's freeze forever holds until 2120-01-01"):
             await approve(ledger, pending)
         await ledger.decisions.decide(pending.id, by="bob", verdict="reject", digest=None, reason="not now")
         (freeze,) = await ledger.freezes.list()

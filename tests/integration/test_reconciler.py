@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import select
 from starlette.responses import PlainTextResponse, RedirectResponse
 
-from api.reconciler import Reconciler, Terms
+from api.workers.alert_reconciler import Reconciler, ReconcilerSettings
+from checkpoints.db.tables import AlertRow
 from checkpoints.ledger import Ledger
-from checkpoints.tables import AlertRow
-from graph.alerts import AlertGroup
+from graph.domain.alerts.payload import AlertGroup
 from tests.alertmanagers import SayingAlertmanager
 from tests.databases import query
-from tools.alertmanager import Alertmanager, Credential
+from tools.http_client.alertmanager import Alertmanager, Credential
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 PATIENCE = timedelta(minutes=5)
@@ -52,7 +52,7 @@ class Watch:
         """Deliver alerts as the webhook does, to the microsecond."""
         alerts = [as_delivered(said.alerts[name], status) for name in names]
         group = AlertGroup.model_validate(
-            {"version": "4", "groupKey": "{}", "status": status, "receiver": "alertmend", "alerts": alerts}
+            {"version": "4", "groupKey": "{}", "status": status, "receiver": "mendgate", "alerts": alerts}
         )
         await self.ledger.intake.accept(group, b"{}")
 
@@ -72,7 +72,7 @@ async def watching(
     ]
     woken: list[str] = []
     now = [NOW]
-    terms = Terms(receiver, PATIENCE, timedelta(minutes=1))
+    terms = ReconcilerSettings(receiver, PATIENCE, timedelta(minutes=1))
     reconciler = Reconciler(alertmanagers, ledger, woken.append, terms, clock=lambda: now[0])
     try:
         yield Watch(reconciler, ledger, woken, now, url)
@@ -181,7 +181,7 @@ async def test_what_alertmanager_would_not_deliver_is_neither_taken_in_nor_resol
 async def test_only_alerts_for_our_receiver_are_taken_in_but_one_for_another_still_fires(
     ledger: Ledger, database_url: str, said: SayingAlertmanager
 ) -> None:
-    async with watching(ledger, database_url, said, receiver="alertmend") as watch:
+    async with watching(ledger, database_url, said, receiver="mendgate") as watch:
         said.fire("web", LONG_AGO)
         await watch.deliver(said, "web")
         for name in ("web", "db"):  # as after an edit of Alertmanager's configuration
@@ -331,8 +331,10 @@ async def test_unreachable_and_back_are_each_said_once(
     answered += [await watch.reconciler.reconcile() for _ in range(2)]
 
     assert answered == [False, False, False, True, True]
-    first, last = [record.message for record in caplog.records if record.name == "api.reconciler"]
-    assert "answers 401: give its credential by ALERTMEND_ALERTMANAGER_SECRET" in first
+    first, last = [
+        record.message for record in caplog.records if record.name == "api.workers.alert_reconciler"
+    ]
+    assert "answers 401: give its credential by MENDGATE_ALERTMANAGER_SECRET" in first
     assert last == "Alertmanager at http://alertmanager-0:9093 answers again"
 
 

@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from tests.integration.registries import Asked, HostileServer, Write, free_port, push, real_registry, respond
 from tools.errors import BadInput
-from tools.registry import Lookup, RegistryReader
-from tools.registry_door import Refusal, Registries
+from tools.registry.allow_list_http import Refusal, Registries
+from tools.registry.client import Lookup, RegistryReader
 
 TAGS = ("1.24.0", "1.25.0", "1.25.3", "1.25.3-alpine", "latest")
 
@@ -352,7 +352,7 @@ def certificate_for(name: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("text", ["a b", "https://", "a:99999", "a/b", "=a", "ftp://a", "http://user@a"])
 def test_an_entry_that_is_no_registry_is_refused_by_name(text: str) -> None:
-    with pytest.raises(BadInput, match="ALERTMEND_REGISTRIES"):
+    with pytest.raises(BadInput, match="MENDGATE_REGISTRIES"):
         Registries.read(text)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.runner import Runner
-from api.runs import Runs
+from api.workers.local_runner import Runner
+from api.workers.run import Runs
 from checkpoints.ledger import Ledger
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import landlock
+from tools.confinement import landlock
 
 _NOBODY = 65534
 # Root reads everything, so that powers are given up. That closes a process by itself: it is opened again.

@@ -6,9 +6,9 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from api.server import serving
-from api.settings import Settings
-from api.tokens import TokenStore
+from api.config.settings import Settings
+from api.identity.tokens import TokenStore
+from api.serving.server import serving
 from tools.sandbox import SandboxCluster
 
 _HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"

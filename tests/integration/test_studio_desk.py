@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from api.studio_desk import StudioDesk
+from api.studio.decisions import StudioPauseAnswerHandler
 from checkpoints.ledger import Ledger, open_ledger
-from graph.alerts import AlertGroup
-from graph.answers import PauseAnswer
-from graph.proposal import Approval
-from tests.unit.graph.proposals import make_proposal
-from tests.unit.graph.test_alerts_and_targets import real_body
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.pause_answer import PauseAnswer
+from graph.domain.proposal import Approval
+from tests.unit.graph.domain.proposals import make_proposal
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ async def said(ledger: Ledger, approval: Approval) -> tuple[str, list[tuple[str,
 
 
 async def test_a_rejection_is_recorded_with_its_reason(ledger: Ledger, approval: Approval) -> None:
-    refusal = await StudioDesk(ledger).take(approval, PauseAnswer(kind="reject", reason="use 1.26"))
+    refusal = await StudioPauseAnswerHandler(ledger).take(
+        approval, PauseAnswer(kind="reject", reason="use 1.26")
+    )
 
     assert refusal == ""
     assert await said(ledger, approval) == ("rejected", [("studio:unverified", "reject", "use 1.26")])
@@ -43,7 +45,7 @@ async def test_a_rejection_is_recorded_with_its_reason(ledger: Ledger, approval:
 async def test_an_edit_that_changes_nothing_approves(ledger: Ledger, approval: Approval) -> None:
     same = approval.proposal.arguments.as_json()
 
-    refusal = await StudioDesk(ledger).take(approval, PauseAnswer(kind="edit", arguments=same))
+    refusal = await StudioPauseAnswerHandler(ledger).take(approval, PauseAnswer(kind="edit", arguments=same))
 
     assert refusal == ""
     status, [(by, verdict, _)] = await said(ledger, approval)
@@ -53,14 +55,14 @@ async def test_an_edit_that_changes_nothing_approves(ledger: Ledger, approval: A
 async def test_an_edit_that_cannot_be_previewed_says_so(ledger: Ledger, approval: Approval) -> None:
     call = approval.proposal.arguments.as_json() | {"patchData": {"spec": {"replicas": 2}}}
 
-    refusal = await StudioDesk(ledger).take(approval, PauseAnswer(kind="edit", arguments=call))
+    refusal = await StudioPauseAnswerHandler(ledger).take(approval, PauseAnswer(kind="edit", arguments=call))
 
-    assert "ALERTMEND_WRITE_KUBECONFIG" in refusal
+    assert "MENDGATE_WRITE_KUBECONFIG" in refusal
     assert await said(ledger, approval) == ("pending", [])
 
 
 async def test_to_wait_decides_nothing(ledger: Ledger, approval: Approval) -> None:
-    refusal = await StudioDesk(ledger).take(approval, PauseAnswer(kind="wait"))
+    refusal = await StudioPauseAnswerHandler(ledger).take(approval, PauseAnswer(kind="wait"))
 
     assert refusal == ""
     assert await said(ledger, approval) == ("pending", [])
@@ -69,7 +71,7 @@ async def test_to_wait_decides_nothing(ledger: Ledger, approval: Approval) -> No
 async def test_an_answer_to_what_is_decided_already_says_so_and_records_nothing(
     ledger: Ledger, approval: Approval
 ) -> None:
-    desk = StudioDesk(ledger)
+    desk = StudioPauseAnswerHandler(ledger)
     await desk.take(approval, PauseAnswer(kind="reject", reason="no"))
 
     refusal = await desk.take(approval, PauseAnswer(kind="approve"))
@@ -81,7 +83,7 @@ async def test_an_answer_to_what_is_decided_already_says_so_and_records_nothing(
 async def test_the_answer_binds_what_was_seen(ledger: Ledger, approval: Approval) -> None:
     seen = approval.model_copy(update={"digest": "0" * 64})
 
-    refusal = await StudioDesk(ledger).take(seen, PauseAnswer(kind="approve"))
+    refusal = await StudioPauseAnswerHandler(ledger).take(seen, PauseAnswer(kind="approve"))
 
     assert "digest" in refusal
     assert await said(ledger, approval) == ("pending", [])

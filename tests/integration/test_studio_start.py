@@ -9,8 +9,8 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.settings import Settings
-from api.studio import SCRATCH, open_studio
+from api.config.settings import Settings
+from api.studio.app import SCRATCH, open_studio
 from tools.errors import BadInput, ClusterUnreachable
 from tools.sandbox import SandboxCluster
 from tools.sandbox.kubeconfig import CONTEXT
@@ -76,7 +76,7 @@ async def test_dev_mode_starts_in_the_one_context_it_was_given(
 async def test_dev_mode_refuses_if_either_credential_leads_elsewhere(
     cluster: SandboxCluster, tmp_path: Path, reader: str, writer: str | None
 ) -> None:
-    with pytest.raises(BadInput, match=r"'theirs'.*ALERTMEND_DEV_CONTEXT"):
+    with pytest.raises(BadInput, match=r"'theirs'.*MENDGATE_DEV_CONTEXT"):
         await start(cluster, tmp_path, reader=reader, writer=writer)
 
 

@@ -1,6 +1,6 @@
 """A real and weak model: whatever it answers, these hold. What it finds out isn't judged here.
 
-`ALERTMEND_TEST_MODEL_URL` names an OpenAI-compatible endpoint, `ALERTMEND_TEST_MODEL` the model.
+`MENDGATE_TEST_MODEL_URL` names an OpenAI-compatible endpoint, `MENDGATE_TEST_MODEL` the model.
 With `-rP` pytest shows what the model did.
 """
 
@@ -15,13 +15,13 @@ from graph.policy import BUILT_IN, refuse_call, refuse_change
 from tests.acceptance.diagnoses import diagnosing
 from tools.sandbox import SCENARIOS
 
-URL = os.environ.get("ALERTMEND_TEST_MODEL_URL")
-MODEL = os.environ.get("ALERTMEND_TEST_MODEL", "qwen2.5-coder-1.5b")
+URL = os.environ.get("MENDGATE_TEST_MODEL_URL")
+MODEL = os.environ.get("MENDGATE_TEST_MODEL", "qwen2.5-coder-1.5b")
 BUDGET_SECONDS = 240.0
 # One question may begin within the budget, and the cluster is asked between the questions.
 SLACK_SECONDS = 60.0
 
-pytestmark = pytest.mark.skipif(not URL, reason="ALERTMEND_TEST_MODEL_URL names no endpoint")
+pytestmark = pytest.mark.skipif(not URL, reason="MENDGATE_TEST_MODEL_URL names no endpoint")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

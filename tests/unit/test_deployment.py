@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from api.health_routes import router
-from api.settings import Settings, environment_name
-from graph.own_pod import NAME, NAMESPACE
+from api.config.settings import Settings, environment_name
+from api.rest.health import router
+from graph.safety.own_objects import NAME, NAMESPACE
 from tests.manifests import (
     DEPLOY,
     PARTS,
@@ -91,7 +91,7 @@ def test_every_pod_is_restricted() -> None:
 
 
 @pytest.mark.parametrize("part", ["sqlite", "postgres"])
-@pytest.mark.parametrize("name", ["alertmend", "alertmend-reader"])
+@pytest.mark.parametrize("name", ["mendgate", "mendgate-reader"])
 def test_the_probes_ask_paths_that_exist_and_the_time_to_stop_is_enough(part: str, name: str) -> None:
     pod = find(part, workload(part, name), name)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -99,7 +99,7 @@ def test_the_probes_ask_paths_that_exist_and_the_time_to_stop_is_enough(part: st
         kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("liveness", "readiness", "startup")
     }
 
-    ready = "/readyz" if name == "alertmend" else "/healthz"
+    ready = "/readyz" if name == "mendgate" else "/healthz"
     assert paths == {"liveness": "/healthz", "readiness": ready, "startup": "/healthz"}
     assert set(paths.values()) <= {getattr(route, "path", "") for route in router.routes}
     assert pod.get("terminationGracePeriodSeconds", 30) >= 20
@@ -108,8 +108,8 @@ def test_the_probes_ask_paths_that_exist_and_the_time_to_stop_is_enough(part: st
 @pytest.mark.parametrize("part", ["sqlite", "postgres", "migrate"])
 def test_every_variable_is_a_setting_and_secret_ones_come_from_secrets(part: str) -> None:
     known = {environment_name(name) for name in Settings.model_fields}
-    secret = {"ALERTMEND_DATABASE_URL", "OPENAI_API_KEY", "ALERTMEND_ALERTMANAGER_SECRET"}
-    settings = ("alertmend-settings", "alertmend-reader-settings")
+    secret = {"MENDGATE_DATABASE_URL", "OPENAI_API_KEY", "MENDGATE_ALERTMANAGER_SECRET"}
+    settings = ("mendgate-settings", "mendgate-reader-settings")
     given = [one["data"] for one in objects(part) if one["metadata"]["name"] in settings]
     names = {name for data in given for name in data}
     for where, pod in pod_templates():
@@ -125,23 +125,23 @@ def test_every_variable_is_a_setting_and_secret_ones_come_from_secrets(part: str
 
 
 def test_every_mounted_path_that_a_setting_names_is_mounted() -> None:
-    settings = find("postgres", "ConfigMap", "alertmend-settings")["data"]
-    reader = find("postgres", "ConfigMap", "alertmend-reader-settings")["data"]
-    mounts = mounts_of("alertmend")
+    settings = find("postgres", "ConfigMap", "mendgate-settings")["data"]
+    reader = find("postgres", "ConfigMap", "mendgate-reader-settings")["data"]
+    mounts = mounts_of("mendgate")
 
-    assert mounts[str(Path(settings["ALERTMEND_TOKENS"]).parent)] == "tokens"
-    key = Path(settings["ALERTMEND_AUDIT_KEY"])
+    assert mounts[str(Path(settings["MENDGATE_TOKENS"]).parent)] == "tokens"
+    key = Path(settings["MENDGATE_AUDIT_KEY"])
     assert (mounts[str(key)], mounts[str(key.parent)]) == ("key", "audit")
-    assert mounts[str(Path(settings["ALERTMEND_READER_TOKEN_FILE"]).parent)] == "reader-access"
-    assert mounts_of("alertmend-reader")[str(Path(reader["ALERTMEND_READER_TOKEN_FILE"]).parent)] == "access"
+    assert mounts[str(Path(settings["MENDGATE_READER_TOKEN_FILE"]).parent)] == "reader-access"
+    assert mounts_of("mendgate-reader")[str(Path(reader["MENDGATE_READER_TOKEN_FILE"]).parent)] == "access"
 
 
 def test_the_service_finds_the_reader_by_the_name_of_its_service() -> None:
-    url = find("sqlite", "ConfigMap", "alertmend-settings")["data"]["ALERTMEND_READER_URL"]
-    service = find("sqlite", "Service", "alertmend-reader")
-    pod = find("sqlite", "Deployment", "alertmend-reader")["spec"]["template"]
+    url = find("sqlite", "ConfigMap", "mendgate-settings")["data"]["MENDGATE_READER_URL"]
+    service = find("sqlite", "Service", "mendgate-reader")
+    pod = find("sqlite", "Deployment", "mendgate-reader")["spec"]["template"]
 
-    assert url == f"http://alertmend-reader.alertmend.svc:{service['spec']['ports'][0]['port']}/mcp"
+    assert url == f"http://mendgate-reader.mendgate.svc:{service['spec']['ports'][0]['port']}/mcp"
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     others = find("sqlite", "Deployment")["spec"]["template"]["metadata"]["labels"]
     assert not service["spec"]["selector"].items() <= others.items()
@@ -161,20 +161,20 @@ def test_the_roles_are_those_of_the_page_and_neither_reaches_a_secret() -> None:
     core = [rule for rules in rendered.values() for rule in rules if "" in rule["apiGroups"]]
     assert "secrets" not in resources
     assert all("*" not in rule["resources"] for rule in core)
-    verbs = {verb for rule in rendered["alertmend-read"] for verb in rule["verbs"]}
+    verbs = {verb for rule in rendered["mendgate-read"] for verb in rule["verbs"]}
     assert not verbs & WRITES
-    assert {verb for rule in rendered["alertmend-patch"] for verb in rule["verbs"]} & WRITES == {"patch"}
+    assert {verb for rule in rendered["mendgate-patch"] for verb in rule["verbs"]} & WRITES == {"patch"}
 
 
 def test_the_patch_role_is_bound_in_namespaces_alone() -> None:
     everywhere = [one for one in objects("sqlite") if one["kind"] == "ClusterRoleBinding"]
     (binding,) = objects("mended-namespace")
 
-    assert [one["roleRef"]["name"] for one in everywhere] == ["alertmend-read"]
-    assert (binding["kind"], binding["roleRef"]["name"]) == ("RoleBinding", "alertmend-patch")
+    assert [one["roleRef"]["name"] for one in everywhere] == ["mendgate-read"]
+    assert (binding["kind"], binding["roleRef"]["name"]) == ("RoleBinding", "mendgate-patch")
     assert "namespace" not in binding["metadata"]
     assert binding["subjects"] == [
-        {"kind": "ServiceAccount", "name": "alertmend-executor", "namespace": "alertmend"}
+        {"kind": "ServiceAccount", "name": "mendgate-executor", "namespace": "mendgate"}
     ]
 
 
@@ -208,7 +208,7 @@ def test_the_operator_s_objects_have_its_shape() -> None:
     assert hook["url"].endswith(":10000/v1/webhooks/alertmanager")
     assert hook["sendResolved"] is True
     assert set(hook["httpConfig"]["authorization"]["credentials"]) == {"name", "key"}
-    known = find("sqlite", "ConfigMap", "alertmend-settings")["data"]["ALERTMEND_ALLOWED_HOSTS"].split(",")
+    known = find("sqlite", "ConfigMap", "mendgate-settings")["data"]["MENDGATE_ALLOWED_HOSTS"].split(",")
     assert hook["url"].split("/")[2].partition(":")[0] in known
 
 
@@ -218,9 +218,9 @@ def test_every_secret_that_is_asked_for_is_explained() -> None:
     asked = set(
         re.findall(r"(?:secretName|secretKeyRef:\s+key: \w+\s+name|secretRef:\s+name): ([\w-]+)", text)
     )
-    asked |= {"alertmend-scrape", "alertmend-ingest"}
+    asked |= {"mendgate-scrape", "mendgate-ingest"}
 
-    assert asked >= {"alertmend-tokens", "alertmend-database", "alertmend-audit", "alertmend-secrets"}
+    assert asked >= {"mendgate-tokens", "mendgate-database", "mendgate-audit", "mendgate-secrets"}
     assert {name for name in asked if name not in page} == set()
 
 
@@ -229,4 +229,4 @@ def test_every_version_is_the_project_s() -> None:
     images = {container["image"] for _, pod in pod_templates() for container in pod["containers"]}
 
     assert version is not None
-    assert images == {f"alertmend:{version[1]}"}
+    assert images == {f"mendgate:{version[1]}"}

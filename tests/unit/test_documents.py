@@ -7,16 +7,16 @@ import pytest
 from typer.core import TyperGroup as Group
 from typer.main import get_command
 
-from api.cli import app
-from api.connections import GuardedProtocol
-from api.events import Streams
-from api.limits import BODY_BYTES, DELIVERIES_AT_ONCE, OTHER_BODY_BYTES, BodyLimit
+from api.cli.main import app
+from api.http_server.connections import GuardedProtocol
+from api.http_server.limits import BODY_BYTES, DELIVERIES_AT_ONCE, OTHER_BODY_BYTES, BodyLimit
+from api.rest.event_stream import Streams
 from graph.runbooks.catalogue import CATALOGUE, FRONT
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
-_COMMAND = re.compile(r"`(alertmend [a-z][^`]*)`")
+_COMMAND = re.compile(r"`(mendgate [a-z][^`]*)`")
 _CODE_PATH = re.compile(r"`((?:api|checkpoints|graph|tools|tests|docs)/[\w./-]*)`")
 
 

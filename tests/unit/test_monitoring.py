@@ -13,13 +13,13 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.gauges import Gauges
-from api.metrics import Metrics
-from checkpoints.counts import Census
-from graph.incident import IncidentStatus
+from api.observability.gauges import Gauges
+from api.observability.metrics import Metrics
+from checkpoints.ledger_counts import Census
+from graph.domain.incident import IncidentStatus
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
-_NAME = re.compile(r"\balertmend_\w+")
+_NAME = re.compile(r"\bmendgate_\w+")
 _SUFFIX = re.compile(r"_(bucket|count|sum|created)$")
 
 
@@ -77,7 +77,7 @@ async def test_each_metric_that_is_asked_for_is_exposed(
 async def test_nothing_is_exposed_that_the_page_does_not_explain(exposed: set[str]) -> None:
     page = (MONITORING.parents[1] / "docs" / "observability.md").read_text()
 
-    assert set(re.findall(r"^\| `(alertmend_\w+)", page, re.MULTILINE)) == exposed
+    assert set(re.findall(r"^\| `(mendgate_\w+)", page, re.MULTILINE)) == exposed
 
 
 def test_each_rule_says_what_is_wrong_and_what_to_do() -> None:
@@ -89,7 +89,7 @@ def test_each_rule_says_what_is_wrong_and_what_to_do() -> None:
 def test_prometheus_itself_takes_the_rules() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        if os.environ.get("ALERTMEND_TEST_REQUIRE_ALERTMANAGER"):
+        if os.environ.get("MENDGATE_TEST_REQUIRE_ALERTMANAGER"):
             pytest.fail("promtool is required: install Debian's package prometheus")
         pytest.skip("promtool isn't installed (Debian's package prometheus)")
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 _GAP = "…"
 _QUOTE = re.compile(r"`([^`]+)`")
-_TYPED = re.compile(r"alertmend |amtool |kubectl |chmod |--")
+_TYPED = re.compile(r"mendgate |amtool |kubectl |chmod |--")
 _FOREIGN = {
     "unexpected status code 401", "connection refused", "database is locked", "database or disk is full",
 }  # fmt: skip

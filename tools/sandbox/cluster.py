@@ -1,4 +1,4 @@
-"""The sandbox cluster: an in-process imitation of the part of Kubernetes that alertmend touches.
+"""The sandbox cluster: an in-process imitation of the part of Kubernetes that mendgate touches.
 
 It exists for `make demo` and for fast tests, and it is a sandbox: nothing runs, no second controller-manager
 hides here. What it does it does as a real API server does; contract tests hold both to the same assertions.
@@ -16,16 +16,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tools.errors import ClusterUnreachable
-from tools.kinds import find_kind
-from tools.sandbox.access import READER, WRITER, Access
-from tools.sandbox.images import KNOWN_IMAGES, Catalogue
+from tools.kubernetes.resource_types import find_kind
+from tools.sandbox.api_server.access import READER, WRITER, Access
+from tools.sandbox.api_server.images import KNOWN_IMAGES, Catalogue
+from tools.sandbox.api_server.kubelet_age import CURRENT, KubeletAge
+from tools.sandbox.api_server.store import Object, Store
+from tools.sandbox.api_server.writes import Writer, WriteRecord
+from tools.sandbox.controllers.simulation import Simulation
+from tools.sandbox.controllers.timing import SandboxTiming
 from tools.sandbox.kubeconfig import write_kubeconfig
-from tools.sandbox.kubelet_age import CURRENT, KubeletAge
-from tools.sandbox.pace import Pace
 from tools.sandbox.scenarios import Scenario
-from tools.sandbox.simulation import Simulation
-from tools.sandbox.store import Object, Store
-from tools.sandbox.writes import Writer, WriteRecord
 
 if TYPE_CHECKING:
     import uvicorn
@@ -50,7 +50,7 @@ class SandboxCluster:
         port: int = 0,
         reader_token: str | None = None,
         writer_token: str | None = None,
-        pace: Pace | None = None,
+        pace: SandboxTiming | None = None,
         catalogue: Catalogue = KNOWN_IMAGES,
         middleware: Sequence["Middleware"] = (),
         still: bool = False,
@@ -66,7 +66,7 @@ class SandboxCluster:
         self._writer = Writer(self._store)
         self._simulation = Simulation(
             self._store,
-            pace or Pace(),
+            pace or SandboxTiming(),
             catalogue,
             time.monotonic,
             random.Random(),  # noqa: S311 - pod names
@@ -164,7 +164,7 @@ class SandboxCluster:
     def _new_server(self) -> "uvicorn.Server":
         import uvicorn
 
-        from tools.sandbox.logs import LogReader
+        from tools.sandbox.controllers.logs import LogReader
         from tools.sandbox.rest import ApiServer
 
         access = Access(self.reader_token, self.writer_token)

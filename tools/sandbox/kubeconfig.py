@@ -1,12 +1,12 @@
 """Kubeconfig files for the sandbox's two credentials.
 
-They are for alertmend's own client: kubectl and everything else built on client-go keeps tokens to itself on
+They are for mendgate's own client: kubectl and everything else built on client-go keeps tokens to itself on
 plain HTTP, and is answered 401.
 """
 
 from pathlib import Path
 
-CONTEXT = "alertmend-sandbox"
+CONTEXT = "mendgate-sandbox"
 
 
 def write_kubeconfig(path: Path, server: str, user: str, token: str) -> Path:

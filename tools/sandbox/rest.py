@@ -1,4 +1,4 @@
-"""The HTTP face of the sandbox: the subset of the Kubernetes REST API that alertmend's tools use."""
+"""The HTTP face of the sandbox: the subset of the Kubernetes REST API that mendgate's tools use."""
 
 import re
 from collections.abc import Sequence
@@ -11,14 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tools.kinds import KINDS, Kind
-from tools.sandbox.access import Access
-from tools.sandbox.discovery import describe
-from tools.sandbox.kubelet_age import KubeletAge
-from tools.sandbox.logs import LogReader
-from tools.sandbox.reviews import ACCESS_REVIEWS, review_access
-from tools.sandbox.selectors import match_fields, match_labels
-from tools.sandbox.statuses import (
+from tools.kubernetes.resource_types import KINDS, Kind
+from tools.sandbox.api_server.access import Access
+from tools.sandbox.api_server.discovery import describe
+from tools.sandbox.api_server.kubelet_age import KubeletAge
+from tools.sandbox.api_server.reviews import ACCESS_REVIEWS, review_access
+from tools.sandbox.api_server.selectors import match_fields, match_labels
+from tools.sandbox.api_server.statuses import (
     Action,
     FieldProblem,
     Refusal,
@@ -27,8 +26,9 @@ from tools.sandbox.statuses import (
     no_such_path,
     not_found,
 )
-from tools.sandbox.store import Object, Store
-from tools.sandbox.writes import FieldValidation, Patched, PatchRequest, Writer
+from tools.sandbox.api_server.store import Object, Store
+from tools.sandbox.api_server.writes import FieldValidation, Patched, PatchRequest, Writer
+from tools.sandbox.controllers.logs import LogReader
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _WRITING = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.sandbox.replica_sets import is_ready
-from tools.sandbox.store import Object
+from tools.sandbox.api_server.store import Object
+from tools.sandbox.controllers.replica_sets import is_ready
 
 _PROMETHEUS = "monitoring/prometheus-kube-prometheus-prometheus"
 _ROUTE = (
@@ -81,7 +81,7 @@ class Scenario:
             "severity": "warning",
         }
         return {
-            "receiver": "alertmend",
+            "receiver": "mendgate",
             "status": "firing",
             "alerts": alerts,
             "groupLabels": {"namespace": self.namespace},
@@ -126,7 +126,7 @@ def _deployment(name: str, replicas: int, container: Object, **template_annotati
     metadata: Object = {"labels": {"app": name}}
     if template_annotations:
         metadata["annotations"] = {
-            f"sandbox.alertmend.io/{key.replace('_', '-')}": value
+            f"sandbox.mendgate.io/{key.replace('_', '-')}": value
             for key, value in template_annotations.items()
         }
     return {

@@ -12,7 +12,7 @@ depends_on = None
 
 # By table: the column's name and type, and what it is in the rows that are there already.
 _ADDED: dict[str, tuple[tuple[str, sa.types.TypeEngine[Any], Any], ...]] = {
-    "evidence": (("server", sa.String(length=128), sa.text("'alertmend'")),),
+    "evidence": (("server", sa.String(length=128), sa.text("'mendgate'")),),
     "approvals": (
         ("requested_by", sa.String(length=255), sa.text("''")),
         ("own_approval", sa.Boolean(), sa.true()),

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.rest.gate import KEY, RSA, Gate, open_gate
-from tests.integration.rest.house import House, open_house
+from tests.integration.rest.rest_service import RestService, open_rest_service
 from tests.issuer import MadeUpIssuer, run_made_up_issuer
 
 
 @pytest.fixture
-async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
-    async with open_house(tmp_path, database_url) as opened:
+async def rest_service(tmp_path: Path, database_url: str) -> AsyncIterator[RestService]:
+    async with open_rest_service(tmp_path, database_url) as opened:
         yield opened
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.code_flow import CodeFlow
-from api.issuer_keys import IssuerKeys
-from api.oidc import Issuer, Terms
+from api.identity.authorization_code import CodeFlow
+from api.identity.jwks import IssuerKeys
+from api.identity.oidc import Issuer, IssuerSettings
 from tests.integration.rest.gate import ROLES, Gate
 from tests.issuer import AUDIENCE, ProviderProcess, run_provider
 
@@ -25,13 +25,13 @@ async def provider() -> AsyncIterator[ProviderProcess]:
 def trust(gate: Gate, url: str) -> None:
     """Let people sign in at the provider."""
     keys = IssuerKeys(url, gate.client, gate.clock)
-    issuer = Issuer(Terms(url, AUDIENCE, ROLES), keys, CodeFlow(keys, AUDIENCE, "any secret"))
-    gate.house.app.state.door = replace(gate.house.door, issuer=issuer)
+    issuer = Issuer(IssuerSettings(url, AUDIENCE, ROLES), keys, CodeFlow(keys, AUDIENCE, "any secret"))
+    gate.rest_service.app.state.dependencies = replace(gate.rest_service.dependencies, issuer=issuer)
 
 
 async def begin(gate: Gate, path: str = "/") -> httpx.URL:
     """Go to the issuer, as the browser is told to."""
-    answer = await gate.house.client.get("/login/issuer", params={"next": path})
+    answer = await gate.rest_service.client.get("/login/issuer", params={"next": path})
     assert answer.status_code == 303, answer.text
     return httpx.URL(answer.headers["location"])
 
@@ -46,19 +46,19 @@ async def consent(way: httpx.URL, sub: str) -> dict[str, str]:
 
 
 async def come_back(gate: Gate, brought: dict[str, Any]) -> httpx.Response:
-    return await gate.house.client.get("/login/callback", params=brought)
+    return await gate.rest_service.client.get("/login/callback", params=brought)
 
 
 async def test_who_signs_in_at_the_issuer_decides_under_their_own_name(
     gate: Gate, provider: ProviderProcess
 ) -> None:
     trust(gate, provider.url)
-    proposal = await gate.house.propose()
-    form = (await gate.house.client.get("/login")).text
+    proposal = await gate.rest_service.propose()
+    form = (await gate.rest_service.client.get("/login")).text
 
     way = await begin(gate, f"/incidents/{proposal.incident_id}")
     answer = await come_back(gate, await consent(way, "alice"))
-    me = (await gate.house.client.get("/me")).text
+    me = (await gate.rest_service.client.get("/me")).text
 
     assert 'href="/login/issuer?next=/"' in form
     assert way.params["code_challenge_method"] == "S256"
@@ -71,7 +71,7 @@ async def test_the_api_takes_no_session_from_there_either(gate: Gate, provider: 
     trust(gate, provider.url)
     await come_back(gate, await consent(await begin(gate), "alice"))
 
-    assert (await gate.house.client.get("/v1/me")).status_code == 401
+    assert (await gate.rest_service.client.get("/v1/me")).status_code == 401
 
 
 async def test_who_is_in_no_group_is_told_so_and_has_no_session(
@@ -83,7 +83,7 @@ async def test_who_is_in_no_group_is_told_so_and_has_no_session(
 
     assert answer.status_code == 403
     assert "oidc:mallory is in no group" in answer.text
-    assert (await gate.house.client.get("/me")).status_code == 303
+    assert (await gate.rest_service.client.get("/me")).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_what_did_not_come_of_this_browsers_own_sign_in_lets_nobody_in(
     answer = await come_back(gate, brought | spoil)
 
     assert answer.status_code == 401
-    assert (await gate.house.client.get("/me")).status_code == 303
+    assert (await gate.rest_service.client.get("/me")).status_code == 303
 
 
 async def test_a_code_without_a_sign_in_begun_here_lets_nobody_in(
@@ -112,7 +112,7 @@ async def test_a_code_without_a_sign_in_begun_here_lets_nobody_in(
 ) -> None:
     trust(gate, provider.url)
     brought = await consent(await begin(gate), "alice")
-    gate.house.client.cookies.clear()
+    gate.rest_service.client.cookies.clear()
 
     assert (await come_back(gate, brought)).status_code == 401
 
@@ -151,7 +151,7 @@ async def test_nobody_is_sent_elsewhere_afterwards(
 async def test_an_issuer_that_is_away_is_named_and_tokens_still_work(gate: Gate) -> None:
     trust(gate, "http://127.0.0.1:9")
 
-    answer = await gate.house.client.get("/login/issuer")
+    answer = await gate.rest_service.client.get("/login/issuer")
 
     assert answer.status_code == 503
     assert "can&#39;t sign anybody in now" in answer.text
@@ -159,9 +159,9 @@ async def test_an_issuer_that_is_away_is_named_and_tokens_still_work(gate: Gate)
 
 
 async def test_without_a_client_at_an_issuer_there_is_no_such_way(gate: Gate) -> None:
-    form = (await gate.house.client.get("/login")).text
-    answer = await gate.house.client.get("/login/issuer")
+    form = (await gate.rest_service.client.get("/login")).text
+    answer = await gate.rest_service.client.get("/login/issuer")
 
     assert "/login/issuer" not in form
     assert answer.status_code == 422
-    assert "ALERTMEND_OIDC_CLIENT_ID" in answer.text
+    assert "MENDGATE_OIDC_CLIENT_ID" in answer.text

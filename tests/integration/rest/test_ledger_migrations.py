@@ -12,18 +12,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, inspect, select, text
 
-from checkpoints.database import make_engine, parse_url
+from checkpoints.db.engine import make_engine, parse_url
+from checkpoints.db.errors import SchemaMismatch
+from checkpoints.db.tables import Base
 from checkpoints.ledger import open_ledger
-from checkpoints.saver import open_saver
-from checkpoints.schema import (
-    MIGRATIONS,
-    SchemaMismatch,
-    configure,
-    migrate,
-    migrate_database,
-    require_current,
-)
-from checkpoints.tables import Base
+from checkpoints.migrate import MIGRATIONS, configure, migrate, migrate_database, require_current
+from checkpoints.savers.opening import open_saver
 from tests.databases import PostgresUnderTest
 
 T = TypeVar("T")
@@ -110,7 +104,7 @@ async def test_what_was_stored_before_a_migration_is_there_after_it(empty_url: s
 
     evidence = Base.metadata.tables["evidence"]
     rows = await on(empty_url, lambda connection: connection.execute(select(evidence)).mappings().all())
-    assert [(row["server"], row["text"]) for row in rows] == [("alertmend", "an answer")]
+    assert [(row["server"], row["text"]) for row in rows] == [("mendgate", "an answer")]
 
 
 async def test_approvals_from_before_the_policy_file_survive_it_up_and_down(empty_url: str) -> None:
@@ -230,7 +224,7 @@ def differences_of_the_ledger(connection: Connection) -> list[object]:
 
 
 async def test_a_service_on_an_empty_postgres_says_to_migrate(postgres_url: str) -> None:
-    with pytest.raises(SchemaMismatch, match=r"no tables yet.*`alertmend migrate`"):
+    with pytest.raises(SchemaMismatch, match=r"no tables yet.*`mendgate migrate`"):
         async with open_ledger(postgres_url):
             pass
 
@@ -238,14 +232,14 @@ async def test_a_service_on_an_empty_postgres_says_to_migrate(postgres_url: str)
 async def test_a_service_on_older_tables_says_to_migrate(postgres_url: str) -> None:
     await on(postgres_url, lambda connection: migrate(connection, "0001"))
 
-    with pytest.raises(SchemaMismatch, match=r"0001.*`alertmend migrate`"):
+    with pytest.raises(SchemaMismatch, match=r"0001.*`mendgate migrate`"):
         await on(postgres_url, require_current)
 
 
 async def test_a_service_without_the_savers_tables_says_to_migrate(postgres_url: str) -> None:
     await on(postgres_url, migrate)
 
-    with pytest.raises(SchemaMismatch, match=r"checkpoints' tables.*`alertmend migrate`"):
+    with pytest.raises(SchemaMismatch, match=r"checkpoints' tables.*`mendgate migrate`"):
         async with open_saver(postgres_url):
             pass
 

@@ -6,94 +6,99 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.decisions import AlreadyDecided
+from checkpoints.approvals.decisions import AlreadyDecided
 from checkpoints.ledger import Ledger, open_ledger
-from graph.proposal import Proposal
-from tests.integration.rest.house import SEED, House
-from tools.executor import ClaimRefused, Grant
+from graph.domain.proposal import Proposal
+from tests.integration.rest.rest_service import SEED, RestService
+from tools.grants import ClaimRefused, Grant
 
 
-async def decide(house: House, proposal: Proposal, who: str, verb: str) -> int:
+async def decide(rest_service: RestService, proposal: Proposal, who: str, verb: str) -> int:
     body = {"digest": proposal.digest, "reason": f"{verb} says {who}"}
     path = f"/v1/approvals/{proposal.id}/{verb}"
-    return (await house.client.post(path, json=body, headers=house.as_(who))).status_code
+    return (await rest_service.client.post(path, json=body, headers=rest_service.as_(who))).status_code
 
 
-async def test_two_approvers_at_once_record_one_approval(house: House) -> None:
-    proposal = await house.propose()
+async def test_two_approvers_at_once_record_one_approval(rest_service: RestService) -> None:
+    proposal = await rest_service.propose()
 
-    codes = await asyncio.gather(*(decide(house, proposal, who, "approve") for who in ("alice", "bob")))
+    codes = await asyncio.gather(
+        *(decide(rest_service, proposal, who, "approve") for who in ("alice", "bob"))
+    )
 
-    approval = await house.ledger.approvals.find(proposal.id)
+    approval = await rest_service.ledger.approvals.find(proposal.id)
     assert sorted(codes) == [200, 201]
     assert (approval.status, len(approval.decisions)) == ("approved", 1)
-    assert house.woken == [proposal.incident_id]
+    assert rest_service.woken == [proposal.incident_id]
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-async def test_one_person_many_times_at_once_records_one_decision(house: House, verb: str) -> None:
-    proposal = await house.propose()
+async def test_one_person_many_times_at_once_records_one_decision(
+    rest_service: RestService, verb: str
+) -> None:
+    proposal = await rest_service.propose()
 
-    codes = await asyncio.gather(*(decide(house, proposal, "alice", verb) for _ in range(10)))
+    codes = await asyncio.gather(*(decide(rest_service, proposal, "alice", verb) for _ in range(10)))
 
     assert sorted(codes) == [200] * 9 + [201]
-    assert len((await house.ledger.approvals.find(proposal.id)).decisions) == 1
+    assert len((await rest_service.ledger.approvals.find(proposal.id)).decisions) == 1
 
 
-async def test_opposite_decisions_at_once_have_one_winner(house: House) -> None:
+async def test_opposite_decisions_at_once_have_one_winner(rest_service: RestService) -> None:
     for _ in range(10):
-        proposal = await house.propose()
+        proposal = await rest_service.propose()
 
         codes = await asyncio.gather(
-            decide(house, proposal, "alice", "approve"), decide(house, proposal, "bob", "reject")
+            decide(rest_service, proposal, "alice", "approve"),
+            decide(rest_service, proposal, "bob", "reject"),
         )
 
-        approval = await house.ledger.approvals.find(proposal.id)
+        approval = await rest_service.ledger.approvals.find(proposal.id)
         assert sorted(codes) == [201, 409]
         assert approval.status == ("approved" if codes[0] == 201 else "rejected")
         assert len(approval.decisions) == 1
 
 
-async def test_a_quorum_at_once_counts_each_approver_once(house: House) -> None:
-    proposal = await house.propose(quorum=2)
+async def test_a_quorum_at_once_counts_each_approver_once(rest_service: RestService) -> None:
+    proposal = await rest_service.propose(quorum=2)
 
     codes = await asyncio.gather(
-        *(decide(house, proposal, who, "approve") for who in ("alice", "bob", "alice", "bob"))
+        *(decide(rest_service, proposal, who, "approve") for who in ("alice", "bob", "alice", "bob"))
     )
 
-    approval = await house.ledger.approvals.find(proposal.id)
+    approval = await rest_service.ledger.approvals.find(proposal.id)
     assert sorted(codes) == [200, 200, 201, 201]
     assert (approval.status, len(approval.decisions)) == ("approved", 2)
 
 
-async def test_an_edit_and_an_approval_at_once_have_one_winner(house: House) -> None:
+async def test_an_edit_and_an_approval_at_once_have_one_winner(rest_service: RestService) -> None:
     for _ in range(10):
-        proposal = await house.propose()
+        proposal = await rest_service.propose()
 
         code, edited = await asyncio.gather(
-            decide(house, proposal, "alice", "approve"),
-            house.edit(proposal, by="bob"),
+            decide(rest_service, proposal, "alice", "approve"),
+            rest_service.edit(proposal, by="bob"),
             return_exceptions=True,
         )
 
-        approval = await house.ledger.approvals.find(proposal.id)
+        approval = await rest_service.ledger.approvals.find(proposal.id)
         if isinstance(edited, Proposal):
             assert (code, approval.status, approval.superseded_by) == (409, "superseded", edited.id)
-            assert (await house.ledger.approvals.find(edited.id)).decisions == ()
+            assert (await rest_service.ledger.approvals.find(edited.id)).decisions == ()
         else:
             assert isinstance(edited, AlreadyDecided)
             assert (code, approval.status) == (201, "approved")
 
 
-async def test_a_decision_and_its_expiry_at_once_have_one_winner(house: House) -> None:
+async def test_a_decision_and_its_expiry_at_once_have_one_winner(rest_service: RestService) -> None:
     for number in range(10):
-        proposal = await house.propose(decide_within=timedelta(milliseconds=number))
+        proposal = await rest_service.propose(decide_within=timedelta(milliseconds=number))
 
         code, expired = await asyncio.gather(
-            decide(house, proposal, "alice", "approve"), house.ledger.approvals.expire()
+            decide(rest_service, proposal, "alice", "approve"), rest_service.ledger.approvals.expire()
         )
 
-        approval = await house.ledger.approvals.find(proposal.id)
+        approval = await rest_service.ledger.approvals.find(proposal.id)
         if code == 201:
             assert (approval.status, expired) == ("approved", [])
             assert approval.decisions[0].at < approval.decide_by
@@ -101,19 +106,19 @@ async def test_a_decision_and_its_expiry_at_once_have_one_winner(house: House) -
             assert (code, approval.status, approval.decisions) == (410, "expired", ())
 
 
-async def test_a_claim_and_the_expiry_at_once_have_one_winner(house: House) -> None:
+async def test_a_claim_and_the_expiry_at_once_have_one_winner(rest_service: RestService) -> None:
     for number in range(10):
-        proposal = await house.propose(execute_within=timedelta(milliseconds=10 * number))
-        await approve(house.ledger, proposal, "alice")
-        epoch = await house.ledger.incidents.begin_run(proposal.incident_id)
+        proposal = await rest_service.propose(execute_within=timedelta(milliseconds=10 * number))
+        await approve(rest_service.ledger, proposal, "alice")
+        epoch = await rest_service.ledger.incidents.begin_run(proposal.incident_id)
 
         claimed, _ = await asyncio.gather(
-            house.ledger.approvals.claim(proposal.id, proposal.digest, epoch),
-            house.ledger.approvals.expire(),
+            rest_service.ledger.approvals.claim(proposal.id, proposal.digest, epoch),
+            rest_service.ledger.approvals.expire(),
             return_exceptions=True,
         )
 
-        status = (await house.ledger.approvals.find(proposal.id)).status
+        status = (await rest_service.ledger.approvals.find(proposal.id)).status
         if isinstance(claimed, Grant):
             assert status == "executing"
         else:
@@ -121,29 +126,31 @@ async def test_a_claim_and_the_expiry_at_once_have_one_winner(house: House) -> N
             assert status in {"expired", "approved"}
 
 
-async def test_a_kill_switch_at_once_with_an_approval_leaves_nothing_claimable(house: House) -> None:
-    proposal = await house.propose()
+async def test_a_kill_switch_at_once_with_an_approval_leaves_nothing_claimable(
+    rest_service: RestService,
+) -> None:
+    proposal = await rest_service.propose()
     body = {"engaged": True, "reason": "stop"}
-    stop = house.client.put("/v1/controls/kill-switch", json=body, headers=house.as_("admin"))
+    stop = rest_service.client.put("/v1/controls/kill-switch", json=body, headers=rest_service.as_("admin"))
 
-    code, stopped = await asyncio.gather(decide(house, proposal, "alice", "approve"), stop)
+    code, stopped = await asyncio.gather(decide(rest_service, proposal, "alice", "approve"), stop)
 
     assert stopped.status_code == 200
     assert code in {201, 423}
-    epoch = await house.ledger.incidents.begin_run(proposal.incident_id)
+    epoch = await rest_service.ledger.incidents.begin_run(proposal.incident_id)
     with pytest.raises(ClaimRefused):
-        await house.ledger.approvals.claim(proposal.id, proposal.digest, epoch)
+        await rest_service.ledger.approvals.claim(proposal.id, proposal.digest, epoch)
 
 
 async def test_two_processes_decide_on_one_database_as_one(
-    house: House, database_url: str, tmp_path: Path
+    rest_service: RestService, database_url: str, tmp_path: Path
 ) -> None:
     async with open_ledger(database_url, tmp_path / "audit.key") as other:
         for _ in range(5):
-            proposal = await house.propose()
+            proposal = await rest_service.propose()
 
             results = await asyncio.gather(
-                approve(house.ledger, proposal, "alice"),
+                approve(rest_service.ledger, proposal, "alice"),
                 reject(other, proposal, "bob"),
                 return_exceptions=True,
             )
@@ -152,14 +159,14 @@ async def test_two_processes_decide_on_one_database_as_one(
             assert len((await other.approvals.find(proposal.id)).decisions) == 1
 
 
-async def test_two_claims_at_once_hold_one_grant_per_epoch(house: House) -> None:
-    proposal = await house.propose()
-    await approve(house.ledger, proposal, "alice")
-    old = await house.ledger.incidents.begin_run(proposal.incident_id)
-    new = await house.ledger.incidents.begin_run(proposal.incident_id)
+async def test_two_claims_at_once_hold_one_grant_per_epoch(rest_service: RestService) -> None:
+    proposal = await rest_service.propose()
+    await approve(rest_service.ledger, proposal, "alice")
+    old = await rest_service.ledger.incidents.begin_run(proposal.incident_id)
+    new = await rest_service.ledger.incidents.begin_run(proposal.incident_id)
 
     results = await asyncio.gather(
-        *(house.ledger.approvals.claim(proposal.id, proposal.digest, epoch) for epoch in (old, new)),
+        *(rest_service.ledger.approvals.claim(proposal.id, proposal.digest, epoch) for epoch in (old, new)),
         return_exceptions=True,
     )
 
@@ -167,17 +174,20 @@ async def test_two_claims_at_once_hold_one_grant_per_epoch(house: House) -> None
     assert isinstance(results[1], Grant)
 
 
-async def test_one_delivery_many_times_at_once_opens_one_incident(house: House) -> None:
+async def test_one_delivery_many_times_at_once_opens_one_incident(rest_service: RestService) -> None:
     raw = SEED.read_bytes()
 
     answers = await asyncio.gather(
-        *(house.client.post("/alert", content=raw, headers=house.as_("ingest")) for _ in range(10))
+        *(
+            rest_service.client.post("/alert", content=raw, headers=rest_service.as_("ingest"))
+            for _ in range(10)
+        )
     )
 
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["incident_ids"][0] for answer in answers}) == 1
     assert sum(answer.json()["new_alerts"] for answer in answers) == 3
-    assert len((await house.ledger.incidents.page()).items) == 1
+    assert len((await rest_service.ledger.incidents.page()).items) == 1
 
 
 async def approve(ledger: Ledger, proposal: Proposal, who: str) -> None:

@@ -7,17 +7,19 @@ import pytest
 from sqlalchemy import text
 
 from tests.databases import query
-from tests.integration.rest.house import House
+from tests.integration.rest.rest_service import RestService
 from tests.integration.rest.sign_ins import sign_in
 from tests.statements import statements
 
 
-async def require_as_many_questions(house: House, ask: Callable[[], Awaitable[tuple[int, int]]]) -> None:
+async def require_as_many_questions(
+    rest_service: RestService, ask: Callable[[], Awaitable[tuple[int, int]]]
+) -> None:
     """Fail unless five proposals are shown with as many questions as one; `ask` returns both numbers."""
-    await house.propose()
+    await rest_service.propose()
     one = await ask()
     for _ in range(4):
-        await house.propose()
+        await rest_service.propose()
     five = await ask()
 
     assert (one[0], five[0]) == (1, 5)
@@ -25,23 +27,23 @@ async def require_as_many_questions(house: House, ask: Callable[[], Awaitable[tu
 
 
 @pytest.mark.parametrize("path", ["/v1/incidents", "/v1/approvals"])
-async def test_a_longer_list_takes_no_more_questions(house: House, path: str) -> None:
+async def test_a_longer_list_takes_no_more_questions(rest_service: RestService, path: str) -> None:
     async def ask() -> tuple[int, int]:
         with statements() as made:
-            answer = await house.client.get(path, headers=house.as_("viewer"))
+            answer = await rest_service.client.get(path, headers=rest_service.as_("viewer"))
         return len(answer.json()["items"]), len(made)
 
-    await require_as_many_questions(house, ask)
+    await require_as_many_questions(rest_service, ask)
 
 
-async def test_a_fuller_inbox_takes_no_more_questions(house: House) -> None:
+async def test_a_fuller_inbox_takes_no_more_questions(rest_service: RestService) -> None:
     async def ask() -> tuple[int, int]:
         with statements() as made:
-            inbox = (await house.client.get("/")).text
+            inbox = (await rest_service.client.get("/")).text
         return inbox.count('class="row pending'), len(made)
 
-    await sign_in(house.client, house.tokens["viewer"])
-    await require_as_many_questions(house, ask)
+    await sign_in(rest_service.client, rest_service.tokens["viewer"])
+    await require_as_many_questions(rest_service, ask)
 
 
 @pytest.mark.parametrize("table", ["incidents", "approvals"])

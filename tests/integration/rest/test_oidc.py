@@ -13,11 +13,11 @@ from tests.issuer import MadeUpIssuer, SigningPair, run_provider
 async def test_a_person_signed_in_at_a_real_provider_decides_under_their_own_name(gate: Gate) -> None:
     async with run_provider({"sub": "alice", "groups": ["staff", "sre"]}) as provider:
         gate.trust(provider.url)
-        proposal = await gate.house.propose()
+        proposal = await gate.rest_service.propose()
         headers = {"Authorization": f"Bearer {await provider.sign_in('alice')}"}
 
-        me = await gate.house.client.get("/v1/me", headers=headers)
-        decision = await gate.house.client.post(
+        me = await gate.rest_service.client.get("/v1/me", headers=headers)
+        decision = await gate.rest_service.client.post(
             f"/v1/approvals/{proposal.id}/approve", json={"digest": proposal.digest}, headers=headers
         )
 
@@ -129,12 +129,12 @@ async def test_a_subject_that_could_mislead_a_reader_is_no_name(
 
 
 async def test_a_jwt_never_speaks_under_the_name_of_a_token_of_ours(gate: Gate, issuer: MadeUpIssuer) -> None:
-    proposal = await gate.house.propose(quorum=2)
+    proposal = await gate.rest_service.propose(quorum=2)
     path, body = f"/v1/approvals/{proposal.id}/approve", {"digest": proposal.digest}
     theirs = {"Authorization": f"Bearer {KEY.sign(issuer.claims(sub='alice'))}"}
 
-    await gate.house.client.post(path, json=body, headers=gate.house.as_("alice"))
-    approval = (await gate.house.client.post(path, json=body, headers=theirs)).json()
+    await gate.rest_service.client.post(path, json=body, headers=gate.rest_service.as_("alice"))
+    approval = (await gate.rest_service.client.post(path, json=body, headers=theirs)).json()
 
     assert [said["by"] for said in approval["decisions"]] == ["alice", "oidc:alice"]
 
@@ -143,12 +143,14 @@ async def test_one_person_fills_one_seat_however_many_tokens_they_have(
     gate: Gate, issuer: MadeUpIssuer
 ) -> None:
     gate.trust(issuer.url, name_claim="email")
-    proposal = await gate.house.propose(quorum=2)
+    proposal = await gate.rest_service.propose(quorum=2)
     path, body = f"/v1/approvals/{proposal.id}/approve", {"digest": proposal.digest}
 
     for number, email in enumerate(("alice@example.com", "Alice@Example.com")):
         token = KEY.sign(issuer.claims(email=email, email_verified=True, jti=str(number)))
-        answer = await gate.house.client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
+        answer = await gate.rest_service.client.post(
+            path, json=body, headers={"Authorization": f"Bearer {token}"}
+        )
 
     assert answer.json()["status"] == "pending"
     assert [said["by"] for said in answer.json()["decisions"]] == ["oidc:alice@example.com"]

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.oidc import LEEWAY_SECONDS, MOST_CHARACTERS
+from api.identity.oidc import LEEWAY_SECONDS, MOST_CHARACTERS
 from tests.integration.rest.gate import KEY, RSA, Gate, require_refused
 from tests.issuer import AUDIENCE, MadeUpIssuer, SigningPair
 
@@ -87,7 +87,7 @@ FORGERIES: dict[str, Forgery] = {
     "a list of issuers": lambda it: resign(it, iss=[it.url]),
     "no issuer": lambda it: KEY.sign(it.claims(iss=None)),
     "another audience": lambda it: KEY.sign(it.claims(aud="grafana")),
-    "other audiences": lambda it: KEY.sign(it.claims(aud=["grafana", "alertmend2", "ALERTMEND"])),
+    "other audiences": lambda it: KEY.sign(it.claims(aud=["grafana", "mendgate2", "MENDGATE"])),
     "no audience": lambda it: KEY.sign(it.claims(aud=None)),
     "an empty audience": lambda it: KEY.sign(it.claims(aud=[])),
     "audiences that are no texts": lambda it: KEY.sign(it.claims(aud=[AUDIENCE, 1])),

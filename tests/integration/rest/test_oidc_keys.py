@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jwt.algorithms import ECAlgorithm
 
-from api.issuer_keys import ASK_AGAIN_SECONDS, FRESH_SECONDS, KEPT_SECONDS
+from api.identity.jwks import ASK_AGAIN_SECONDS, FRESH_SECONDS, KEPT_SECONDS
 from tests.integration.rest.gate import KEY, RSA, Gate, require_refused
 from tests.issuer import MadeUpIssuer, SigningPair, run_provider
 
@@ -28,7 +28,7 @@ async def test_people_go_on_while_the_provider_is_down_until_its_keys_are_too_ol
     assert in_time.status_code == 200
     assert too_late.status_code == 503
     assert too_late.headers["content-type"] == "application/problem+json"
-    assert too_late.json()["type"] == "urn:alertmend:problem:issuer-unavailable"
+    assert too_late.json()["type"] == "urn:mendgate:problem:issuer-unavailable"
     assert "try again" in too_late.json()["detail"]
 
 
@@ -53,7 +53,7 @@ async def test_without_an_answer_since_the_start_only_our_own_tokens_work(gate: 
     token = KEY.sign({"sub": "alice"})
 
     answer = await gate.ask(token)
-    ours = await gate.ask(gate.house.tokens["alice"])
+    ours = await gate.ask(gate.rest_service.tokens["alice"])
 
     assert (answer.status_code, ours.status_code) == (503, 200)
 
@@ -188,13 +188,13 @@ async def test_an_issuer_with_a_useless_answer_is_out_of_order_and_then_asked_ag
     asked = len(issuer.asked)
     vars(issuer).update(before)
     gate.clock.now += ASK_AGAIN_SECONDS
-    mended = await gate.ask(token)
+    fixed_by = await gate.ask(token)
 
     assert [answer.status_code for answer in broken] == [503, 503]
     assert asked <= len(FETCH)
     assert f"the OIDC issuer {issuer.url} has no usable keys" in caplog.text
     assert token not in caplog.text
-    assert mended.status_code == 200
+    assert fixed_by.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_keys_are_not_fetched_over_a_line_on_which_they_could_be_changed(
 async def test_an_issuer_that_never_finishes_its_answer_holds_nobody_up_for_long(
     gate: Gate, issuer: MadeUpIssuer, drop: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.issuer_keys.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("api.identity.jwks.ANSWER_SECONDS", 0.5)
     issuer.drop = drop
 
     answers = await asyncio.gather(*(gate.ask(KEY.sign(issuer.claims())) for _ in range(5)))

@@ -8,10 +8,10 @@ import pytest
 from openapi_spec_validator import validate
 from pydantic import TypeAdapter
 
-from api import examples
-from api.auth import Caller
-from api.problems import Problem
-from api.schemas import (
+from api.identity.caller import Caller
+from api.rest import openapi_examples
+from api.rest.problems import Problem
+from api.rest.schemas import (
     ApprovalList,
     ApproveBody,
     AuditList,
@@ -22,11 +22,11 @@ from api.schemas import (
     KillSwitchBody,
     RejectBody,
 )
-from checkpoints.chain import Verification
-from checkpoints.deliveries import Receipt
-from checkpoints.stops import KillSwitch, WriteStanding
-from graph.alerts import AlertGroup
-from tests.integration.rest.house import House
+from checkpoints.alerts.webhook_delivery import Receipt
+from checkpoints.approvals.write_stops import KillSwitch, WriteStanding
+from checkpoints.audit.hash_chain import Verification
+from graph.domain.alerts.payload import AlertGroup
+from tests.integration.rest.rest_service import RestService
 
 PROBES = ("GET /healthz", "GET /readyz")
 GATE = {"200", "201", "403", "404", "409", "410", "412", "422"}
@@ -39,8 +39,8 @@ def database_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def document(house: House) -> dict[str, Any]:
-    return house.app.openapi()
+def document(rest_service: RestService) -> dict[str, Any]:
+    return rest_service.app.openapi()
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -102,53 +102,57 @@ def test_every_path_but_the_probes_asks_for_the_bearer_token(document: dict[str,
 @pytest.mark.parametrize(
     ("model", "example"),
     [
-        (AlertGroup, examples.WEBHOOK),
-        (Receipt, examples.RECEIPT),
-        (IncidentList, examples.INCIDENTS),
-        (EvidenceList, examples.EVIDENCE),
-        (ApprovalList, examples.APPROVALS),
-        (ApprovalList, {"items": [examples.APPROVED, examples.REJECTED], "continue": None}),
-        (ApproveBody, examples.APPROVE),
-        (RejectBody, examples.REJECT),
-        (KillSwitchBody, examples.KILL_SWITCH_BODY),
-        (KillSwitch, examples.KILL_SWITCH),
-        (AuditList, examples.AUDIT),
-        (Verification, examples.AUDIT_VERIFICATION),
-        (FreezeBody, examples.FREEZE_BODY),
-        (FreezeList, examples.FREEZES),
-        (WriteStanding, examples.POLICY),
-        (Caller, examples.CALLER),
-        (list[Problem], examples.PROBLEMS),
+        (AlertGroup, openapi_examples.WEBHOOK),
+        (Receipt, openapi_examples.RECEIPT),
+        (IncidentList, openapi_examples.INCIDENTS),
+        (EvidenceList, openapi_examples.EVIDENCE),
+        (ApprovalList, openapi_examples.APPROVALS),
+        (ApprovalList, {"items": [openapi_examples.APPROVED, openapi_examples.REJECTED], "continue": None}),
+        (ApproveBody, openapi_examples.APPROVE),
+        (RejectBody, openapi_examples.REJECT),
+        (KillSwitchBody, openapi_examples.KILL_SWITCH_BODY),
+        (KillSwitch, openapi_examples.KILL_SWITCH),
+        (AuditList, openapi_examples.AUDIT),
+        (Verification, openapi_examples.AUDIT_VERIFICATION),
+        (FreezeBody, openapi_examples.FREEZE_BODY),
+        (FreezeList, openapi_examples.FREEZES),
+        (WriteStanding, openapi_examples.POLICY),
+        (Caller, openapi_examples.CALLER),
+        (list[Problem], openapi_examples.PROBLEMS),
     ],
 )
 def test_an_example_is_what_it_is_an_example_of(model: Any, example: Any) -> None:
     TypeAdapter(model).validate_python(example)
 
 
-async def test_real_answers_have_the_fields_of_their_examples(house: House) -> None:
-    proposal = await house.propose()
+async def test_real_answers_have_the_fields_of_their_examples(rest_service: RestService) -> None:
+    proposal = await rest_service.propose()
 
-    approval = await house.client.get(f"/v1/approvals/{proposal.id}", headers=house.as_("viewer"))
-    incident = await house.client.get(f"/v1/incidents/{proposal.incident_id}", headers=house.as_("viewer"))
+    approval = await rest_service.client.get(
+        f"/v1/approvals/{proposal.id}", headers=rest_service.as_("viewer")
+    )
+    incident = await rest_service.client.get(
+        f"/v1/incidents/{proposal.incident_id}", headers=rest_service.as_("viewer")
+    )
 
-    assert set(approval.json()) == set(examples.APPROVAL)
-    assert set(incident.json()) == set(examples.INCIDENT)
+    assert set(approval.json()) == set(openapi_examples.APPROVAL)
+    assert set(incident.json()) == set(openapi_examples.INCIDENT)
 
 
-async def test_a_real_row_of_the_audit_has_the_fields_of_its_example(house: House) -> None:
-    proposal = await house.propose()
+async def test_a_real_row_of_the_audit_has_the_fields_of_its_example(rest_service: RestService) -> None:
+    proposal = await rest_service.propose()
     path = f"/v1/approvals/{proposal.id}/approve"
-    await house.client.post(path, json={"digest": proposal.digest}, headers=house.as_("alice"))
+    await rest_service.client.post(path, json={"digest": proposal.digest}, headers=rest_service.as_("alice"))
 
-    audit = await house.client.get("/v1/audit", headers=house.as_("alice"))
+    audit = await rest_service.client.get("/v1/audit", headers=rest_service.as_("alice"))
 
-    (example,) = examples.AUDIT["items"]
+    (example,) = openapi_examples.AUDIT["items"]
     row = audit.json()["items"][0]
     assert set(row) == set(example)
     assert set(row["document"]) == set(example["document"])
 
 
-async def test_the_description_is_served_without_a_token(house: House) -> None:
-    answer = await house.client.get("/openapi.json")
+async def test_the_description_is_served_without_a_token(rest_service: RestService) -> None:
+    answer = await rest_service.client.get("/openapi.json")
 
-    assert answer.json()["info"]["title"] == "alertmend"
+    assert answer.json()["info"]["title"] == "mendgate"

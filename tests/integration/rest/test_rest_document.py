@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from httpx import codes
 
-from api.problems import KINDS
-from api.tokens import Role, includes
-from tests.integration.rest.house import PEOPLE, House, open_house
+from api.config.roles import Role, includes
+from api.rest.problems import KINDS
+from tests.integration.rest.rest_service import PEOPLE, RestService, open_rest_service
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 _ROW = re.compile(r"^\| `([A-Z]+) (/\S*)` \| (\w+) \| ([\d ]+) \| (.+) \|$", re.MULTILINE)
@@ -34,32 +34,32 @@ ROWS = {(verb, path): Row(role, told.split(), text) for verb, path, role, told, 
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as opened:
+async def rest_service(tmp_path: Path) -> AsyncIterator[RestService]:
+    async with open_rest_service(tmp_path) as opened:
         yield opened
 
 
-def test_the_page_has_every_operation_and_no_other(house: House) -> None:
-    assert set(ROWS) == set(_operations(house))
+def test_the_page_has_every_operation_and_no_other(rest_service: RestService) -> None:
+    assert set(ROWS) == set(_operations(rest_service))
 
 
-def test_each_row_names_every_answer_parameter_and_field(house: House) -> None:
-    for operation, described in _operations(house).items():
+def test_each_row_names_every_answer_parameter_and_field(rest_service: RestService) -> None:
+    for operation, described in _operations(rest_service).items():
         row = ROWS[operation]
         parameters = {one["name"] for one in described.get("parameters", []) if one["in"] != "path"}
-        named = (parameters - _OF_ANY_PAGE) | set(_fields(house, described))
+        named = (parameters - _OF_ANY_PAGE) | set(_fields(rest_service, described))
 
         assert row.codes == sorted(described["responses"]), operation
         assert [name for name in sorted(named) if f"`{name}`" not in row.text] == [], operation
 
 
-async def test_each_row_names_the_role_that_is_let_in(house: House) -> None:
+async def test_each_row_names_the_role_that_is_let_in(rest_service: RestService) -> None:
     for (verb, path), row in ROWS.items():
         for name, role in PEOPLE.items():
-            answer = await house.client.request(verb, path, headers=house.as_(name))
+            answer = await rest_service.client.request(verb, path, headers=rest_service.as_(name))
             let_in = row.role in {"none", "any"} or includes(role, cast("Role", row.role))
             assert (answer.status_code != codes.FORBIDDEN) is let_in, (verb, path, name)
-        stranger = await house.client.request(verb, path)
+        stranger = await rest_service.client.request(verb, path)
         assert (stranger.status_code != codes.UNAUTHORIZED) is (row.role == "none"), (verb, path)
 
 
@@ -77,18 +77,18 @@ def test_the_example_of_a_problem_is_one() -> None:
     assert (example["type"], example["title"], example["status"]) in kinds
 
 
-def _operations(house: House) -> dict[tuple[str, str], dict[str, Any]]:
+def _operations(rest_service: RestService) -> dict[tuple[str, str], dict[str, Any]]:
     return {
         (verb.upper(), path): operation
-        for path, operations in house.app.openapi()["paths"].items()
+        for path, operations in rest_service.app.openapi()["paths"].items()
         for verb, operation in operations.items()
     }
 
 
-def _fields(house: House, described: dict[str, Any]) -> Iterator[str]:
+def _fields(rest_service: RestService, described: dict[str, Any]) -> Iterator[str]:
     """Yield the names in the body, however it is referred to."""
     schema = described.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     for option in schema.get("anyOf", [schema]):
         name = option.get("$ref", "").rpartition("/")[2]
         if name not in {"", _TAKEN_AS_IT_COMES}:
-            yield from house.app.openapi()["components"]["schemas"][name]["properties"]
+            yield from rest_service.app.openapi()["components"]["schemas"][name]["properties"]

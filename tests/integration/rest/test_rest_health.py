@@ -7,34 +7,34 @@ import pytest
 from sqlalchemy import text
 
 from tests.databases import PostgresUnderTest, query
-from tests.integration.rest.house import House, open_house
+from tests.integration.rest.rest_service import RestService, open_rest_service
 
-NOT_READY = "urn:alertmend:problem:not-ready"
+NOT_READY = "urn:mendgate:problem:not-ready"
 
 
 @pytest.fixture
-async def on_postgres(tmp_path: Path, url: str) -> AsyncIterator[House]:
-    async with open_house(tmp_path, url) as house:
-        yield house
+async def on_postgres(tmp_path: Path, url: str) -> AsyncIterator[RestService]:
+    async with open_rest_service(tmp_path, url) as rest_service:
+        yield rest_service
 
 
-async def test_a_service_with_a_database_is_alive_and_ready(house: House) -> None:
-    alive, ready = [await house.client.get(path) for path in ("/healthz", "/readyz")]
+async def test_a_service_with_a_database_is_alive_and_ready(rest_service: RestService) -> None:
+    alive, ready = [await rest_service.client.get(path) for path in ("/healthz", "/readyz")]
 
     assert (alive.status_code, ready.status_code) == (200, 200)
 
 
-async def test_a_service_that_stops_is_alive_and_no_longer_ready(house: House) -> None:
-    house.door.closing.set()
+async def test_a_service_that_stops_is_alive_and_no_longer_ready(rest_service: RestService) -> None:
+    rest_service.dependencies.closing.set()
 
-    alive, ready = [await house.client.get(path) for path in ("/healthz", "/readyz")]
+    alive, ready = [await rest_service.client.get(path) for path in ("/healthz", "/readyz")]
 
     assert (alive.status_code, ready.status_code) == (200, 503)
-    assert ready.json()["type"] == "urn:alertmend:problem:stopping"
+    assert ready.json()["type"] == "urn:mendgate:problem:stopping"
 
 
 async def test_a_database_that_is_away_is_named_and_nothing_about_it_told(
-    on_postgres: House, postgres: PostgresUnderTest, url: str
+    on_postgres: RestService, postgres: PostgresUnderTest, url: str
 ) -> None:
     with postgres.closed(url):
         alive, ready = [await on_postgres.client.get(path) for path in ("/healthz", "/readyz")]
@@ -46,7 +46,7 @@ async def test_a_database_that_is_away_is_named_and_nothing_about_it_told(
     assert "postgres" not in ready.text
 
 
-async def test_tables_of_another_version_are_named(on_postgres: House, url: str) -> None:
+async def test_tables_of_another_version_are_named(on_postgres: RestService, url: str) -> None:
     await query(url, text("UPDATE alembic_version SET version_num = '0001'"))
 
     ready = await on_postgres.client.get("/readyz")

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.app import create_app
-from api.gauges import Gauges
-from checkpoints.database import DatabaseUnavailable
-from graph.incident import Verification
+from api.observability.gauges import Gauges
+from api.serving.app import create_app
+from checkpoints.db.errors import DatabaseUnavailable
+from graph.domain.incident import Verification
 from tests.integration.rest.gate import Clock
-from tests.integration.rest.house import SEED, House, open_house
-from tools.executor import Outcome
+from tests.integration.rest.rest_service import SEED, RestService, open_rest_service
+from tools.grants import Outcome
 
 Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -29,12 +29,12 @@ class Work:
 
 
 @pytest.fixture
-async def measured(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
+async def measured(tmp_path: Path, database_url: str) -> AsyncIterator[RestService]:
     """Open a house whose ledger tells its metrics what was committed, and is looked at for them."""
-    async with open_house(tmp_path, database_url) as house:
-        gauges = Gauges(house.ledger.counts, Work(), Clock())
-        house.door.metrics.watch(gauges, gauges.refresh)
-        yield house
+    async with open_rest_service(tmp_path, database_url) as rest_service:
+        gauges = Gauges(rest_service.ledger.counts, Work(), Clock())
+        rest_service.dependencies.metrics.watch(gauges, gauges.refresh)
+        yield rest_service
 
 
 def read(text: str) -> Series:
@@ -45,37 +45,39 @@ def read(text: str) -> Series:
     }
 
 
-async def scrape(house: House) -> Series:
-    answer = await house.client.get("/metrics", headers=house.as_("viewer"))
+async def scrape(rest_service: RestService) -> Series:
+    answer = await rest_service.client.get("/metrics", headers=rest_service.as_("viewer"))
     assert answer.status_code == 200, answer.text
     return read(answer.text)
 
 
 def value(series: Series, name: str, **labels: str) -> float:
-    return series.get((f"alertmend_{name}", frozenset(labels.items())), 0.0)
+    return series.get((f"mendgate_{name}", frozenset(labels.items())), 0.0)
 
 
-async def test_metrics_can_be_opened_to_everybody(house: House) -> None:
-    closed = await house.client.get("/metrics")
-    house.app.state.door = replace(house.door, open_metrics=True)
+async def test_metrics_can_be_opened_to_everybody(rest_service: RestService) -> None:
+    closed = await rest_service.client.get("/metrics")
+    rest_service.app.state.dependencies = replace(rest_service.dependencies, open_metrics=True)
 
-    opened = await house.client.get("/metrics")
-    others = await house.client.get("/v1/incidents")
+    opened = await rest_service.client.get("/metrics")
+    others = await rest_service.client.get("/v1/incidents")
 
     assert (closed.status_code, opened.status_code, others.status_code) == (401, 200, 401)
     assert opened.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-async def test_two_services_in_one_process_count_for_themselves(house: House, tmp_path: Path) -> None:
+async def test_two_services_in_one_process_count_for_themselves(
+    rest_service: RestService, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
-    await house.client.get("/v1/me")
-    async with open_house(tmp_path / "other") as other:
+    await rest_service.client.get("/v1/me")
+    async with open_rest_service(tmp_path / "other") as other:
         series = await scrape(other)
 
-    assert not any(name.startswith("alertmend_http_requests") for name, _ in series)
+    assert not any(name.startswith("mendgate_http_requests") for name, _ in series)
 
 
-async def test_a_proposal_and_what_becomes_of_it_are_counted_and_timed(measured: House) -> None:
+async def test_a_proposal_and_what_becomes_of_it_are_counted_and_timed(measured: RestService) -> None:
     first, second = await measured.propose(), await measured.propose()
     incident_id, epoch = first.incident_id, 1
     decide, ledger = measured.ledger.decisions.decide, measured.ledger
@@ -97,7 +99,7 @@ async def test_a_proposal_and_what_becomes_of_it_are_counted_and_timed(measured:
     assert value(series, "time_to_verified_seconds_count") == 1
 
 
-async def test_what_was_rolled_back_is_not_counted(measured: House) -> None:
+async def test_what_was_rolled_back_is_not_counted(measured: RestService) -> None:
     proposal = await measured.propose()
     before = await scrape(measured)
 
@@ -110,7 +112,7 @@ async def test_what_was_rolled_back_is_not_counted(measured: House) -> None:
     assert value(before, "proposals_total") == 1
 
 
-async def test_the_ledger_is_shown_in_numbers(measured: House) -> None:
+async def test_the_ledger_is_shown_in_numbers(measured: RestService) -> None:
     await measured.propose()
     await measured.open_incident()
     await measured.ledger.stops.set_kill_switch(engaged=True, by="root", reason="drill")
@@ -120,7 +122,7 @@ async def test_the_ledger_is_shown_in_numbers(measured: House) -> None:
     assert value(series, "ledger_up") == 1
     assert value(series, "incidents", status="open") == 1
     assert value(series, "incidents", status="awaiting_approval") == 1
-    assert ("alertmend_incidents", frozenset({("status", "resolved")})) in series
+    assert ("mendgate_incidents", frozenset({("status", "resolved")})) in series
     assert value(series, "approvals_pending") == 1
     assert value(series, "approvals_oldest_pending_seconds") > 0
     assert value(series, "kill_switch") == 1
@@ -129,25 +131,25 @@ async def test_the_ledger_is_shown_in_numbers(measured: House) -> None:
 
 
 async def test_a_ledger_that_is_away_is_told_and_the_rest_still_shown(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    rest_service: RestService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> None:
         raise DatabaseUnavailable("gone")
 
-    gauges = Gauges(house.ledger.counts, Work(), Clock())
-    house.door.metrics.watch(gauges, gauges.refresh)
-    monkeypatch.setattr(house.ledger.counts, "census", fail)
+    gauges = Gauges(rest_service.ledger.counts, Work(), Clock())
+    rest_service.dependencies.metrics.watch(gauges, gauges.refresh)
+    monkeypatch.setattr(rest_service.ledger.counts, "census", fail)
 
-    series = await scrape(house)
+    series = await scrape(rest_service)
 
-    assert ("alertmend_ledger_up", frozenset()) in series
+    assert ("mendgate_ledger_up", frozenset()) in series
     assert value(series, "ledger_up") == 0
-    assert ("alertmend_approvals_pending", frozenset()) not in series
+    assert ("mendgate_approvals_pending", frozenset()) not in series
     assert value(series, "build_info", **_build(series)) == 1
 
 
-async def test_many_scrapes_at_once_are_one_look_at_the_ledger(house: House) -> None:
-    looks, clock, counts = 0, Clock(), house.ledger.counts
+async def test_many_scrapes_at_once_are_one_look_at_the_ledger(rest_service: RestService) -> None:
+    looks, clock, counts = 0, Clock(), rest_service.ledger.counts
     census = counts.census
 
     class Counted:
@@ -165,7 +167,7 @@ async def test_many_scrapes_at_once_are_one_look_at_the_ledger(house: House) -> 
     assert (soon, looks) == (1, 2)
 
 
-async def test_deliveries_are_counted_by_what_became_of_them(measured: House) -> None:
+async def test_deliveries_are_counted_by_what_became_of_them(measured: RestService) -> None:
     post, url = measured.client.post, "/v1/webhooks/alertmanager"
     await post(url, content=SEED.read_bytes(), headers=measured.as_("ingest"))
     await post(url, content=SEED.read_bytes(), headers=measured.as_("ingest"))
@@ -183,7 +185,7 @@ async def test_deliveries_are_counted_by_what_became_of_them(measured: House) ->
     )
 
 
-async def test_requests_are_counted_by_the_route_and_never_by_the_path(measured: House) -> None:
+async def test_requests_are_counted_by_the_route_and_never_by_the_path(measured: RestService) -> None:
     proposal = await measured.propose()
     await measured.client.get(f"/v1/incidents/{proposal.incident_id}", headers=measured.as_("viewer"))
     for path in ("/nowhere-1", "/nowhere-2", "/v1/incidents/inc-unknown"):
@@ -203,29 +205,33 @@ async def test_requests_are_counted_by_the_route_and_never_by_the_path(measured:
         assert word not in text, word
 
 
-async def test_a_server_that_makes_names_up_does_not_make_series_without_end(house: House) -> None:
+async def test_a_server_that_makes_names_up_does_not_make_series_without_end(
+    rest_service: RestService,
+) -> None:
     for number in range(500):
-        house.door.metrics.note_tool(f"tool-{number}", "answered", 0.1)
+        rest_service.dependencies.metrics.note_tool(f"tool-{number}", "answered", 0.1)
 
-    series = await scrape(house)
+    series = await scrape(rest_service)
 
-    tools = {dict(labels)["tool"] for name, labels in series if name == "alertmend_tool_calls_total"}
+    tools = {dict(labels)["tool"] for name, labels in series if name == "mendgate_tool_calls_total"}
     assert len(tools) == 51
     assert value(series, "tool_calls_total", tool="other", outcome="answered") == 450
 
 
-async def test_the_audit_is_shown_as_it_stood_when_it_was_last_verified(measured: House) -> None:
+async def test_the_audit_is_shown_as_it_stood_when_it_was_last_verified(measured: RestService) -> None:
     before = await scrape(measured)
     await measured.client.get("/v1/audit/verify", headers=measured.as_("alice"))
 
     after = await scrape(measured)
 
-    assert ("alertmend_audit_intact", frozenset()) not in before
+    assert ("mendgate_audit_intact", frozenset()) not in before
     assert value(after, "audit_intact") == 1
 
 
-def test_the_app_counts_for_its_own_door_alone(house: House) -> None:
-    assert create_app(house.door).state.door.metrics is house.door.metrics
+def test_the_app_counts_for_its_own_door_alone(rest_service: RestService) -> None:
+    assert (
+        create_app(rest_service.dependencies).state.dependencies.metrics is rest_service.dependencies.metrics
+    )
 
 
 def verified() -> Verification:
@@ -239,4 +245,4 @@ def verified() -> Verification:
 
 
 def _build(series: Series) -> dict[str, str]:
-    return next(dict(labels) for name, labels in series if name == "alertmend_build_info")
+    return next(dict(labels) for name, labels in series if name == "mendgate_build_info")

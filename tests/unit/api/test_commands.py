@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from api.cli import app
+from api.cli.main import app
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 _RUNNING = {"serve", "reader", "demo", "sandbox"}
@@ -31,22 +31,22 @@ ALL = dict(commands(get_command(app)))
 def test_a_commands_help_has_an_example_of_it(name: str) -> None:
     (example,) = re.findall(r"Example: (.+)", ALL[name].help)
 
-    assert f"alertmend {name}" in example
+    assert f"mendgate {name}" in example
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_command_is_documented_with_an_example_and_each_of_its_options(name: str) -> None:
-    (section,) = re.findall(rf"^### `alertmend {name}`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(rf"^### `mendgate {name}`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
 
     options = [parameter.opts[0] for parameter in ALL[name].params if parameter.param_type_name == "option"]
-    assert f"\nalertmend {name}" in section
+    assert f"\nmendgate {name}" in section
     assert [
         option for option in options if option not in {"--help", "--output"} and option not in section
     ] == []
 
 
 def test_the_page_knows_no_other_commands() -> None:
-    assert set(re.findall(r"^### `alertmend (.+)`$", PAGE, re.MULTILINE)) == set(ALL)
+    assert set(re.findall(r"^### `mendgate (.+)`$", PAGE, re.MULTILINE)) == set(ALL)
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - _RUNNING))
@@ -54,7 +54,7 @@ def test_a_command_that_prints_facts_does_so_as_json_too(name: str) -> None:
     assert any("--output" in parameter.opts for parameter in ALL[name].params)
 
 
-@pytest.mark.parametrize("example", re.findall(r"^alertmend [^|>\n]+", PAGE, re.MULTILINE))
+@pytest.mark.parametrize("example", re.findall(r"^mendgate [^|>\n]+", PAGE, re.MULTILINE))
 def test_an_example_on_the_page_is_what_the_command_takes(example: str) -> None:
     words = shlex.split(example)[1:]
     name = max((known for known in ALL if " ".join(words).startswith(known)), key=len)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from api.confining import children, confine, confinements
-from api.doctor_confinement import check_confinement
-from api.settings import Settings
-from tools import landlock
+from api.config.settings import Settings
+from api.doctor.confinement import check_confinement
+from api.reader.confinement import children, confine, confinements
+from tools.confinement import landlock
 from tools.errors import BadInput
-from tools.mcp_config import McpConfig, ServerEntry
+from tools.mcp.config_file import McpConfig, ServerEntry
 
 THIEF = McpConfig({"thief": ServerEntry(command="thief"), "far": ServerEntry(url="https://mcp.example.com")})
 
@@ -41,7 +41,7 @@ def test_who_reads_is_kept_from_the_writers_files_and_every_key(settings: Settin
 
     assert confinement is not None
     names = (
-        "writer", "writer.key", "tokens.json", "audit.key", "audit.key.head", "alertmend.db", "alertmend.env",
+        "writer", "writer.key", "tokens.json", "audit.key", "audit.key.head", "mendgate.db", "mendgate.env",
         "more", "tls.key",
     )  # fmt: skip
     assert confinement.hidden >= {tmp_path / name for name in names}
@@ -54,7 +54,7 @@ def test_what_signs_in_to_postgres_is_hidden_from_who_reads(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "elsewhere"))
-    url = "postgresql://shop@db/alertmend?sslkey=client.key"
+    url = "postgresql://shop@db/mendgate?sslkey=client.key"
 
     confined = confinements(settings.model_copy(update={"database_url": url}))
 
@@ -69,7 +69,7 @@ def test_who_writes_is_shown_the_writers_files_alone(settings: Settings, tmp_pat
 
     assert confinement is not None
     assert confinement.shown == {tmp_path / name for name in ("writer", "writer.key", "ca")}
-    assert confinement.hidden >= {tmp_path / name for name in ("tokens.json", "audit.key", "alertmend.db")}
+    assert confinement.hidden >= {tmp_path / name for name in ("tokens.json", "audit.key", "mendgate.db")}
 
 
 def test_where_our_tools_run_elsewhere_no_child_gets_the_services_own_credential(
@@ -83,7 +83,7 @@ def test_where_our_tools_run_elsewhere_no_child_gets_the_services_own_credential
     assert confinement.shown == frozenset()
     assert tmp_path / "reader" in confinement.hidden
     assert children(apart, THIEF) == ("thief",)
-    assert children(settings, THIEF) == ("alertmend", "thief")
+    assert children(settings, THIEF) == ("mendgate", "thief")
 
 
 def test_a_server_of_the_file_is_shown_the_kubeconfig_it_names_unless_that_is_the_writers(
@@ -111,8 +111,8 @@ async def test_what_is_not_confined_is_named_with_all_that_it_can_open(
 
     assert (confined.reader, confined.writer) == (None, None)
     (warning,) = caplog.messages
-    assert "(alertmend, thief)" in warning
-    for name in ("writer", "writer.key", "tokens.json", "audit.key", "alertmend.db", "more", "tls.key"):
+    assert "(mendgate, thief)" in warning
+    for name in ("writer", "writer.key", "tokens.json", "audit.key", "mendgate.db", "more", "tls.key"):
         assert str(tmp_path / name) in warning
     check = await check_confinement(loose)
     assert check.status == "warning"
@@ -124,7 +124,7 @@ async def test_the_service_does_not_start_where_confinement_is_required_and_cann
 ) -> None:
     strict = settings.model_copy(update={"confine_tools": "require"})
 
-    with pytest.raises(BadInput, match="this system has no Landlock, and ALERTMEND_CONFINE_TOOLS"):
+    with pytest.raises(BadInput, match="this system has no Landlock, and MENDGATE_CONFINE_TOOLS"):
         confine(strict, THIEF)
 
     check = await check_confinement(strict)

@@ -8,15 +8,21 @@ from typing import Any, Literal
 import pytest
 from rich.console import Console, RenderableType
 
-from api import examples
-from api.console import render_approvals, render_entry, render_incident, render_incidents, render_proposal
-from api.schemas import ApprovalView
-from graph.incident import Entry, EntryKind, Incident
-from graph.targets import Target
+from api.cli.terminal.rendering import (
+    render_approvals,
+    render_entry,
+    render_incident,
+    render_incidents,
+    render_proposal,
+)
+from api.rest import openapi_examples
+from api.rest.schemas import ApprovalView
+from graph.domain.alerts.targets import Target
+from graph.domain.incident import Entry, EntryKind, Incident
 
 AT = datetime(2026, 11, 23, 7, 40, 54, tzinfo=UTC)
-INCIDENT = Incident.model_validate(examples.INCIDENT)
-APPROVAL = ApprovalView.model_validate(examples.APPROVAL)
+INCIDENT = Incident.model_validate(openapi_examples.INCIDENT)
+APPROVAL = ApprovalView.model_validate(openapi_examples.APPROVAL)
 GREEN, RED, YELLOW = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m"
 
 

@@ -11,22 +11,24 @@ import pytest
 import yaml
 from rich.console import Console
 
-from api.doctor import examine
-from api.doctor_audit import MEND_AUDIT, check_audit
-from api.doctor_check import Check, Examination, Status, bounded, listed
-from api.doctor_database import check_database
-from api.doctor_reader import describe_held
-from api.doctor_rights import EXCESS, LOOKS, NEEDED, PATCHES, USEFUL, WRITES
-from api.doctor_settings import check_dev_mode, check_settings, check_tokens
-from api.doctor_table import render_examination
-from api.settings import ClientSettings, Settings, environment_name, load_settings
-from api.tokens import Role, TokenFileUnusable, TokenStore
-from checkpoints.database import DatabaseUnavailable, make_engine, parse_url
+from api.cli.terminal.examination import render_examination
+from api.config.roles import Role
+from api.config.settings import ClientSettings, Settings, environment_name, load_settings
+from api.doctor.audit import MEND_AUDIT, check_audit
+from api.doctor.check import Check, Examination, Status, bounded, listed
+from api.doctor.checkup import examine
+from api.doctor.database import check_database
+from api.doctor.permissions import EXCESS, LOOKS, NEEDED, PATCHES, USEFUL, WRITES
+from api.doctor.reader import describe_held
+from api.doctor.settings import check_dev_mode, check_settings, check_tokens
+from api.identity.tokens import TokenFileUnusable, TokenStore
+from checkpoints.db.engine import make_engine, parse_url
+from checkpoints.db.errors import DatabaseUnavailable
 from checkpoints.ledger import open_ledger
-from checkpoints.schema import migrate, migrate_database
-from tests.integration.audits import tamper
-from tools.access_review import Right
+from checkpoints.migrate import migrate, migrate_database
+from tests.integration.ledger.audits import tamper
 from tools.errors import BadInput
+from tools.kubernetes.access_review import Right
 
 ROLES = Path(__file__).parents[3] / "docs" / "credentials.md"
 SECRET = "sk-never-to-be-seen"
@@ -67,7 +69,7 @@ async def test_an_unexpected_error_is_shown_and_stops_nobody_else() -> None:
     )
 
     assert (broken.status, broken.found) == ("failed", "KeyError: 'x'")
-    assert "fault of alertmend" in broken.mend
+    assert "fault of mendgate" in broken.mend
     assert sound.status == "ok"
 
 
@@ -101,37 +103,37 @@ def test_long_lists_are_cut_and_say_so() -> None:
 
 def test_settings_are_named_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    monkeypatch.setenv("ALERTMEND_MODEL", "a-model")
+    monkeypatch.setenv("MENDGATE_MODEL", "a-model")
 
     found = check_settings(load_settings())
 
-    assert found == Check(name="settings", status="ok", found="set: ALERTMEND_MODEL, OPENAI_API_KEY")
+    assert found == Check(name="settings", status="ok", found="set: MENDGATE_MODEL, OPENAI_API_KEY")
 
 
 def test_a_misspelled_setting_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_WRITE_KUBECONFG", "x")
-    monkeypatch.setenv("ALERTMEND_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("MENDGATE_WRITE_KUBECONFG", "x")
+    monkeypatch.setenv("MENDGATE_URL", "http://127.0.0.1:1")
 
     found = check_settings(load_settings())
 
-    assert (found.status, found.found) == ("warning", "no such setting: ALERTMEND_WRITE_KUBECONFG")
+    assert (found.status, found.found) == ("warning", "no such setting: MENDGATE_WRITE_KUBECONFG")
     assert "docs/settings.md" in found.mend
 
 
 async def test_settings_that_cannot_be_used_leave_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_PORT", "many")
+    monkeypatch.setenv("MENDGATE_PORT", "many")
 
     found = await examine()
 
     assert [check.status for check in found.checks] == ["failed", "skipped"]
-    assert "ALERTMEND_PORT" in found.checks[0].found
+    assert "MENDGATE_PORT" in found.checks[0].found
 
 
 @pytest.mark.parametrize(
     ("roles", "status", "words"),
     [
         ((), "failed", "--role approver"),
-        (("viewer",), "warning", "--role ingest --name alertmanager`, and one with `alertmend token create"),
+        (("viewer",), "warning", "--role ingest --name alertmanager`, and one with `mendgate token create"),
         (("approver",), "warning", "--role ingest"),
         (("ingest",), "warning", "--role approver"),
         (("ingest", "approver"), "ok", ""),
@@ -185,7 +187,7 @@ async def test_a_token_file_that_others_may_write_has_failed() -> None:
 async def test_dev_mode_keeps_the_service_from_starting(
     value: str, status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ALERTMEND_DEV_MODE", value)
+    monkeypatch.setenv("MENDGATE_DEV_MODE", value)
 
     assert (await check_dev_mode(load_settings())).status == status
 
@@ -194,20 +196,20 @@ async def test_a_database_that_is_not_there_is_announced_and_not_made(empty_hous
     found = await check_database(Settings(database_url=f"sqlite+aiosqlite:///{empty_house}/new/ledger.db"))
 
     assert found.status == "ok"
-    assert "ledger.db isn't there yet: `alertmend serve` makes it" in found.found
+    assert "ledger.db isn't there yet: `mendgate serve` makes it" in found.found
     assert not (empty_house / "new").exists()
 
 
 async def test_a_database_in_order_is_left_as_it_is(empty_house: Path) -> None:
     settings = load_settings()
     await migrate_database(settings.database_url, lambda _: None)
-    before = (empty_house / "alertmend.db").read_bytes()
+    before = (empty_house / "mendgate.db").read_bytes()
 
     found = await check_database(settings)
 
     assert found.status == "ok"
     assert "tables up to date, may be written to" in found.found
-    assert (empty_house / "alertmend.db").read_bytes() == before
+    assert (empty_house / "mendgate.db").read_bytes() == before
 
 
 async def test_older_tables_in_a_file_are_no_fault(empty_house: Path) -> None:
@@ -217,14 +219,14 @@ async def test_older_tables_in_a_file_are_no_fault(empty_house: Path) -> None:
     found = await check_database(settings)
 
     assert found.status == "ok"
-    assert "`alertmend serve` brings up to date" in found.found
-    assert revision(empty_house / "alertmend.db") == "0001"
+    assert "`mendgate serve` brings up to date" in found.found
+    assert revision(empty_house / "mendgate.db") == "0001"
 
 
 async def test_tables_of_a_newer_version_have_failed(empty_house: Path) -> None:
     settings = load_settings()
     await migrate_database(settings.database_url, lambda _: None)
-    with sqlite3.connect(empty_house / "alertmend.db") as connection:
+    with sqlite3.connect(empty_house / "mendgate.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
 
@@ -232,7 +234,7 @@ async def test_tables_of_a_newer_version_have_failed(empty_house: Path) -> None:
 
     assert found.status == "failed"
     assert "9999" in found.found
-    assert "newer alertmend" in found.mend
+    assert "newer mendgate" in found.mend
 
 
 async def test_an_audit_that_stops_all_writes_has_failed_with_the_command(empty_house: Path) -> None:
@@ -251,7 +253,7 @@ async def test_an_audit_that_stops_all_writes_has_failed_with_the_command(empty_
 
     assert [one.status for one in (sound, cut, accepted, lost)] == ["ok", "failed", "ok", "failed"]
     assert "row 2 of the audit is remembered and isn't there" in cut.found
-    assert "alertmend audit accept" in cut.mend
+    assert "mendgate audit accept" in cut.mend
     assert "is gone" in lost.found
 
 
@@ -270,14 +272,14 @@ async def test_an_audit_without_its_key_has_failed(empty_house: Path) -> None:
 
 
 async def test_a_damaged_database_has_failed(empty_house: Path) -> None:
-    (empty_house / "alertmend.db").write_text("this was a database once" * 100)
+    (empty_house / "mendgate.db").write_text("this was a database once" * 100)
 
     with pytest.raises(DatabaseUnavailable, match="not a database"):
         await check_database(load_settings())
 
 
 async def test_a_folder_in_the_databases_place_has_failed(empty_house: Path) -> None:
-    (empty_house / "alertmend.db").mkdir()
+    (empty_house / "mendgate.db").mkdir()
 
     with pytest.raises(DatabaseUnavailable, match="unable to open"):
         await check_database(load_settings())
@@ -376,9 +378,9 @@ def grants(rules: list[dict[str, Any]], right: Right) -> bool:
 
 
 async def test_half_an_oidc_setting_has_failed_as_the_service_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_OIDC_ISSUER", "https://issuer.example.com")
+    monkeypatch.setenv("MENDGATE_OIDC_ISSUER", "https://issuer.example.com")
 
     check = check_settings(load_settings())
 
     assert check.status == "failed"
-    assert "ALERTMEND_OIDC_AUDIENCE" in check.found
+    assert "MENDGATE_OIDC_AUDIENCE" in check.found

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.logs import JsonFormatter, LogFormatter, configure_logging, counting_lines
-from api.metrics import Metrics
+from api.observability.logs import JsonFormatter, LogFormatter, configure_logging, counting_lines
+from api.observability.metrics import Metrics
 
 TOKEN = "am_" + "x7-_" * 10 + "abc"
 
@@ -73,7 +73,7 @@ def test_a_line_begins_with_its_time_in_utc() -> None:
 
 def test_the_log_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with configured():
-        logging.getLogger("api.runner").info("up")
+        logging.getLogger("api.workers.local_runner").info("up")
 
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -115,7 +115,9 @@ def test_what_looks_like_a_secret_is_hidden_in_both_formats(formatter: logging.F
 async def test_a_line_of_json_is_one_object_whatever_was_said() -> None:
     async def run() -> str:
         message = 'broke on "x"\n2026-01-01 INFO forged'
-        return JsonFormatter().format(logging.LogRecord("api.runs", logging.ERROR, "", 0, message, (), None))
+        return JsonFormatter().format(
+            logging.LogRecord("api.workers.run", logging.ERROR, "", 0, message, (), None)
+        )
 
     written = await asyncio.create_task(run(), name="inc-0f3a9c1b2d4e5f60")
 
@@ -124,7 +126,7 @@ async def test_a_line_of_json_is_one_object_whatever_was_said() -> None:
     assert told.pop("at").endswith("+00:00")
     assert told == {
         "level": "ERROR",
-        "logger": "api.runs",
+        "logger": "api.workers.run",
         "incident": "inc-0f3a9c1b2d4e5f60",
         "message": 'broke on "x"\n2026-01-01 INFO forged',
     }
@@ -134,14 +136,14 @@ async def test_warnings_and_errors_are_counted_by_the_room_they_come_from() -> N
     metrics = Metrics()
 
     async with counting_lines(metrics):
-        logging.getLogger("api.runs").error("x")
+        logging.getLogger("api.workers.run").error("x")
         logging.getLogger("some.library").warning("y")
         logging.getLogger("graph").info("not counted")
-    logging.getLogger("api.runs").error("after its end")
+    logging.getLogger("api.workers.run").error("after its end")
 
     text = (await metrics.render()).decode()
-    counted = [line for line in text.splitlines() if line.startswith("alertmend_log_lines_total")]
+    counted = [line for line in text.splitlines() if line.startswith("mendgate_log_lines_total")]
     assert counted == [
-        'alertmend_log_lines_total{level="error",room="api"} 1.0',
-        'alertmend_log_lines_total{level="warning",room="library"} 1.0',
+        'mendgate_log_lines_total{level="error",room="api"} 1.0',
+        'mendgate_log_lines_total{level="warning",room="library"} 1.0',
     ]

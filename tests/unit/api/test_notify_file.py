@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from api.channels import open_channels
-from api.doctor_notify import check_channels
-from api.notify_file import NotifyFileUnusable, load_channels
-from api.settings import Settings
+from api.config.settings import Settings
+from api.doctor.channels import check_channels
+from api.notify.channels import open_channels
+from api.notify.config_file import NotifyFileUnusable, load_channels
 from tools.errors import BadInput
 
 _SECRET = "tgram-password-1234"

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from api.oidc import read_terms
-from api.server import require_tokens
-from api.settings import Settings, load_settings
+from api.config.settings import Settings, load_settings
+from api.identity.oidc import read_terms
+from api.serving.server import require_tokens
 from tools.errors import BadInput
 
 GIVEN: dict[str, str] = {
-    "ALERTMEND_OIDC_ISSUER": "https://login.example.com",
-    "ALERTMEND_OIDC_AUDIENCE": "alertmend",
-    "ALERTMEND_OIDC_ROLES": "sre=approver",
+    "MENDGATE_OIDC_ISSUER": "https://login.example.com",
+    "MENDGATE_OIDC_AUDIENCE": "mendgate",
+    "MENDGATE_OIDC_ROLES": "sre=approver",
 }
 
 
@@ -34,7 +34,7 @@ def test_the_three_settings_together_are_the_terms(monkeypatch: pytest.MonkeyPat
     terms = read_terms(load_settings())
 
     assert terms
-    assert (terms.issuer, terms.audience) == ("https://login.example.com", "alertmend")
+    assert (terms.issuer, terms.audience) == ("https://login.example.com", "mendgate")
     assert (terms.roles, terms.groups_claim, terms.name_claim) == ({"sre": "approver"}, "groups", "sub")
 
 
@@ -48,17 +48,17 @@ def test_half_a_setting_is_refused_by_what_is_missing(missing: str, monkeypatch:
 
 
 def test_a_client_alone_is_half_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_OIDC_CLIENT_ID", "alertmend")
+    monkeypatch.setenv("MENDGATE_OIDC_CLIENT_ID", "mendgate")
 
-    with pytest.raises(BadInput, match="ALERTMEND_OIDC_ISSUER"):
+    with pytest.raises(BadInput, match="MENDGATE_OIDC_ISSUER"):
         read_terms(load_settings())
 
 
 def test_the_client_is_whom_id_tokens_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (GIVEN | {"ALERTMEND_OIDC_CLIENT_ID": "another"}).items():
+    for name, value in (GIVEN | {"MENDGATE_OIDC_CLIENT_ID": "another"}).items():
         monkeypatch.setenv(name, value)
 
-    with pytest.raises(BadInput, match="must be the same as ALERTMEND_OIDC_AUDIENCE"):
+    with pytest.raises(BadInput, match="must be the same as MENDGATE_OIDC_AUDIENCE"):
         read_terms(load_settings())
 
 
@@ -72,7 +72,7 @@ def test_the_client_is_whom_id_tokens_are_for(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_roles_are_pairs_or_json(written: str, roles: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_OIDC_ROLES", written)
+    monkeypatch.setenv("MENDGATE_OIDC_ROLES", written)
 
     assert load_settings().oidc_roles == roles
 
@@ -80,21 +80,21 @@ def test_roles_are_pairs_or_json(written: str, roles: Any, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ALERTMEND_OIDC_ROLES", "sre=owner"),
-        ("ALERTMEND_OIDC_ROLES", "sre"),
-        ("ALERTMEND_OIDC_ROLES", "=admin"),
-        ("ALERTMEND_OIDC_ROLES", "sre=viewer,sre=admin"),
-        ("ALERTMEND_OIDC_ROLES", "sre=viewer,"),
-        ("ALERTMEND_OIDC_ROLES", '{"sre": "viewer", "sre": "admin"}'),
-        ("ALERTMEND_OIDC_ROLES", '{"sre": {"a": 1}}'),
-        ("ALERTMEND_OIDC_ROLES", "{"),
-        ("ALERTMEND_OIDC_ISSUER", "http://login.example.com"),
-        ("ALERTMEND_OIDC_ISSUER", "http://localhost.example.com"),
-        ("ALERTMEND_OIDC_ISSUER", "login.example.com"),
-        ("ALERTMEND_OIDC_ISSUER", "https://"),
-        ("ALERTMEND_OIDC_ISSUER", "https://login.example.com?tenant=1"),
-        ("ALERTMEND_OIDC_ISSUER", "https://[::1"),
-        ("ALERTMEND_OIDC_ISSUER", "file:///etc/issuer"),
+        ("MENDGATE_OIDC_ROLES", "sre=owner"),
+        ("MENDGATE_OIDC_ROLES", "sre"),
+        ("MENDGATE_OIDC_ROLES", "=admin"),
+        ("MENDGATE_OIDC_ROLES", "sre=viewer,sre=admin"),
+        ("MENDGATE_OIDC_ROLES", "sre=viewer,"),
+        ("MENDGATE_OIDC_ROLES", '{"sre": "viewer", "sre": "admin"}'),
+        ("MENDGATE_OIDC_ROLES", '{"sre": {"a": 1}}'),
+        ("MENDGATE_OIDC_ROLES", "{"),
+        ("MENDGATE_OIDC_ISSUER", "http://login.example.com"),
+        ("MENDGATE_OIDC_ISSUER", "http://localhost.example.com"),
+        ("MENDGATE_OIDC_ISSUER", "login.example.com"),
+        ("MENDGATE_OIDC_ISSUER", "https://"),
+        ("MENDGATE_OIDC_ISSUER", "https://login.example.com?tenant=1"),
+        ("MENDGATE_OIDC_ISSUER", "https://[::1"),
+        ("MENDGATE_OIDC_ISSUER", "file:///etc/issuer"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(

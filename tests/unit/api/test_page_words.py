@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from api import examples
+from api.page.filters import find_line_tone, let_break, say_span, show_json
+from api.page.progress import find_steps
 from api.page.reports import render_report
-from api.page.steps import find_steps
-from api.page.words import find_line_tone, let_break, say_span, show_json
-from graph.incident import Entry, EntryKind, Incident
+from api.rest import openapi_examples
+from graph.domain.incident import Entry, EntryKind, Incident
 
 AT = datetime(2026, 11, 23, 7, 40, 54, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def nodes(*names: str) -> list[Entry]:
 
 
 def steps(status: str, timeline: list[Entry]) -> dict[str, str]:
-    incident = Incident.model_validate(examples.INCIDENT | {"status": status})
+    incident = Incident.model_validate(openapi_examples.INCIDENT | {"status": status})
     return {
         step.name: step.state + (f" x{step.times}" if step.times > 1 else "")
         for step in find_steps(incident, timeline)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.patch_editor import NothingEdited, edit_patch
+from api.cli.terminal.patch_editor import NothingEdited, edit_patch
 from tools.errors import BadInput
 
 PATCH = {"spec": {"replicas": 2, "text": "größer"}}

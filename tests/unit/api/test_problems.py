@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from api.limits import Overloaded
-from api.problems import answer_error
-from tools.errors import AlertmendError
+from api.http_server.limits import Overloaded
+from api.rest.problems import answer_error
+from tools.errors import MendgateError
 
 
 def test_that_something_is_away_or_busy_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -18,9 +18,9 @@ def test_that_something_is_away_or_busy_is_one_line(caplog: pytest.LogCaptureFix
 
 def test_what_nobody_foresaw_is_told_with_where_it_came_from(caplog: pytest.LogCaptureFixture) -> None:
     def break_down() -> None:
-        raise AlertmendError("odd")
+        raise MendgateError("odd")
 
-    with pytest.raises(AlertmendError) as raised:
+    with pytest.raises(MendgateError) as raised:
         break_down()
 
     assert answer_error(raised.value).status_code == 500

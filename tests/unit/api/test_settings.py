@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
-from api.settings import ClientSettings, Settings, environment_name, load_client_settings, load_settings
+from api.config.settings import (
+    ClientSettings,
+    Settings,
+    environment_name,
+    load_client_settings,
+    load_settings,
+)
 from tools.errors import BadInput
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -67,8 +73,8 @@ def test_a_kubeconfig_at_home_is_found(empty_house: Path) -> None:
 
 
 def test_the_environment_wins_over_the_file(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (empty_house / "alertmend.env").write_text("ALERTMEND_PORT=1\nALERTMEND_HOST=10.0.0.1\nKUBECONFIG=a\n")
-    monkeypatch.setenv("ALERTMEND_PORT", "2")
+    (empty_house / "mendgate.env").write_text("MENDGATE_PORT=1\nMENDGATE_HOST=10.0.0.1\nKUBECONFIG=a\n")
+    monkeypatch.setenv("MENDGATE_PORT", "2")
 
     settings = load_settings()
 
@@ -78,7 +84,7 @@ def test_the_environment_wins_over_the_file(empty_house: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("given", ["90", "PT90S", "00:01:30"])
 def test_durations_are_seconds_or_iso_8601(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_MODEL_TIMEOUT", given)
+    monkeypatch.setenv("MENDGATE_MODEL_TIMEOUT", given)
 
     assert load_settings().model_timeout == timedelta(seconds=90)
 
@@ -86,10 +92,10 @@ def test_durations_are_seconds_or_iso_8601(given: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ALERTMEND_PORT", "many"),
-        ("ALERTMEND_MODEL_TIMEOUT", "0"),
-        ("ALERTMEND_MODEL_BUDGET", "-5"),
-        ("ALERTMEND_DATABASE_URL", "mysql://db/alertmend"),
+        ("MENDGATE_PORT", "many"),
+        ("MENDGATE_MODEL_TIMEOUT", "0"),
+        ("MENDGATE_MODEL_BUDGET", "-5"),
+        ("MENDGATE_DATABASE_URL", "mysql://db/mendgate"),
         ("KUBECONFIG", "/a:/b"),
     ],
 )
@@ -107,7 +113,7 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(
     [
         ("OPENAI_BASE_URL", "localhost:11434/v1"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
-        ("ALERTMEND_PUBLIC_URL", "alertmend.example.com"),
+        ("MENDGATE_PUBLIC_URL", "mendgate.example.com"),
     ],
 )
 def test_a_url_without_its_scheme_is_refused_with_an_example(
@@ -120,22 +126,22 @@ def test_a_url_without_its_scheme_is_refused_with_an_example(
 
 
 def test_the_command_lines_url_needs_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_URL", "localhost:10000")
+    monkeypatch.setenv("MENDGATE_URL", "localhost:10000")
 
     with pytest.raises(BadInput) as caught:
         load_client_settings()
 
     assert str(caught.value) == (
-        "ALERTMEND_URL: must begin with http:// or https:// and name a host, as http://localhost:10000"
+        "MENDGATE_URL: must begin with http:// or https:// and name a host, as http://localhost:10000"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ALERTMEND_DATABASE_URL", "alertmend.db", "sqlite\\+aiosqlite:///FILE"),
-        ("ALERTMEND_ALLOWED_HOSTS", "https://alertmend.example.com", "a host's name alone"),
-        ("ALERTMEND_PUBLIC_URL", "https://alertmend.example.com/?a=b", "without user, query and fragment"),
+        ("MENDGATE_DATABASE_URL", "mendgate.db", "sqlite\\+aiosqlite:///FILE"),
+        ("MENDGATE_ALLOWED_HOSTS", "https://mendgate.example.com", "a host's name alone"),
+        ("MENDGATE_PUBLIC_URL", "https://mendgate.example.com/?a=b", "without user, query and fragment"),
     ],
 )
 def test_a_value_of_the_wrong_shape_is_refused_in_words(
@@ -148,17 +154,17 @@ def test_a_value_of_the_wrong_shape_is_refused_in_words(
 
 
 def test_a_cool_down_of_zero_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_COOL_DOWN", "0")
+    monkeypatch.setenv("MENDGATE_COOL_DOWN", "0")
 
     assert load_settings().cool_down == timedelta(0)
 
-    monkeypatch.setenv("ALERTMEND_COOL_DOWN", "-1")
+    monkeypatch.setenv("MENDGATE_COOL_DOWN", "-1")
     with pytest.raises(BadInput, match="must not be negative; 0 turns it off"):
         load_settings()
 
 
 def test_an_error_never_repeats_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALERTMEND_URL", "am_secret")
+    monkeypatch.setenv("MENDGATE_URL", "am_secret")
 
     with pytest.raises(BadInput) as caught:
         load_client_settings()

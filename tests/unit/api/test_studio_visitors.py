@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.studio_visitors import is_known
+from api.studio.origins import is_known
 
 
 @pytest.mark.parametrize(

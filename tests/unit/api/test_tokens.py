@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.tokens import Role, TokenFileUnusable, TokenStore, includes
+from api.config.roles import Role, includes
+from api.identity.tokens import TokenFileUnusable, TokenStore
 from tools.errors import BadInput
 
 

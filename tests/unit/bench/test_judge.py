@@ -13,13 +13,13 @@ from bench.eval.scenario import Scenario
 from bench.eval.snapshots import Snapshot
 from bench.eval.stages import Health
 from bench.eval.totals import Totals
-from graph.diagnosis import Diagnosis, Evidence
-from graph.incident import Incident
-from graph.proposal import Approval, Proposal
-from graph.targets import Target
-from tests.unit.graph.proposals import WEB, make_proposal
-from tools.diffing import FieldChange
-from tools.patch import PatchArguments
+from graph.domain.alerts.targets import Target
+from graph.domain.diagnosis import Diagnosis, Evidence
+from graph.domain.incident import Incident
+from graph.domain.proposal import Approval, Proposal
+from tests.unit.graph.domain.proposals import WEB, make_proposal
+from tools.kubernetes.diff import FieldChange
+from tools.kubernetes.patch import PatchArguments
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 IMAGE = "spec.template.spec.containers[nginx].image"

@@ -14,7 +14,7 @@ from bench.eval.manifests import complete, reference
 from bench.eval.reading import ScenarioUnusable, read_scenario, read_scenarios
 from bench.eval.results import Conditions, write
 from bench.eval.scenario import Alert
-from graph.alerts import AlertGroup
+from graph.domain.alerts.payload import AlertGroup
 from graph.runbooks.catalogue import CATALOGUE, FRONT
 
 GOOD = """\

@@ -2,15 +2,16 @@
 
 import pytest
 
-from checkpoints.database import is_postgres, parse_url, sqlite_path, unavailable
-from checkpoints.postgres import connect_arguments
-from checkpoints.storable import cut, make_storable
+from checkpoints.db.engine import is_postgres, parse_url, sqlite_path
+from checkpoints.db.errors import unavailable
+from checkpoints.db.postgres import connect_arguments
+from checkpoints.db.text import cut, make_storable
 from tools.errors import BadInput
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_every_usual_name_of_postgres_means_the_same(scheme: str) -> None:
-    address = parse_url(f"{scheme}://alertmend:s%40cret@db:5433/alerts?sslmode=verify-full")
+    address = parse_url(f"{scheme}://mendgate:s%40cret@db:5433/alerts?sslmode=verify-full")
 
     assert is_postgres(address)
     arguments = connect_arguments(address)
@@ -19,17 +20,17 @@ def test_every_usual_name_of_postgres_means_the_same(scheme: str) -> None:
 
 
 def test_a_sqlite_url_leads_to_its_file() -> None:
-    address = parse_url("sqlite+aiosqlite:////var/lib/alertmend.db")
+    address = parse_url("sqlite+aiosqlite:////var/lib/mendgate.db")
 
     assert not is_postgres(address)
-    assert str(sqlite_path(address)) == "/var/lib/alertmend.db"
+    assert str(sqlite_path(address)) == "/var/lib/mendgate.db"
 
 
 @pytest.mark.parametrize(
     "url", ["mysql://root:hunter22@db/x", "postgres://u:hunter22@db:port/x", "hunter22", "sqlite:///hunter22"]
 )
 def test_what_cannot_be_used_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(BadInput, match="ALERTMEND_DATABASE_URL") as refused:
+    with pytest.raises(BadInput, match="MENDGATE_DATABASE_URL") as refused:
         parse_url(url)
 
     assert "hunter22" not in str(refused.value)

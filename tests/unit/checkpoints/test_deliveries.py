@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from checkpoints.deliveries import Delivery
-from graph.alerts import AlertGroup
-from tests.unit.graph.test_alerts_and_targets import real_body
+from checkpoints.alerts.webhook_delivery import WebhookDelivery
+from graph.domain.alerts.payload import AlertGroup
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
 
 
 def test_the_short_way_stores_exactly_what_the_long_way_stores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,9 +23,9 @@ def test_the_short_way_stores_exactly_what_the_long_way_stores(monkeypatch: pyte
         body["alerts"][0]["annotations"][name] = value
         body["extra"] = [{"name": name, "value": value}, value]
         groups.append(AlertGroup.model_validate(body))
-    quickly = [Delivery.of(group, b"") for group in groups]
-    monkeypatch.setattr("checkpoints.deliveries.is_harmless", lambda _: False)
+    quickly = [WebhookDelivery.of(group, b"") for group in groups]
+    monkeypatch.setattr("checkpoints.alerts.webhook_delivery.is_harmless", lambda _: False)
 
-    slowly = [Delivery.of(group, b"") for group in groups]
+    slowly = [WebhookDelivery.of(group, b"") for group in groups]
 
     assert [(one.group, one.body) for one in quickly] == [(one.group, one.body) for one in slowly]

@@ -7,8 +7,8 @@ import pytest
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, OperationalError
 
-from checkpoints.database import DatabaseUnavailable
-from checkpoints.group_commit import GroupCommit
+from checkpoints.db.errors import DatabaseUnavailable
+from checkpoints.db.group_commit import GroupCommit
 
 TROUBLES: dict[str, Exception] = {
     "gone": OperationalError("INSERT", {}, Exception("gone")),

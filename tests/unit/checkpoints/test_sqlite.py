@@ -5,7 +5,7 @@ from sqlite3 import OperationalError
 import pytest
 from sqlalchemy.util import greenlet_spawn
 
-from checkpoints.sqlite import _switch_to_wal
+from checkpoints.db.sqlite import _switch_to_wal
 
 
 class Cursor:
@@ -29,7 +29,7 @@ async def test_who_is_refused_the_write_ahead_log_asks_again() -> None:
 
 
 async def test_it_does_not_ask_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checkpoints.sqlite._BUSY_TIMEOUT_MILLISECONDS", 50)
+    monkeypatch.setattr("checkpoints.db.sqlite._BUSY_TIMEOUT_MILLISECONDS", 50)
 
     with pytest.raises(OperationalError):
         await greenlet_spawn(_switch_to_wal, Cursor(refusals=10**6))

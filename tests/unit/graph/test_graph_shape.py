@@ -5,11 +5,10 @@ import re
 from pathlib import Path
 from typing import cast
 
-from graph.builder import build_graph
-from graph.conclusion import Conclusion
-from graph.investigation import Investigation
-from graph.nodes import Nodes
-from graph.remediation import Remediation
+from graph.builder import Nodes, build_graph
+from graph.nodes.conclusion import Conclusion
+from graph.nodes.investigation import Investigation
+from graph.nodes.remediation import Remediation
 
 
 def drawn_edges() -> set[tuple[str, str]]:

@@ -6,13 +6,13 @@ from typing import Any, get_args
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
-from graph.alerts import AlertGroup
-from graph.diagnosis import Candidate, Diagnosis, ReadCall, ToolAnswer
-from graph.incident import Ending
+from graph.domain.alerts.payload import AlertGroup
+from graph.domain.diagnosis import Candidate, Diagnosis, ReadCall, ToolAnswer
+from graph.domain.incident import Ending
 from graph.state import CHECKPOINTED, IncidentState
-from tests.unit.graph.proposals import WEB, make_proposal
-from tests.unit.graph.test_alerts_and_targets import real_body
-from tools.executor import Outcome
+from tests.unit.graph.domain.proposals import WEB, make_proposal
+from tests.unit.graph.domain.test_alerts_and_targets import real_body
+from tools.grants import Outcome
 
 
 def models_in(annotation: Any) -> Iterator[type]:

@@ -11,8 +11,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from tools import api_server
-from tools.api_server import ApiServer
 from tools.errors import (
     BadInput,
     ClusterError,
@@ -22,7 +20,9 @@ from tools.errors import (
     RequestRejected,
     WriteConflict,
 )
-from tools.kubernetes import Cluster
+from tools.kubernetes import transport
+from tools.kubernetes.client import Cluster
+from tools.kubernetes.transport import ApiServer
 
 CLUSTER = "{name: c, cluster: {server: http://x}}"
 Handler = Callable[[httpx2.Request], httpx2.Response]
@@ -109,14 +109,14 @@ async def test_an_answer_that_comes_packed_though_nobody_asked_is_not_unpacked()
 
 async def test_a_long_answer_is_parsed_while_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     parsing, seen = threading.Event(), threading.Event()
-    read = api_server._read_json
+    read = transport._read_json
 
     def wait_for_another(response: httpx2.Response) -> Any:
         parsing.set()
         assert seen.wait(60), "nobody else was answered meanwhile"
         return read(response)
 
-    monkeypatch.setattr(api_server, "_read_json", wait_for_another)
+    monkeypatch.setattr(transport, "_read_json", wait_for_another)
     document = {"metadata": {"name": "x"}, "data": {"long": "y" * 200_000}}
     async with cluster(lambda _: httpx2.Response(200, json=document)) as there:
         answer = asyncio.create_task(there.get("configmap", "x", "default"))
@@ -160,8 +160,8 @@ async def test_a_list_is_read_page_by_page_and_its_items_say_what_they_are() -> 
 @pytest.mark.parametrize(
     ("dry_run", "query"),
     [
-        (True, {"fieldManager": "alertmend", "fieldValidation": "Strict", "dryRun": "All"}),
-        (False, {"fieldManager": "alertmend", "fieldValidation": "Strict"}),
+        (True, {"fieldManager": "mendgate", "fieldValidation": "Strict", "dryRun": "All"}),
+        (False, {"fieldManager": "mendgate", "fieldValidation": "Strict"}),
     ],
 )
 async def test_only_a_dry_run_says_so_and_every_patch_has_its_fields_checked(

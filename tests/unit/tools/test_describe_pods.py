@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tools.describe_pods import describe_pod
-from tools.listings import pod_status
+from tools.kubectl.describe_pods import describe_pod
+from tools.kubectl.listings import pod_status
 
 POD: dict[str, Any] = {
     "metadata": {"name": "api-1", "namespace": "shop"},

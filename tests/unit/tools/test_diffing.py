@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.diffing import FieldChange, diff_objects, same_changes, shows_change
-from tools.patch import APPROVAL_PATH
+from tools.kubernetes.diff import FieldChange, diff_objects, same_changes, shows_change
+from tools.kubernetes.patch import APPROVAL_PATH
 
 
 def deployment(image: str = "nginx:1.25-", **metadata: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def test_what_changes_by_itself_is_left_out() -> None:
 
 
 def test_an_objects_first_annotation_is_a_line_of_its_own() -> None:
-    changes = diff_objects(deployment(), deployment(annotations={"alertmend.io/approval": "apr-1"}))
+    changes = diff_objects(deployment(), deployment(annotations={"mendgate.io/approval": "apr-1"}))
 
     assert changes == (FieldChange(path=APPROVAL_PATH, after="apr-1", added=True),)
 

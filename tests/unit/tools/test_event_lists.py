@@ -3,8 +3,8 @@
 import json
 from typing import Any, cast
 
-from tools.kubernetes import Cluster
-from tools.mcp_reader import GetArguments, get
+from tools.kubernetes.client import Cluster
+from tools.mcp.reader_tools import GetArguments, get
 
 
 class Busy:

@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from tools.foreign_text import clean_foreign
-from tools.presentation import LAST_APPLIED, LIMIT_CHARACTERS
+from tools.kubectl.trimming import LAST_APPLIED, LIMIT_CHARACTERS
+from tools.mcp.untrusted_answers import clean_foreign
 
 CONTAINER = {
     "name": "web",

@@ -6,10 +6,10 @@ import pytest
 
 from tests.unit.tools.recordings import recorded
 from tools.errors import RequestRejected
-from tools.kept_logs import split_log
-from tools.kinds import find_kind
-from tools.kubernetes import Cluster
-from tools.pod_logs import read_logs
+from tools.kubectl.lost_logs import split_log
+from tools.kubectl.pod_logs import read_logs
+from tools.kubernetes.client import Cluster
+from tools.kubernetes.resource_types import find_kind
 
 
 class Answers:

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.errors import BadInput, UnknownKind
-from tools.kinds import KINDS, find_kind
+from tools.kubernetes.resource_types import KINDS, find_kind
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import landlock
-from tools.confinement import Confinement
+from tools.confinement import landlock
+from tools.confinement.kubeconfig_files import kubeconfig_files
+from tools.confinement.plan import Confinement
 from tools.errors import BadInput
-from tools.kubeconfig_files import kubeconfig_files
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tools.layout import age, duration, fields, table
+from tools.kubectl.layout import age, duration, fields, table
 
 
 @pytest.mark.parametrize(

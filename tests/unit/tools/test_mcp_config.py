@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tools.errors import BadInput
-from tools.mcp_config import McpConfig, read_mcp_config
+from tools.mcp.config_file import McpConfig, read_mcp_config
 
 NPX = {"command": "npx", "args": ["-y", "mcp-server-kubernetes"]}
-WRITER = {**NPX, "alertmend": {"role": "writer"}}
+WRITER = {**NPX, "mendgate": {"role": "writer"}}
 
 
 def read(folder: Path, *, environment: dict[str, str] | None = None, **servers: Any) -> McpConfig:
@@ -57,7 +57,7 @@ def test_what_other_clients_write_is_understood_and_their_keys_are_passed_over(t
 def test_a_server_is_a_reader_whose_word_does_not_count_unless_the_file_says_otherwise(
     tmp_path: Path,
 ) -> None:
-    config = read(tmp_path, plain=NPX, trusted={**NPX, "alertmend": {"trustReadOnlyHint": True}}, w=WRITER)
+    config = read(tmp_path, plain=NPX, trusted={**NPX, "mendgate": {"trustReadOnlyHint": True}}, w=WRITER)
 
     readers = config.open_readers(None)
 
@@ -113,11 +113,11 @@ def test_what_is_shown_of_a_server_holds_no_variables_value(tmp_path: Path) -> N
         ({"npm": {**NPX, "env": {"A": 1}}}, ["mcpServers.npm.env.A", "string"]),
         ({"npm": {"url": "mcp.example"}}, ["mcpServers.npm.url", "URL"]),
         ({"npm": {"url": "http://x", "type": "ws"}}, ["mcpServers.npm", "'ws'", "http or sse"]),
-        ({"npm": {**NPX, "alertmend": {"role": "admin"}}}, ["npm.alertmend.role", "'reader' or 'writer'"]),
-        ({"npm": {**NPX, "alertmend": {"trustReadonlyHint": True}}}, ["npm.alertmend.trustReadonlyHint"]),
-        ({"npm": {**NPX, "alertmend": {"rights": "writer"}}}, ["npm.alertmend.rights"]),
+        ({"npm": {**NPX, "mendgate": {"role": "admin"}}}, ["npm.mendgate.role", "'reader' or 'writer'"]),
+        ({"npm": {**NPX, "mendgate": {"trustReadonlyHint": True}}}, ["npm.mendgate.trustReadonlyHint"]),
+        ({"npm": {**NPX, "mendgate": {"rights": "writer"}}}, ["npm.mendgate.rights"]),
         ({"one": WRITER, "two": WRITER}, ["one and two are writers"]),
-        ({"alertmend": NPX}, ["'alertmend' is alertmend's own"]),
+        ({"mendgate": NPX}, ["'mendgate' is mendgate's own"]),
         ({"a b": NPX}, ["'a b' can't be a server's name"]),
         ({"npm": {**NPX, "env": {"A": "${NOT_SET}"}}}, ["mcpServers.npm.env.A", "NOT_SET", "set it"]),
     ],
@@ -160,5 +160,5 @@ def test_a_file_that_is_no_such_file_is_refused(tmp_path: Path, text: str, words
 
 
 def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"nowhere\.json can't be read \(No such file.*ALERTMEND_MCP_CONFIG"):
+    with pytest.raises(BadInput, match=r"nowhere\.json can't be read \(No such file.*MENDGATE_MCP_CONFIG"):
         read_mcp_config(tmp_path / "nowhere.json", {})

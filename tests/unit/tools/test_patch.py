@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tools.patch import APPROVAL_ANNOTATION, PatchArguments, PatchType
+from tools.kubernetes.patch import APPROVAL_ANNOTATION, PatchArguments, PatchType
 
 IMAGE = {"spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.25"}]}}}}
 
@@ -87,7 +87,7 @@ def test_a_stamp_leaves_the_patchs_own_annotations_alone() -> None:
     ("annotations", "operation"),
     [
         (None, {"op": "add", "path": "/metadata/annotations", "value": {APPROVAL_ANNOTATION: "apr-1"}}),
-        ({}, {"op": "add", "path": "/metadata/annotations/alertmend.io~1approval", "value": "apr-1"}),
+        ({}, {"op": "add", "path": "/metadata/annotations/mendgate.io~1approval", "value": "apr-1"}),
     ],
 )
 def test_a_json_patch_is_stamped_by_an_operation(

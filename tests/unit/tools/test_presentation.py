@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tools.presentation import LIMIT_CHARACTERS, clean, cut, show_list, show_object, to_yaml
+from tools.kubectl.trimming import LIMIT_CHARACTERS, clean, cut, show_list, show_object, to_yaml
 
 
 def config(name: str, size: int) -> dict[str, Any]:

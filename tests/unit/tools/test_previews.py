@@ -7,12 +7,13 @@ import httpx2
 import pytest
 
 from tests.unit.tools.recordings import recorded
-from tools.api_server import ApiServer
 from tools.errors import RequestRejected
-from tools.executor import Executor, Grants, Preview
-from tools.kubernetes import Cluster
-from tools.patch import PatchArguments
-from tools.tool_session import ServerIdentity, ToolSession
+from tools.executor import Executor
+from tools.grants import Grants, Preview
+from tools.kubernetes.client import Cluster
+from tools.kubernetes.patch import PatchArguments
+from tools.kubernetes.transport import ApiServer
+from tools.mcp.session import ServerIdentity, ToolSession
 
 
 class Session:

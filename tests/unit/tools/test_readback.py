@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tools.diffing import FieldChange
-from tools.readback import DEVIATES, find_deviation, find_unlikeness, fingerprint
+from tools.kubernetes.diff import FieldChange
+from tools.kubernetes.readback import DEVIATES, find_deviation, find_unlikeness, fingerprint
 
 IMAGE = FieldChange(path="spec.template.spec.containers[web].image", before="web:1-", after="web:1")
 EXPECTED: dict[str, Any] = {
     "kind": "Deployment",
-    "metadata": {"name": "web", "annotations": {"alertmend.io/approval": "apr-1"}, "generation": 2},
+    "metadata": {"name": "web", "annotations": {"mendgate.io/approval": "apr-1"}, "generation": 2},
     "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "web", "image": "web:1"}]}}},
     "status": {"replicas": 1},
 }
@@ -46,7 +46,7 @@ def test_whatever_is_more_or_otherwise_is_named(live: dict[str, Any], moved_on: 
 
 
 def test_what_controllers_and_autoscalers_do_is_no_deviation() -> None:
-    revision = {"annotations": {"alertmend.io/approval": "apr-1", "deployment.kubernetes.io/revision": "2"}}
+    revision = {"annotations": {"mendgate.io/approval": "apr-1", "deployment.kubernetes.io/revision": "2"}}
     controlled = changed(metadata={**revision, "generation": 2, "resourceVersion": "9"}) | {"status": {}}
     scaled = changed(spec={"replicas": 5})
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.secret_samples import NAMED, SECRETS, SHOWN, Named, Shown, leaked
-from tools.redaction import redact, redact_text
+from tools.redaction.redactor import redact, redact_text
 
 FOLDER = Path(__file__).parents[2] / "data" / "redaction"
 ORDINARY = tuple(filter(None, (FOLDER / "ordinary.txt").read_text("utf-8").splitlines()))

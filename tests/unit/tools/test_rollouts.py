@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.rollouts import rollout_status
+from tools.kubectl.rollouts import rollout_status
 
 
 def workload(kind: str, status: dict[str, Any], replicas: int = 3) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Warnings of an API server: read from its headers, made harmless, and never more than fit."""
 
 from tests.unit.tools.recordings import recorded
-from tools.server_warnings import find_ignored, read_warnings
+from tools.kubernetes.server_warnings import find_ignored, read_warnings
 
 
 def test_the_warning_of_a_current_server_is_read() -> None:

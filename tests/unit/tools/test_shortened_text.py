@@ -2,11 +2,11 @@
 
 import pytest
 
-from graph.runbooks.answers import quote
-from tools.change_text import show_change
-from tools.diffing import FieldChange
+from graph.runbooks.objects.answers import quote
 from tools.errors import ClusterError
-from tools.plain_text import make_inert, shorten
+from tools.kubernetes.change_text import show_change
+from tools.kubernetes.diff import FieldChange
+from tools.text.plain_text import make_inert, shorten
 
 REASON = "no match for platform in manifest: not found"
 LONG = f'failed to pull and unpack image "registry.example.com/{"team/" * 300}app:1.2": {REASON}'

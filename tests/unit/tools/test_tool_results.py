@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 from langchain_core.messages import ToolMessage
 
-from tools.tool_results import ToolResult, find_error_code, read_message
+from tools.mcp.results import ToolResult, find_error_code, read_message
 
 
 def message(

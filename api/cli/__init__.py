@@ -1,0 +1,3 @@
+"""The command line: one module per group of commands."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""What the command line prints and asks, and its client of the REST API."""
+
+__all__: list[str] = []

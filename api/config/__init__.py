@@ -1,0 +1,3 @@
+"""Settings from the environment, and the files that they name."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Notifications: what they say, where they go, and sending them from the outbox."""
+
+__all__: list[str] = []

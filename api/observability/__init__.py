@@ -1,0 +1,3 @@
+"""Metrics, traces and logs of the service itself."""
+
+__all__: list[str] = []

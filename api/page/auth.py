@@ -1,0 +1,78 @@
+"""Who looks at the page: the session's bearer, asked about at each request as the API asks.
+
+A session counts on the page alone. The API takes `Authorization` headers and never looks at a cookie.
+"""
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.config.roles import Role, includes
+from api.identity.caller import Caller, require_role
+from api.identity.sessions import Session
+from api.page.errors import ForgedForm, SessionExpired
+from api.rest.auth import find_reader, identify
+from api.rest.dependencies import AppDependencies, Dependencies, find_dependencies
+
+
+@dataclass(frozen=True)
+class PageSession:
+    """A person who is signed in, what they asked for, and the door behind which it is."""
+
+    request: Request
+    dependencies: AppDependencies
+    session: Session
+    caller: Caller
+
+    def may(self, role: Role) -> bool:
+        """Whether the visitor's role includes this one."""
+        return includes(self.caller.role, role)
+
+
+class RequireSession:
+    """A dependency that lets in a visitor whose role includes `needed`, and no form of another's making."""
+
+    def __init__(self, needed: Role = "viewer") -> None:
+        self._needed = needed
+
+    async def __call__(self, dependencies: Dependencies, request: Request) -> PageSession:
+        """Return who it is. Raises `SessionExpired`, `ForgedForm`, `Unauthenticated` or `Forbidden`."""
+        session = dependencies.sessions.read(request)
+        if session is None or not session.bearer:
+            raise SessionExpired("sign in first")
+        if request.method == "POST":
+            await require_own_form(request, session)
+        caller = await identify(dependencies, session.bearer)
+        require_role(caller, self._needed)
+        return PageSession(request, dependencies, session, caller)
+
+
+async def find_page_session(request: Request) -> PageSession | None:
+    """Return who is signed in, for a page that is shown to everybody; None where nobody is."""
+    dependencies = await find_dependencies(request)
+    session = dependencies.sessions.read(request)
+    if session is None or not session.bearer:
+        return None
+    caller = await find_reader(dependencies, session.bearer)
+    return PageSession(request, dependencies, session, caller) if caller else None
+
+
+async def require_own_form(request: Request, session: Session | None) -> None:
+    """Raise `ForgedForm` unless the form carries what the session's own pages put into theirs."""
+    sent = (await request.form()).get("csrf")
+    if session is None or not isinstance(sent, str) or not _is_same(sent, session.csrf):
+        raise ForgedForm(
+            "the form doesn't belong to this session. If it keeps happening, the browser refuses the cookie: "
+            "allow it, and come over https or from this machine itself"
+        )
+
+
+def _is_same(sent: str, kept: str) -> bool:
+    return hmac.compare_digest(sent.encode(errors="surrogatepass"), kept.encode())
+
+
+RequireViewer = Annotated[PageSession, Depends(RequireSession())]
+RequireApprover = Annotated[PageSession, Depends(RequireSession("approver"))]
+RequireAdmin = Annotated[PageSession, Depends(RequireSession("admin"))]

@@ -1,0 +1,3 @@
+"""The service: its parts wired together, and the server that runs them."""
+
+__all__: list[str] = []

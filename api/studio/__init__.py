@@ -1,0 +1,3 @@
+"""LangGraph Studio: the same graph under `langgraph dev`, with the same approvals."""
+
+__all__: list[str] = []

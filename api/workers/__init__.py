@@ -1,0 +1,3 @@
+"""What runs in the background: incidents, periodic work, retention, reconciliation."""
+
+__all__: list[str] = []

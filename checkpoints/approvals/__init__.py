@@ -1,0 +1,3 @@
+"""Approvals: decisions, claims, write budgets, stops and freezes, withdrawals."""
+
+__all__: list[str] = []

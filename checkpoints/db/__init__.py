@@ -1,0 +1,3 @@
+"""The database: engines, tables, locks, pagination, errors."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Incidents as rows: their lifecycle, and how long they are kept."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The Alertmanager webhook, and what an alert is about."""
+
+__all__: list[str] = []

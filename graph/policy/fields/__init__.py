@@ -1,0 +1,3 @@
+"""The fields that a policy can name: paths, leaves, names of Secrets."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""What has been read so far, as the rules look at it."""
+
+__all__: list[str] = []

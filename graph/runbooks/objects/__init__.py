@@ -1,0 +1,3 @@
+"""Kubernetes objects as the rules see them."""
+
+__all__: list[str] = []

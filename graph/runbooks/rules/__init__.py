@@ -1,0 +1,3 @@
+"""The runbooks: each knows one fault."""
+
+__all__: list[str] = []

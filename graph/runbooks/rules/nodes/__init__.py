@@ -1,0 +1,3 @@
+"""Faults of nodes, scheduling and storage."""
+
+__all__: list[str] = []

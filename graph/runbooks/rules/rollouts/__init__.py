@@ -1,0 +1,3 @@
+"""Faults of a rollout, of scaling, and of making pods."""
+
+__all__: list[str] = []

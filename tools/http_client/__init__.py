@@ -1,0 +1,3 @@
+"""HTTP that is bounded, and the client of Alertmanager."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The read-only tools' answers, in the layout of kubectl."""
+
+__all__: list[str] = []

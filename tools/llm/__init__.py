@@ -1,0 +1,3 @@
+"""The client of an OpenAI-compatible endpoint."""
+
+__all__: list[str] = []

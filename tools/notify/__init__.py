@@ -1,0 +1,3 @@
+"""Senders of notifications."""
+
+__all__: list[str] = []

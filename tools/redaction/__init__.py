@@ -1,0 +1,3 @@
+"""The redactor: what leaves the reader has no secrets in it."""
+
+__all__: list[str] = []

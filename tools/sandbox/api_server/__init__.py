@@ -1,0 +1,3 @@
+"""The sandbox's API server."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Patches as the API server applies them."""
+
+__all__: list[str] = []

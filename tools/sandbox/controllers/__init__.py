@@ -1,0 +1,3 @@
+"""The sandbox's controllers, scheduler and kubelet."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Plain text and field paths."""
+
+__all__: list[str] = []
