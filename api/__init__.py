@@ -1,3 +1,3 @@
-"""Faces outward: settings, wiring, webhook, REST, command line, the runner, the demo."""
+"""Faces outward: the webhook, REST, the page, the command line, notifications, and the wiring."""
 
 __all__: list[str] = []

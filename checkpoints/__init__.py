@@ -1,3 +1,3 @@
-"""Remembers: tables, ledger, migrations, LangGraph's saver."""
+"""Remembers: alerts, incidents, approvals, the audit log, and LangGraph's checkpoints."""
 
 __all__: list[str] = []

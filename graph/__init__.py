@@ -1,3 +1,3 @@
-"""Decides: state, nodes, routing, policy, runbooks, verification, report."""
+"""Decides: the state machine, its diagnosticians, the policy, verification, the report."""
 
 __all__: list[str] = []

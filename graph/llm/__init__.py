@@ -1,4 +1,4 @@
-"""The mind that asks a language model, within bounds; the runbooks stand behind it. It may write, too."""
+"""The diagnostician that asks a language model within bounds, and the author of report sentences."""
 
 from graph.domain.languages import Language
 from graph.llm.diagnostician import Bounds, ModelDiagnostician

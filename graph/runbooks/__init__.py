@@ -1,4 +1,4 @@
-"""The mind that needs no model: evidence in, one step out, the same way every time."""
+"""The diagnostician that needs no model: evidence in, one step out, the same way every time."""
 
 from graph.runbooks.diagnostician import RunbookDiagnostician
 
