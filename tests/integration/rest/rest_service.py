@@ -122,9 +122,7 @@ async def open_rest_service(
 ) -> AsyncIterator[RestService]:
     """Open a ledger and a token file in the folder, with five people, and the app before them."""
     store = TokenStore(folder / "tokens.json")
-    document, tokens = _people()
-    store.path.write_bytes(document)
-    store.path.chmod(0o600)
+    tokens = _write_people(store.path)
     woken: list[str] = []
     retried: list[tuple[str, str]] = []
     url = database_url or f"sqlite+aiosqlite:///{folder}/ledger.db"
@@ -144,6 +142,15 @@ async def open_rest_service(
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield RestService(app, dependencies, ledger, client, store, dict(tokens), woken, retried)
+
+
+def _write_people(path: Path) -> Mapping[str, str]:
+    """Write the token file, in a folder that is made, and return the tokens in it."""
+    document, tokens = _people()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(document)
+    path.chmod(0o600)
+    return tokens
 
 
 @cache
