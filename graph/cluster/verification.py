@@ -115,7 +115,7 @@ class Verifier:
     async def look(
         self, proposal: Proposal, restarts: Mapping[str, int] | None, since: datetime | None = None
     ) -> Observation:
-        """Observation once. `restarts` are the counts per container when the window began, None: it hasn't.
+        """Read the cluster once. `restarts` are the counts per container as the window began; None: not yet.
 
         `since` is when the verification began; None: refusals of the new pods aren't looked for.
         """

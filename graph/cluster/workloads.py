@@ -1,4 +1,7 @@
-"""Workloads as verification sees them: how many replicas there should be, and how they really fare."""
+"""Workloads: how many pods there should be, how many there are, and which of them are a workload's own.
+
+Diagnosis and verification count by the same model.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from graph.domain.alerts.targets import Target
+from graph.domain.lenient_model import Number, Part
 from graph.ports import ClusterReader
 
 Document = Mapping[str, Any]
@@ -34,27 +38,64 @@ class Replicas(BaseModel):
         )
 
 
+class Condition(Part):
+    """One thing that is so, isn't so, or isn't known, of an object."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class WorkloadStatus(Part):
+    """The status of a workload, in the words of Deployments and StatefulSets, DaemonSets, and Jobs."""
+
+    observed_generation: Number = 0
+    update_revision: str = ""
+    replicas: Number = 0
+    ready_replicas: Number = 0
+    updated_replicas: Number = 0
+    available_replicas: Number = 0
+    desired_number_scheduled: Number = 0
+    current_number_scheduled: Number = 0
+    number_ready: Number = 0
+    number_available: Number = 0
+    updated_number_scheduled: Number = 0
+    active: Number = 0
+    ready: Number = 0
+    succeeded: Number = 0
+    failed: Number = 0
+    conditions: tuple[Condition, ...] = ()
+
+    def count(self, kind: str | None, desired: int) -> Replicas | None:
+        """Return the counts of a workload of this kind whose specification asks for `desired` pods.
+
+        None for a kind that has none. How many pods a DaemonSet should have depends on the nodes.
+        """
+        match kind:
+            case "Deployment" | "StatefulSet":
+                return Replicas(
+                    desired=desired,
+                    current=self.replicas,
+                    updated=self.updated_replicas,
+                    ready=self.ready_replicas,
+                    available=self.available_replicas,
+                )
+            case "DaemonSet":
+                return Replicas(
+                    desired=self.desired_number_scheduled,
+                    current=self.current_number_scheduled,
+                    updated=self.updated_number_scheduled,
+                    ready=self.number_ready,
+                    available=self.number_available,
+                )
+        return None
+
+
 def count_replicas(workload: Document) -> Replicas | None:
     """Return the counts of a workload, or None for a kind that has none."""
-    status = workload.get("status", {})
-    match workload.get("kind"):
-        case "Deployment" | "StatefulSet":
-            return Replicas(
-                desired=workload["spec"].get("replicas", 1),
-                current=status.get("replicas", 0),
-                updated=status.get("updatedReplicas", 0),
-                ready=status.get("readyReplicas", 0),
-                available=status.get("availableReplicas", 0),
-            )
-        case "DaemonSet":
-            return Replicas(
-                desired=status.get("desiredNumberScheduled", 0),
-                current=status.get("currentNumberScheduled", 0),
-                updated=status.get("updatedNumberScheduled", 0),
-                ready=status.get("numberReady", 0),
-                available=status.get("numberAvailable", 0),
-            )
-    return None
+    status = WorkloadStatus.model_validate(workload.get("status") or {})
+    return status.count(workload.get("kind"), workload.get("spec", {}).get("replicas", 1))
 
 
 async def pods_of(cluster_reader: ClusterReader, workload: Document) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Alerts about nodes, claims and namespaces: no workload stands behind them, and a person must act."""
 
+from graph.cluster.workloads import Condition
 from graph.domain.alerts.claims import find_claim
 from graph.domain.alerts.targets import Target
 from graph.domain.diagnosis import CallTools, Diagnosis, HandOver, NothingWrong, ReadCall
@@ -12,7 +13,7 @@ from graph.runbooks.objects.answers import Answers, Sourced, quote, quote_error
 from graph.runbooks.objects.neighbours import Claim, Named, Node
 from graph.runbooks.objects.nodes import advise_on_node, describe_node, is_sick
 from graph.runbooks.objects.similar_names import find_nearest
-from graph.runbooks.objects.workloads import Condition, Items, Metadata
+from graph.runbooks.objects.workloads import Items, Metadata
 
 OTHERS = frozenset({"Node", "PersistentVolumeClaim", "Namespace"})
 _REMAINS = frozenset(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import AwareDatetime
 
+from graph.cluster.workloads import Condition
 from graph.domain.alerts.targets import Target
 from graph.domain.diagnosis import CallTools, Diagnosis, HandOver, ReadCall
 from graph.domain.lenient_model import Part
@@ -15,7 +16,7 @@ from graph.runbooks.evidence.reads import get_one
 from graph.runbooks.objects.answers import Answers, quote, quote_error
 from graph.runbooks.objects.finding import unique
 from graph.runbooks.objects.memory_bounds import Quota
-from graph.runbooks.objects.workloads import Condition, Metadata
+from graph.runbooks.objects.workloads import Metadata
 
 STANDALONE = frozenset({"ResourceQuota", "Certificate", "PersistentVolume"})
 _RESOURCES = {"Certificate": "certificates.v1.cert-manager.io"}

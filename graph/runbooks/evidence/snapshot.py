@@ -146,9 +146,11 @@ class Snapshot:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether all replicas are there and ready, no pod lacks a node, and no container is unwell."""
+        """Whether all replicas are there and ready, every pod is Ready, and no container is unwell."""
+        once = self.workload.value.kind == "Job"  # whose pods are Ready only while they run
         return self.workload.value.is_settled and not any(
             pod.unschedulable is not None
+            or not (once or pod.is_ready)
             or any(self.is_unwell(status, init=pod.spec.initialises(status.name)) for status in pod.statuses)
             for pod in self.pods.value
         )

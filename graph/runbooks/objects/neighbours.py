@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from graph.cluster.workloads import Condition
 from graph.domain.lenient_model import Part
-from graph.runbooks.objects.workloads import Condition, Labels, Metadata, PodStatus
+from graph.runbooks.objects.workloads import Labels, Metadata, PodStatus
 
 
 class ServicePort(Part):

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from graph.cluster.workloads import Condition
 from graph.domain.lenient_model import Part
-from graph.runbooks.objects.workloads import Condition, Labels, Metadata, Selector
+from graph.runbooks.objects.workloads import Labels, Metadata, Selector
 
 Number = Annotated[int, Field(ge=0, le=2**63)]
 

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 from pydantic import AwareDatetime, Field, field_validator
 
 from graph.cluster.container_status import ContainerStatus
+from graph.cluster.workloads import Condition, WorkloadStatus
 from graph.domain.alerts.targets import Target
 from graph.domain.lenient_model import Name, Number, Part
 from graph.runbooks.objects.pod_template import Container, PodSpec, PodTemplate
@@ -95,32 +96,6 @@ class WorkloadSpec(Part):
     volume_claim_templates: tuple[ClaimTemplate, ...] = ()
 
 
-class Condition(Part):
-    """One thing that is so, isn't so, or isn't known, of an object."""
-
-    type: str = ""
-    status: str = ""
-    reason: str = ""
-    message: str = ""
-
-
-class WorkloadStatus(Part):
-    """How a workload fares, in the words of Deployments and StatefulSets, DaemonSets, and Jobs."""
-
-    observed_generation: Number = 0
-    update_revision: str = ""
-    ready_replicas: Number = 0
-    updated_replicas: Number = 0
-    desired_number_scheduled: Number = 0
-    number_ready: Number = 0
-    updated_number_scheduled: Number = 0
-    active: Number = 0
-    ready: Number = 0
-    succeeded: Number = 0
-    failed: Number = 0
-    conditions: tuple[Condition, ...] = ()
-
-
 class Workload(Part):
     """A Deployment, StatefulSet, DaemonSet, Job, or a revision of one."""
 
@@ -179,10 +154,12 @@ class Workload(Part):
 
     @property
     def is_settled(self) -> bool:
-        """Whether all wanted pods are of the newest template, and ready."""
-        wanted, updated, ready = self.counts
+        """Whether its rollout is complete, as verification judges it. A Job: whether its pods are ready."""
         seen = self.status.observed_generation >= self.metadata.generation
-        return seen and updated >= wanted and ready >= wanted
+        if replicas := self.status.count(self.kind, self.spec.replicas):
+            return seen and replicas.settled
+        wanted, made, ready = self.counts
+        return seen and made >= wanted and ready >= wanted
 
 
 class _Recorded(Part):

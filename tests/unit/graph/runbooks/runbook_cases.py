@@ -157,7 +157,8 @@ class MadeUpCluster:
     def workload(self) -> Object:
         """The Deployment."""
         status: Object = {
-            "observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": self.ready_older,
+            "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1,
+            "readyReplicas": self.ready_older, "availableReplicas": self.ready_older,
         }  # fmt: skip
         status |= {"conditions": self.conditions}
         made = deployment(self.name, self.containers, status, self.init_containers)
@@ -180,6 +181,8 @@ class MadeUpCluster:
     @property
     def pod(self) -> Object:
         """The pod of the newest revision."""
+        is_ready = self.condition is None and all(status["ready"] for status in self.statuses)
+        ready = {"type": "Ready", "status": str(is_ready)}
         owner = {
             "kind": "ReplicaSet",
             "name": POD[:-6],
@@ -194,7 +197,7 @@ class MadeUpCluster:
                 "phase": "Pending",
                 "containerStatuses": self.statuses,
                 "initContainerStatuses": self.init_statuses,
-                **({"conditions": [self.condition]} if self.condition else {}),
+                "conditions": [ready, *([self.condition] if self.condition else [])],
             },
         }
 

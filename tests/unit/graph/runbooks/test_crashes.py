@@ -19,7 +19,9 @@ from tests.unit.graph.runbooks.runbook_cases import (
     waiting,
 )
 
-HEALTHY = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}
+HEALTHY = {
+    "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+}  # fmt: skip
 NOT_FOUND = 'failed to create containerd task: exec: "ngnix": executable file not found in $PATH: unknown'
 
 

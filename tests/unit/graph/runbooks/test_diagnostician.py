@@ -96,10 +96,10 @@ async def test_a_container_that_crashed_a_moment_ago_is_not_healthy() -> None:
     pods = next(each for each in case.evidence if each.arguments["resourceType"] == "pods")
     document = json.loads(pods.text)
     document["items"][0]["status"]["containerStatuses"][0] |= {"ready": True, "state": {"running": {}}}
-    document["items"][0]["status"]["conditions"] = []
+    document["items"][0]["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
     workload = next(each for each in case.evidence if each.arguments["resourceType"] == "deployment")
     settled = json.loads(workload.text)
-    settled["status"] |= {"readyReplicas": 1, "updatedReplicas": 1}
+    settled["status"] |= {"readyReplicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}
     changed = {pods.id: json.dumps(document), workload.id: json.dumps(settled)}
 
     soon = [each.model_copy(update={"text": changed.get(each.id, each.text)}) for each in case.evidence]

@@ -18,7 +18,9 @@ from tests.unit.graph.runbooks.runbook_cases import (
 )
 from tools.kubernetes.patch import PatchArguments
 
-HEALTHY = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}
+HEALTHY = {
+    "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+}  # fmt: skip
 MISSING = 'Failed to pull image "shop/api:1.2-": docker.io/shop/api:1.2-: not found'
 DENIED = 'Failed to pull image "shop/api:1.2-": pull access denied, repository does not exist'
 UNREACHABLE = 'Failed to pull image "shop/api:1.2-": dial tcp: lookup docker.io: no such host'

@@ -143,7 +143,7 @@ async def test_a_pod_that_is_not_ready_is_not_answered_by_the_others() -> None:
     step = await decide(fires("KubePodNotReady", pod=POD), healthy(condition=condition))
 
     assert isinstance(step, HandOver)
-    assert f"pod {POD} itself isn't Ready" in step.reason
+    assert step.reason.startswith(f"Pod {POD}: “ReadinessGatesNotReady” (condition Ready)")
 
 
 NODE = named("worker-7", status={"conditions": [{"type": "Ready", "status": "True"}]})

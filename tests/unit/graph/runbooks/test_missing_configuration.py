@@ -16,7 +16,9 @@ from tests.unit.graph.runbooks.runbook_cases import (
     waiting,
 )
 
-HEALTHY = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}
+HEALTHY = {
+    "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+}  # fmt: skip
 
 
 def container(**fields: Any) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from tests.unit.graph.runbooks.runbook_cases import (
     waiting,
 )
 
-HEALTHY = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}
+HEALTHY = {
+    "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+}  # fmt: skip
 NO_SUCH_TAG = "manifest for registry.example.com/acme/platform:x not found: manifest unknown"
 
 
@@ -191,7 +193,9 @@ async def test_a_service_of_the_workload_s_name_does_not_change_its_environment(
         @property
         def pod(self) -> dict[str, Any]:
             ready = {"name": "app", "ready": True, "state": {"running": {"startedAt": NOW.isoformat()}}}
-            return super().pod | {"status": {"phase": "Running", "containerStatuses": [ready]}}
+            conditions = [{"type": "Ready", "status": "True"}]
+            status = {"phase": "Running", "conditions": conditions, "containerStatuses": [ready]}
+            return super().pod | {"status": status}
 
     step = await decide(Fronted(**vars(cluster)))
 
