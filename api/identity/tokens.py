@@ -78,7 +78,7 @@ class TokenStore:
 
     def create(self, name: str, role: Role) -> str:
         """Add a token and return it; it can't be shown again. Raises `BadInput` if the name is taken."""
-        token = f"am_{secrets.token_urlsafe(32)}"
+        token = f"mg_{secrets.token_urlsafe(32)}"
         try:
             record = TokenRecord(name=name, role=role, sha256=_hash(token), created_at=datetime.now(UTC))
         except ValidationError as error:

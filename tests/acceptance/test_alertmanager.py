@@ -183,7 +183,7 @@ async def test_resolved_alerts_join_their_incident(ward: Ward, alertmanager: Rea
 async def test_a_wrong_token_stores_nothing_and_alertmanager_says_so(
     ward: Ward, alertmanager: RealAlertmanager
 ) -> None:
-    alertmanager.deliver_to(ward.webhook, "am_this-is-not-the-token-of-anybody")
+    alertmanager.deliver_to(ward.webhook, "mg_this-is-not-the-token-of-anybody")
     await alertmanager.start()
     await alertmanager.fire("web", began=BEGAN)
 

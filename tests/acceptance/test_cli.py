@@ -314,14 +314,14 @@ async def test_the_kill_switch_is_thrown_and_released(rest_service: RestService,
 
 
 async def test_a_service_that_is_not_there_is_exit_code_3_with_a_remedy(terminal: Terminal) -> None:
-    ran = await terminal.run("incidents", token="am_x")
+    ran = await terminal.run("incidents", token="mg_x")
 
     assert ran.code == 3
     assert ran.err.count("\n") == 1
     assert "mendgate serve" in ran.err
 
 
-@pytest.mark.parametrize("token", ["", "am_wrong"])
+@pytest.mark.parametrize("token", ["", "mg_wrong"])
 async def test_an_unknown_token_is_exit_code_3(
     rest_service: RestService, terminal: Terminal, token: str
 ) -> None:
@@ -353,7 +353,7 @@ async def test_an_unknown_incident_is_exit_code_1_in_one_line(
 async def test_what_cannot_be_an_id_is_refused_in_words_before_anything_is_sent(
     terminal: Terminal, words: list[str], said: str
 ) -> None:
-    ran = await terminal.run(*words, token="am_x")
+    ran = await terminal.run(*words, token="mg_x")
 
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert said in ran.err
@@ -366,7 +366,7 @@ async def test_tokens_are_made_listed_and_revoked(terminal: Terminal) -> None:
     revoked = await terminal.run("token", "revoke", "alice")
 
     token = made.out.strip()
-    assert re.fullmatch(r"am_[A-Za-z0-9_-]{43}", token)
+    assert re.fullmatch(r"mg_[A-Za-z0-9_-]{43}", token)
     assert (twice.code, listed.code, revoked.code) == (1, 0, 0)
     assert "alice" in listed.out
     assert token not in listed.out
@@ -376,11 +376,11 @@ async def test_tokens_are_made_listed_and_revoked(terminal: Terminal) -> None:
 async def test_a_setting_that_cannot_be_used_is_one_line(terminal: Terminal) -> None:
     terminal.url = "not a url"
 
-    ran = await terminal.run("incidents", token="am_secret")
+    ran = await terminal.run("incidents", token="mg_secret")
 
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "MENDGATE_URL: must begin with http:// or https://" in ran.err
-    assert "am_secret" not in ran.err
+    assert "mg_secret" not in ran.err
 
 
 async def test_all_open_incidents_are_watched_and_each_change_is_a_line_of_json(
@@ -495,7 +495,7 @@ async def test_a_shell_completes_ids(
     completing = {"_MENDGATE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "2"}
 
     ran = await terminal.run(token=rest_service.tokens["viewer"], **completing)
-    silent = await terminal.run(token="am_wrong", **completing)
+    silent = await terminal.run(token="mg_wrong", **completing)
 
     expected = {"pending": proposal.id, "incident": proposal.incident_id, "": ""}[offered]
     assert ran.out.split() == ([expected] if expected else [])
@@ -522,7 +522,7 @@ async def test_what_a_command_did_is_told_as_json(rest_service: RestService, ter
     await rest_service.ledger.incidents.finish(failed, epoch, Ending(status="no_action", reason=""), "# R\n")
     assert await run("report", failed, token=alice) == {"incident_id": failed, "markdown": "# R\n"}
     made = await run("token", "create", "--role", "viewer", "--name", "eve")
-    assert made["token"].startswith("am_")
+    assert made["token"].startswith("mg_")
     assert [one["name"] for one in (await run("token", "list"))["items"]] == ["eve"]
     assert (await run("token", "revoke", "eve"))["name"] == "eve"
     assert (await run("policy", "show"))["name"] == "built-in"

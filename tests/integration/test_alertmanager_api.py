@@ -29,7 +29,7 @@ async def alertmanager(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
             yield one
         return
     real = RealAlertmanager(tmp_path)
-    real.deliver_to("http://127.0.0.1:9/", "am_nobody")
+    real.deliver_to("http://127.0.0.1:9/", "mg_nobody")
     await real.start()
     await real.fire("web", began=began)
     async with Alertmanager.opened([real.url], Credential()) as (one,):

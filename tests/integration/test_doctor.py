@@ -450,7 +450,7 @@ async def test_a_postgres_that_is_read_only_has_failed(postgres: PostgresUnderTe
 
 async def test_the_real_alertmanager_is_found_with_our_receiver(tmp_path: Path) -> None:
     alertmanager = RealAlertmanager(tmp_path)
-    alertmanager.deliver_to("http://127.0.0.1:9/", "am_nobody")
+    alertmanager.deliver_to("http://127.0.0.1:9/", "mg_nobody")
     await alertmanager.start()
     try:
         settings = Settings(alertmanager_url=(alertmanager.url,), alertmanager_receiver="mendgate")

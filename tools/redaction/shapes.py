@@ -91,7 +91,7 @@ SHAPES = (
     _shape("CircleCI token", "CCIPAT_", r"CCIPAT_[\w]{20,100}"),
     _shape("Airtable token", "pat", rf"{_EDGE}pat[A-Za-z0-9]{{14}}\.[a-f0-9]{{40,80}}"),
     _shape("Okta token", "SSWS", r"SSWS [\w-]{20,80}"),
-    _shape("token of mendgate", "am_", rf"{_EDGE}am_[A-Za-z0-9_-]{{20,100}}"),
+    _shape("token of mendgate", "mg_", rf"{_EDGE}mg_[A-Za-z0-9_-]{{20,100}}"),
     _shape("JWT", "eyJ", rf"{_EDGE}eyJ[A-Za-z0-9_-]{{6,8192}}\.[A-Za-z0-9_-]{{6,16384}}(?:\.[A-Za-z0-9_-]{{0,8192}}){{0,3}}"),
     _shape("hash of a password", "$2 $6$ $5$ $1$ $argon2 {SSHA pbkdf2_", r"(?:\$2[abxy]\$\d\d\$[./A-Za-z0-9]{40,60}|\$(?:1|5|6|y)\$[^\s:$]{1,40}\$[./A-Za-z0-9$]{16,120}|\$argon2(?:id|i|d)\$[\w$=,+/.-]{20,200}|\{SSHA\d{0,3}\}[A-Za-z0-9+/=]{16,120}|pbkdf2_sha\d{1,3}\$\d{1,9}\$[\w$+/=.-]{16,200})"),
 )  # fmt: skip
@@ -118,7 +118,7 @@ def _blank_as(what: str) -> Callable[[re.Match[str]], str]:
 # of a sign that many texts have, a little more of its shape is asked for
 _COMMON = {
     ".": r"[MNO][\w-]{23,27}\.[\w-]{6}\.", "s.": r"(?<![\w.])s\.[A-Za-z0-9]{24}", "pat": r"pat[A-Za-z0-9]{14}\.",
-    "SK": r"SK[0-9a-f]{32}", "sk-": r"sk-[\w-]{20}", "-us": r"[0-9a-f]{6}-us\d", "am_": r"am_[\w-]{20}",
+    "SK": r"SK[0-9a-f]{32}", "sk-": r"sk-[\w-]{20}", "-us": r"[0-9a-f]{6}-us\d", "mg_": r"mg_[\w-]{20}",
     "key-": r"key-[a-f0-9]{32}", ":AA": r":AA[\w-]{30}", "hf_": r"hf_[A-Za-z0-9]{20}", "$2": r"\$2[abxy]\$",
     "dp.": r"dp\.[a-z]{2,5}\.[\w.-]{30}", "secret_": r"secret_[A-Za-z0-9]{40}", "A3-": r"A3-[A-Z0-9]{6}-",
 }  # fmt: skip

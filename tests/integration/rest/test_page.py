@@ -185,7 +185,7 @@ async def test_a_viewer_sees_no_forms_that_would_be_refused(rest_service: RestSe
     assert [re.findall(r'<form method="post" action="([^"]+)"', page) for page in pages] == [["/logout"]] * 2
 
 
-@pytest.mark.parametrize("token", ["", "am_unknown", "ingest", "x.y.z"])
+@pytest.mark.parametrize("token", ["", "mg_unknown", "ingest", "x.y.z"])
 async def test_who_may_not_look_is_not_signed_in(rest_service: RestService, token: str) -> None:
     answer = await sign_in(rest_service.client, rest_service.tokens.get(token, token))
 
@@ -326,13 +326,13 @@ def test_replicas_with_one_key_open_each_others_sessions(tmp_path: Path) -> None
     for number, key in enumerate(keys):
         key.write_bytes(bytes([number]) * 32)
     answer = Response()
-    Sessions.of_file(keys[0]).write(request, answer, Session.begin("am_token"))
+    Sessions.of_file(keys[0]).write(request, answer, Session.begin("mg_token"))
     cookie = answer.headers["set-cookie"].partition(";")[0].encode()
     again = Request({**request.scope, "headers": [*request.scope["headers"], (b"cookie", cookie)]})
 
     opened = [Sessions.of_file(key).read(again) for key in (keys[0], keys[0], keys[1])]
 
-    assert [one and one.bearer for one in opened] == ["am_token", "am_token", None]
+    assert [one and one.bearer for one in opened] == ["mg_token", "mg_token", None]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ async def test_no_path_answers_without_a_token(rest_service: RestService, method
 
 @pytest.mark.parametrize(("method", "path"), ALLOWED)
 async def test_no_path_answers_to_a_wrong_token(rest_service: RestService, method: str, path: str) -> None:
-    headers = {"Authorization": f"Bearer am_{'x' * 43}"}
+    headers = {"Authorization": f"Bearer mg_{'x' * 43}"}
 
     answer = await rest_service.client.request(method, path, json={}, headers=headers)
 
@@ -59,7 +59,7 @@ def test_the_table_names_every_path(rest_service: RestService) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["Bearer am_wrong", "Bearer ", "Basic YWxpY2U6eA==", "am_wrong", "Bearer \xff"]
+    "header", ["Bearer mg_wrong", "Bearer ", "Basic YWxpY2U6eA==", "mg_wrong", "Bearer \xff"]
 )
 async def test_a_header_that_is_no_valid_token_is_refused(rest_service: RestService, header: str) -> None:
     answer = await rest_service.client.get("/v1/me", headers={b"Authorization": header.encode("latin-1")})

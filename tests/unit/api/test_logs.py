@@ -11,7 +11,7 @@ import pytest
 from api.observability.logs import JsonFormatter, LogFormatter, configure_logging, counting_lines
 from api.observability.metrics import Metrics
 
-TOKEN = "am_" + "x7-_" * 10 + "abc"
+TOKEN = "mg_" + "x7-_" * 10 + "abc"
 
 
 def line(message: str, *arguments: object) -> str:

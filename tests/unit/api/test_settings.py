@@ -164,12 +164,12 @@ def test_a_cool_down_of_zero_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_error_never_repeats_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MENDGATE_URL", "am_secret")
+    monkeypatch.setenv("MENDGATE_URL", "mg_secret")
 
     with pytest.raises(BadInput) as caught:
         load_client_settings()
 
-    assert "am_secret" not in str(caught.value)
+    assert "mg_secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -38,12 +38,12 @@ def test_a_token_is_found_and_only_its_hash_is_kept(store: TokenStore) -> None:
     record = store.find(token)
     assert record is not None
     assert (record.name, record.role) == ("alice", "approver")
-    assert re.fullmatch(r"am_[A-Za-z0-9_-]{43}", token)
+    assert re.fullmatch(r"mg_[A-Za-z0-9_-]{43}", token)
     assert token not in store.path.read_text()
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("wrong", ["", "am_", "am_" + "A" * 43, "ä", "\udcff"])
+@pytest.mark.parametrize("wrong", ["", "mg_", "mg_" + "A" * 43, "ä", "\udcff"])
 def test_a_wrong_token_is_nobody(store: TokenStore, wrong: str) -> None:
     store.create("alice", "approver")
 
@@ -104,7 +104,7 @@ def test_a_damaged_file_lets_nobody_in_and_is_never_overwritten(store: TokenStor
     store.path.chmod(0o600)
 
     with pytest.raises(TokenFileUnusable, match="damaged"):
-        store.find("am_x")
+        store.find("mg_x")
     with pytest.raises(TokenFileUnusable):
         store.create("alice", "admin")
 
