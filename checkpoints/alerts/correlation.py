@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from checkpoints.db.bulk import in_chunks
 from checkpoints.db.locks import hold_incidents
@@ -65,24 +65,47 @@ class CorrelatedIncident:
         return None
 
 
-async def find_target_aliases(session: AsyncSession, keys: Collection[str]) -> Mapping[str, str]:
+async def find_target_aliases(
+    session: AsyncSession, keys: Collection[str], pace: IncidentRateLimit
+) -> Mapping[str, str]:
     """Return the keys whose alerts belong to an incident about a target of another name, with that name.
 
     An object that a workload is behind may be at fault itself the next time: its alerts follow those before
-    them into an open incident only.
+    them into an open incident, and into one whose target gets no other one yet.
     """
     found = {}
     for some in in_chunks(keys):
         rows = await session.execute(
-            select(AlertStateRow.target_key, IncidentRow.target_key.label("real"), IncidentRow.status)
+            select(
+                AlertStateRow.target_key,
+                IncidentRow.target_key.label("real"),
+                or_(IncidentRow.status.in_(ACTIVE), _may_still_hold(pace)).label("leads"),
+            )
             .join(IncidentRow, AlertStateRow.incident_id == IncidentRow.id)
             .where(AlertStateRow.target_key.in_(some), IncidentRow.target_key != AlertStateRow.target_key)
             .order_by(AlertStateRow.since)
         )
         found.update({
-            row.target_key: row.real for row in rows if row.status in ACTIVE or not _is_front(row.target_key)
+            row.target_key: row.real for row in rows if row.leads or not _is_front(row.target_key)
         })  # fmt: skip
     return found
+
+
+def _may_still_hold(pace: IncidentRateLimit) -> ColumnElement[bool]:
+    """Return the condition for an ended incident that has an alert because its target gets no other one yet.
+
+    The cluster was asked since its end, and led to that target. Once another incident about it is open, it is
+    asked again: the alert's own object may be at fault by then.
+    """
+    other, merged = aliased(IncidentRow), aliased(IncidentRow)
+    is_open_again = exists().where(other.target_key == IncidentRow.target_key, other.status.in_(ACTIVE))
+    was_led_to = exists().where(
+        merged.target_key == IncidentRow.target_key,
+        merged.duplicate_of == IncidentRow.id,
+        merged.created_at > IncidentRow.updated_at,
+    )
+    came_after = AlertStateRow.since > IncidentRow.updated_at
+    return came_after & _is_recent(pace) & was_led_to & ~is_open_again
 
 
 def _is_front(key: str) -> bool:
@@ -112,6 +135,18 @@ async def find_correlated_incidents(
     return {key: _home(found[incident_id], runs) for key, incident_id in ids.items()}
 
 
+async def find_refusing(session: AsyncSession, key: str, pace: IncidentRateLimit) -> str | None:
+    """Return the ended incident after which its target gets no other one yet; None if it may get one.
+
+    It isn't held: it comes before the locks, which are taken together.
+    """
+    newest = (await _find_newest(session, {key}, pace)).get(key)
+    if newest is None or newest.status in ACTIVE:
+        return None
+    runs = await _count_runs(session, {key})
+    return newest.id if _home(newest, runs).refuse_another(pace) else None
+
+
 def _home(row: _Sketch, runs: Mapping[str, int]) -> CorrelatedIncident:
     return CorrelatedIncident(row.id, row.status in ACTIVE, row.updated_at, runs.get(row.target_key, 0))
 
@@ -126,16 +161,16 @@ async def _find_newest(
     session: AsyncSession, keys: Collection[str], pace: IncidentRateLimit
 ) -> dict[str, _Sketch]:
     """Return the newest incident of each key, of those only that may keep another one from being opened."""
-    now = datetime.now(UTC)
-    counts = (
-        IncidentRow.status.in_(ACTIVE)
-        | (IncidentRow.updated_at > now - pace.cool_down)
-        | (IncidentRow.created_at > now - _HOUR)
-    )
+    counts = IncidentRow.status.in_(ACTIVE) | _is_recent(pace)
     newest: dict[str, _Sketch] = {}
     for row in await _read(session, IncidentRow.target_key, keys, counts):
         newest[row.target_key] = _better(newest.get(row.target_key), row) or row
     return newest
+
+
+def _is_recent(pace: IncidentRateLimit) -> ColumnElement[bool]:
+    now = datetime.now(UTC)
+    return (IncidentRow.updated_at > now - pace.cool_down) | (IncidentRow.created_at > now - _HOUR)
 
 
 async def _read(

@@ -28,6 +28,11 @@ def has_told(key: str, since: datetime) -> ColumnElement[bool]:
     return (IncidentRow.target_key == key) & told
 
 
+def has_told_row(row: IncidentRow) -> bool:
+    """Whether an incident has left its target to people, who then see all alerts about it."""
+    return row.status in _TOLD
+
+
 def has_mended(key: str, since: datetime, began_at: datetime) -> ColumnElement[bool]:
     """Return the condition for an incident that is changing a target, or after which it was well.
 

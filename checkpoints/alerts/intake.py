@@ -65,7 +65,7 @@ class Intake:
             known = await _find_known(session, heard, begun)  # of the others no alert is there
             before = {standing.incident_id for standing in standings.values() if standing.incident_id}
             keys = {key for one in deliveries for key in one.keys}
-            elsewhere = await find_target_aliases(session, keys)
+            elsewhere = await find_target_aliases(session, keys, self._pace)
             homes = await find_correlated_incidents(session, keys, elsewhere, self._pace, before)
             sorter = AlertAssigner(self._pace, known, standings, homes, elsewhere)
             receipts = [sorter.sort(one) for one in deliveries]

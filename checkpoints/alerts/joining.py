@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkpoints.alerts.correlation import IncidentRateLimit
+from checkpoints.alerts.correlation import IncidentRateLimit, find_refusing
 from checkpoints.alerts.deduplication import (
     find_cluster_of,
     has_mended,
     has_told,
+    has_told_row,
     may_leave,
     may_take_in,
     merge,
@@ -18,7 +19,7 @@ from checkpoints.alerts.deduplication import (
 from checkpoints.alerts.new_incidents import key_of
 from checkpoints.db.locks import hold_incidents, hold_intake
 from checkpoints.db.run_epochs import hold_run
-from checkpoints.db.tables import IncidentRow
+from checkpoints.db.tables import AlertStateRow, IncidentRow
 from checkpoints.target_holder import find_holder
 from graph.domain.alerts.payload import AlertGroup
 from graph.domain.alerts.targets import Target
@@ -36,18 +37,32 @@ async def take_target(  # noqa: PLR0913 -- a run, and what it has found out
     """Set what an incident is about; return the incident about the same, which has its alerts now, or None.
 
     That is an open one. Where the labels named something else, it may also be one that has left the target
-    to people within the cool-down, as if the alerts had come under the right name. And it may be one that is
-    changing the workload `behind` the target, or did so after the alerts had begun.
+    to people within the cool-down, or one after which the target gets no other incident yet, as if the alerts
+    had come under the right name. And it may be one that is changing the workload `behind` the target, or did
+    so after the alerts had begun.
     """
     await hold_intake(session)
     row = await session.get_one(IncidentRow, incident_id)
     key = key_of(target, find_cluster_of(row))
-    holder = await find_holder(session, incident_id, key, *_list_past(row, key, pace, behind))
+    refusing = await find_refusing(session, key, pace) if key != row.target_key else None
+    past = [IncidentRow.id == refusing] if refusing else []
+    holder = await find_holder(session, incident_id, key, *past, *_list_past(row, key, pace, behind))
     await hold_run(session, incident_id, epoch, target=target.model_dump(), target_key=key)
     await session.refresh(row)
     if holder and await may_leave(session, row, epoch):
+        if holder.id == refusing and not has_told_row(holder):
+            await _leave_for_later(session, incident_id)
         await merge(session, row, holder)
     return row.duplicate_of
+
+
+async def _leave_for_later(session: AsyncSession, incident_id: str) -> None:
+    """Let an incident's alerts count as later than the end that they are kept behind.
+
+    Nobody has been told of them there. Once the target may have another incident, they get it.
+    """
+    states = update(AlertStateRow).where(AlertStateRow.incident_id == incident_id)
+    await session.execute(states.values(since=datetime.now(UTC)))
 
 
 def _list_past(

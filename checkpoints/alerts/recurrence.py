@@ -6,8 +6,9 @@ Alertmanager repeats what still fires after hours only, so that nobody else woul
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from checkpoints.alerts.correlation import (
     CorrelatedIncident,
@@ -44,7 +45,7 @@ class Recurrence:
             await hold_intake(session)
             left = await self._find_left(session)
             before = {state.incident_id for states in left.values() for state in states if state.incident_id}
-            elsewhere = await find_target_aliases(session, left)
+            elsewhere = await find_target_aliases(session, left, self._pace)
             homes = await find_correlated_incidents(session, left, elsewhere, self._pace, before)
             found = [await self._move(session, states, homes.get(key)) for key, states in left.items()]
             opened = [incident_id for incident_id in found if incident_id]
@@ -53,7 +54,11 @@ class Recurrence:
 
     async def _find_left(self, session: AsyncSession) -> Mapping[str, Sequence[AlertStateRow]]:
         """Return by target what fires and belongs to an incident that has ended long enough ago."""
-        outlived = IncidentRow.status.in_(_REPAIRED) | (AlertStateRow.since > IncidentRow.updated_at)
+        outlived = (
+            IncidentRow.status.in_(_REPAIRED)
+            | (AlertStateRow.since > IncidentRow.updated_at)
+            | _waits_for_a_repair()
+        )
         rows = await session.scalars(
             select(AlertStateRow)
             .join(IncidentRow, AlertStateRow.incident_id == IncidentRow.id)
@@ -88,6 +93,21 @@ class Recurrence:
             )
         await _attach(session, states, incident_id)
         return incident_id
+
+
+def _waits_for_a_repair() -> ColumnElement[bool]:
+    """Return the condition for an alert that joined only because the workload behind its object was changed.
+
+    It was about its own object, and merged before that was analyzed: whatever the other incident has told
+    people was about something else.
+    """
+    merged = aliased(IncidentRow)
+    return exists().where(
+        merged.target_key == AlertStateRow.target_key,
+        merged.target_key != IncidentRow.target_key,
+        merged.duplicate_of == IncidentRow.id,
+        merged.diagnosis.is_(None),
+    )
 
 
 async def _attach(session: AsyncSession, states: Sequence[AlertStateRow], incident_id: str) -> None:

@@ -283,8 +283,11 @@ async def take(
     return await ledger.incidents.set_target(incident_id, epoch, target, behind)
 
 
-@pytest.mark.parametrize("status", ["handed_over", "rejected", "expired", "unresolved"])
-async def test_alerts_whose_workload_was_just_left_to_people_stay_with_that(
+@pytest.mark.parametrize(
+    "status",
+    ["handed_over", "rejected", "expired", "unresolved", "resolved", "no_action", "failed", "withdrawn"],
+)
+async def test_alerts_whose_workload_had_an_incident_just_now_stay_with_that(
     ledger: Ledger, status: EndStatus
 ) -> None:
     first = await opened(ledger, fires("a"))
@@ -296,18 +299,12 @@ async def test_alerts_whose_workload_was_just_left_to_people_stay_with_that(
     assert await alerts_of(ledger, first) == ["a", "b"]
 
 
-@pytest.mark.parametrize("status", ["resolved", "no_action", "failed", "withdrawn"])
-async def test_after_any_other_end_they_are_looked_into(ledger: Ledger, status: EndStatus) -> None:
+@pytest.mark.parametrize("status", ["handed_over", "resolved", "no_action", "failed", "withdrawn"])
+async def test_once_the_cool_down_is_over_they_are_looked_into(
+    ledger: Ledger, database_url: str, status: EndStatus
+) -> None:
     first = await opened(ledger, fires("a"))
     await end(ledger, first, status)
-    second = await opened(ledger, fires_about("b", service="front"))
-
-    assert await take(ledger, second) is None
-
-
-async def test_once_the_cool_down_is_over_they_are_looked_into(ledger: Ledger, database_url: str) -> None:
-    first = await opened(ledger, fires("a"))
-    await end(ledger, first, "handed_over")
     await let_pass(database_url, timedelta(minutes=16))
     second = await opened(ledger, fires_about("b", service="front"))
 
