@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(incident)s %(name)s: %(message)s"
 _CREDENTIAL = re.compile(
-    r"\bam_[A-Za-z0-9_-]{20,}|\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"
+    r"\bmg_[A-Za-z0-9_-]{20,}|\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
     re.IGNORECASE,
 )
