@@ -13,7 +13,7 @@ from checkpoints.db.file_lock import DatabaseHeld, hold_database
 
 _HOLDER = """
 import sys, time
-from checkpoints.file_lock import hold_database
+from checkpoints.db.file_lock import hold_database
 with hold_database(sys.argv[1], "mendgate serve"):
     print("held", flush=True)
     time.sleep(600)
