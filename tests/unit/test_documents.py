@@ -98,3 +98,11 @@ def test_a_lock_names_no_host(name: str) -> None:
 
     assert "://" not in text
     assert "--index-url" not in text
+
+
+def test_the_decisions_are_all_in_their_index_and_no_number_is_missing() -> None:
+    folder = ROOT / "docs" / "decisions"
+    records = sorted(path.name for path in folder.glob("[0-9]*.md"))
+
+    assert [int(name[:4]) for name in records] == list(range(1, len(records) + 1))
+    assert sorted(_LINK.findall((folder / "README.md").read_text())) == records
