@@ -98,7 +98,9 @@ def _may_still_hold(pace: IncidentRateLimit) -> ColumnElement[bool]:
     asked again: the alert's own object may be at fault by then.
     """
     other, merged = aliased(IncidentRow), aliased(IncidentRow)
-    is_open_again = exists().where(other.target_key == IncidentRow.target_key, other.status.in_(ACTIVE))
+    is_open_again = exists().where(
+        other.target_key == IncidentRow.target_key, other.status.in_(ACTIVE), other.duplicate_of.is_(None)
+    )
     was_led_to = exists().where(
         merged.target_key == IncidentRow.target_key,
         merged.duplicate_of == IncidentRow.id,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -232,3 +233,30 @@ async def test_what_joined_at_the_proposal_is_not_asked_again_once_that_is_rejec
     await let_pass(database_url, OVER)
 
     assert await ledger.recurrence.open_again() == []
+
+
+def starts_at(minute: int) -> dict[str, Any]:
+    return fires_about("b", service="front") | {"startsAt": f"2026-11-20T10:{minute:02}:00Z"}
+
+
+async def test_new_starts_open_no_other_incident_while_the_merged_run_has_not_ended(ledger: Ledger) -> None:
+    first = await ended_as(ledger, "failed")
+
+    for minute in range(6):
+        incident = await opened(ledger, starts_at(minute))
+        assert incident == first or await take(ledger, incident) == first
+
+    assert await count(ledger) == 2
+
+
+async def test_the_sweep_opens_no_other_incident_while_the_merged_run_has_not_ended(hasty: Ledger) -> None:
+    for number in range(3):
+        last = await opened(hasty, fires(str(number)))
+        await end(hasty, last, "failed")
+    assert await take(hasty, await opened(hasty, starts_at(0))) == last
+
+    for _ in range(3):
+        for again in await hasty.recurrence.open_again():
+            assert await take(hasty, again) == last
+
+    assert await count(hasty) == 4
