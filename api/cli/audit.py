@@ -64,7 +64,7 @@ def accept(
 ) -> None:
     """Take the audit and the stops as they are, after they stopped all writes; needs an admin.
 
-    What was proposed or approved before isn't executed any more: it is proposed afresh.
+    Earlier proposals and approvals aren't executed any more: a new proposal is needed.
 
     Example: mendgate audit accept --reason "restored the backup of this morning"
     """

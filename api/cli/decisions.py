@@ -130,7 +130,7 @@ def parse_patch(text: str) -> object:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise typer.BadParameter(f"the patch isn't JSON: {error}") from error
+        raise typer.BadParameter(f"the patch isn't valid JSON: {error}") from error
 
 
 def _edit_and_send(client: Client, seen: "ApprovalView", reason: str) -> "ApprovalView":

@@ -167,7 +167,7 @@ class _Telling:
         """Return the reason of a rejection: the diagnosis hears it, and may propose something else."""
         said = ""
         if self._answer == "ask":
-            said = self._console.input("[bold]Why not? The diagnosis hears it. [/]").strip()
+            said = self._console.input("[bold]Why not? The diagnosis gets your reason. [/]").strip()
         return said or "rejected in the demo"
 
     def _pods(self) -> Table:

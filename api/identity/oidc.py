@@ -30,7 +30,7 @@ _NO_BEARER = frozenset({"cnf", "events"})
 # A name on the record must not pass for other text in a log, a table or a terminal, nor for another name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@_+:/|=,~#-]{0,199}")
 _OPTIONS: Any = {"require": ["exp", "iat", "iss", "aud", "sub"], "enforce_minimum_key_length": True}
-_UNKNOWN = "this token isn't known here, or it was revoked"
+_UNKNOWN = "this token is unknown or revoked: make a new one with `mendgate token create`"
 _UNUSABLE = "this JWT can't be used here: get a new one from the issuer"
 
 Claims = Mapping[str, Any]

@@ -1,6 +1,6 @@
-"""What came of the visitor's last form, as long as it is news.
+"""The result of the last form that a person sent, as long as it is news.
 
-The page's address carries what was said, and anybody can make a link that claims it: only what the ledger
+The page's URL names the form that was sent, and anybody can make such a link: only what the ledger
 holds is shown.
 """
 
@@ -11,18 +11,18 @@ from graph.domain.proposal import Approval
 
 _APPROVED = "Your approval is recorded. "
 _OTHERS = {
-    "reject": "Your rejection is recorded. The diagnosis hears your reason.",
-    "edit": "Your edit is a proposal of its own now, previewed afresh. It waits for its approval below.",
-    "revoke": "The approval is taken back. Nothing will be written because of it.",
-    "settle": "You have settled how the execution ended.",
+    "reject": "Your rejection is recorded. The diagnosis gets your reason.",
+    "edit": "Your edit is now a new proposal, with a new preview. It waits for approval below.",
+    "revoke": "The approval is revoked. Nothing will be written because of it.",
+    "settle": "Your answer on how the execution ended is recorded.",
 }
 _VERDICTS = {"settle": "resolve"}
 
 
 def find_said(said: str, name: str, approvals: Sequence[Approval], incident: Incident) -> str:
-    """Return what came of what this person has just done, in a sentence; empty if it isn't so, or is over."""
+    """Return one sentence about what this person has just done; empty if it isn't true, or out of date."""
     if said == "retry":
-        return "The incident goes on." if incident.status in ACTIVE else ""
+        return "The incident runs again." if incident.status in ACTIVE else ""
     about = _find_decided(_VERDICTS.get(said, said), name, approvals)
     if about is None:
         return ""
@@ -33,7 +33,7 @@ def find_said(said: str, name: str, approvals: Sequence[Approval], incident: Inc
 
 
 def _find_decided(verdict: str, name: str, approvals: Sequence[Approval]) -> Approval | None:
-    """Return the newest approval about which this person decided so."""
+    """Return the newest approval on which this person made this decision."""
     for approval in reversed(approvals):
         if any((one.by, one.verdict) == (name, verdict) for one in approval.decisions):
             return approval
@@ -45,7 +45,7 @@ def _say_approved(approval: Approval) -> str:
         case "pending":
             return f"{_APPROVED}{approval.tally}"
         case "approved" | "executing":
-            return f"{_APPROVED}The change is carried out by itself."
+            return f"{_APPROVED}The change will now be applied automatically."
         case "applied":
-            return f"{_APPROVED}The change is made, and is being verified."
+            return f"{_APPROVED}The change is applied, and is being verified."
     return ""

@@ -1,6 +1,6 @@
-"""Who looks at the page: the session's bearer, asked about at each request as the API asks.
+"""Authentication of the page: the session's bearer token, checked at each request as by the API.
 
-A session counts on the page alone. The API takes `Authorization` headers and never looks at a cookie.
+A session is valid for the page only. The API takes `Authorization` headers and never reads a cookie.
 """
 
 import hmac
@@ -19,7 +19,7 @@ from api.rest.dependencies import AppDependencies, Dependencies, find_dependenci
 
 @dataclass(frozen=True)
 class PageSession:
-    """A person who is signed in, what they asked for, and the door behind which it is."""
+    """A signed-in person's request, with their session and the app's dependencies."""
 
     request: Request
     dependencies: AppDependencies
@@ -27,18 +27,18 @@ class PageSession:
     caller: Caller
 
     def may(self, role: Role) -> bool:
-        """Whether the visitor's role includes this one."""
+        """Whether the person's role includes this one."""
         return includes(self.caller.role, role)
 
 
 class RequireSession:
-    """A dependency that lets in a visitor whose role includes `needed`, and no form of another's making."""
+    """A dependency that requires a session whose role includes `needed`, and rejects forged forms."""
 
     def __init__(self, needed: Role = "viewer") -> None:
         self._needed = needed
 
     async def __call__(self, dependencies: Dependencies, request: Request) -> PageSession:
-        """Return who it is. Raises `SessionExpired`, `ForgedForm`, `Unauthenticated` or `Forbidden`."""
+        """Return the session. Raises `SessionExpired`, `ForgedForm`, `Unauthenticated` or `Forbidden`."""
         session = dependencies.sessions.read(request)
         if session is None or not session.bearer:
             raise SessionExpired("sign in first")
@@ -50,7 +50,7 @@ class RequireSession:
 
 
 async def find_page_session(request: Request) -> PageSession | None:
-    """Return who is signed in, for a page that is shown to everybody; None where nobody is."""
+    """Return the session, for a page that anybody may see; None if nobody is signed in."""
     dependencies = await find_dependencies(request)
     session = dependencies.sessions.read(request)
     if session is None or not session.bearer:
@@ -60,12 +60,12 @@ async def find_page_session(request: Request) -> PageSession | None:
 
 
 async def require_own_form(request: Request, session: Session | None) -> None:
-    """Raise `ForgedForm` unless the form carries what the session's own pages put into theirs."""
+    """Raise `ForgedForm` unless the form carries the session's CSRF token."""
     sent = (await request.form()).get("csrf")
     if session is None or not isinstance(sent, str) or not _is_same(sent, session.csrf):
         raise ForgedForm(
-            "the form doesn't belong to this session. If it keeps happening, the browser refuses the cookie: "
-            "allow it, and come over https or from this machine itself"
+            "the form doesn't belong to this session. If this happens again, the browser rejects the cookie: "
+            "allow cookies, and open the page over https, or on this machine itself"
         )
 
 

@@ -1,4 +1,4 @@
-"""The kill switch and the freezes, and what is left of the policy's writes."""
+"""The kill switch, the freezes, and how many writes the policy still allows."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _SWITCH = {"on": True, "off": False}
 
 @dataclass(frozen=True)
 class FreezeForm:
-    """What was written into a form about a freeze; `freeze_id` is empty for a new one."""
+    """The fields of a freeze form; `freeze_id` is empty for a new freeze."""
 
     freeze_id: str = ""
     starts_at: str = ""
@@ -32,7 +32,7 @@ class FreezeForm:
     reason: str = ""
 
     def read(self) -> FreezeBody:
-        """Return it as the API's body. Raises `BadInput`."""
+        """Return the API's request body. Raises `BadInput`."""
         return fill(
             FreezeBody, starts_at=_read_utc(self.starts_at), ends_at=_read_utc(self.ends_at),
             namespaces=self.namespaces.replace(",", " ").split(), reason=self.reason,
@@ -41,7 +41,7 @@ class FreezeForm:
 
 @router.get("/controls")
 async def read_controls(page_session: RequireViewer) -> Response:
-    """Show what stops writes now or later."""
+    """Show what stops writes, now or later."""
     return await _show_controls(page_session)
 
 
@@ -90,7 +90,7 @@ async def change_freeze(  # noqa: PLR0913, PLR0917 -- the fields of the form
 
 @router.post("/controls/freezes/{freeze_id}/end")
 async def end_freeze(freeze_id: str, page_session: RequireAdmin, reason: Text = "") -> Response:
-    """End a freeze at once, or call it off."""
+    """End a freeze at once, or cancel it before it begins."""
     try:
         body = fill(EndFreezeBody, reason=reason)
         await controls.end_freeze(freeze_id, page_session.dependencies, page_session.caller, body)
@@ -102,7 +102,7 @@ async def end_freeze(freeze_id: str, page_session: RequireAdmin, reason: Text = 
 async def _show_controls(
     page_session: PageSession, form: FreezeForm | None = None, refusal: Refusal | None = None
 ) -> Response:
-    """Show the stops; a refused form is shown as it was written, with the reason."""
+    """Show the stops; a refused form keeps its fields and shows the reason."""
     ledger = page_session.dependencies.ledger
     freezes = await ledger.freezes.list()
     return show(

@@ -1,7 +1,7 @@
-"""Decisions from the page: the very routes of the API, with what the form says in the place of a body.
+"""Decisions from the page: the API's own handlers, with the form in the place of a request body.
 
-There is no second way through the gate: the form carries the digest that was shown, and who decides is whose
-bearer the session holds.
+There is no second way through the gate: the form carries the digest that was shown, and the decision is made
+in the name of the session's bearer token.
 """
 
 import json
@@ -27,10 +27,10 @@ Text = Annotated[str, Form()]
 
 @router.post("/approvals/{approval_id}/approve")
 async def approve(approval_id: str, page_session: RequireApprover, digest: Text = "") -> Response:
-    """Let exactly the change happen that was shown."""
+    """Approve exactly the change that was shown."""
 
-    async def act(desk: DecisionRequest) -> None:
-        await approvals.approve(desk, fill(ApproveBody, digest=digest or None))
+    async def act(decision: DecisionRequest) -> None:
+        await approvals.approve(decision, fill(ApproveBody, digest=digest or None))
 
     return await _decide(page_session, approval_id, "approve", act)
 
@@ -39,10 +39,10 @@ async def approve(approval_id: str, page_session: RequireApprover, digest: Text 
 async def reject(
     approval_id: str, page_session: RequireApprover, digest: Text = "", reason: Text = ""
 ) -> Response:
-    """Keep the change from happening."""
+    """Reject the change."""
 
-    async def act(desk: DecisionRequest) -> None:
-        await approvals.reject(desk, fill(RejectBody, digest=digest or None, reason=reason))
+    async def act(decision: DecisionRequest) -> None:
+        await approvals.reject(decision, fill(RejectBody, digest=digest or None, reason=reason))
 
     return await _decide(page_session, approval_id, "reject", act)
 
@@ -51,13 +51,13 @@ async def reject(
 async def edit(
     approval_id: str, page_session: RequireApprover, digest: Text = "", reason: Text = "", patch: Text = ""
 ) -> Response:
-    """Put a patch of one's own in the proposal's place."""
+    """Replace the proposal by one with an edited patch."""
 
-    async def act(desk: DecisionRequest) -> None:
+    async def act(decision: DecisionRequest) -> None:
         shown = await page_session.dependencies.ledger.approvals.find(approval_id)
         arguments = shown.proposal.arguments.as_json() | {"patchData": _parse_patch(patch)}
         body = fill(EditBody, arguments=arguments, digest=digest or None, reason=reason)
-        await approvals.edit(desk, body)
+        await approvals.edit(decision, body)
 
     return await _decide(page_session, approval_id, "edit", act, edited=patch)
 
@@ -66,8 +66,8 @@ async def edit(
 async def revoke(approval_id: str, page_session: RequireApprover, reason: Text = "") -> Response:
     """Take an approval back."""
 
-    async def act(desk: DecisionRequest) -> None:
-        await approvals.revoke(desk, fill(RevokeBody, reason=reason))
+    async def act(decision: DecisionRequest) -> None:
+        await approvals.revoke(decision, fill(RevokeBody, reason=reason))
 
     return await _decide(page_session, approval_id, "revoke", act)
 
@@ -76,17 +76,17 @@ async def revoke(approval_id: str, page_session: RequireApprover, reason: Text =
 async def settle(
     approval_id: str, page_session: RequireApprover, outcome: Text = "", reason: Text = ""
 ) -> Response:
-    """Say how an execution ended whose end is unknown."""
+    """Record how an execution with an unknown outcome ended."""
 
-    async def act(desk: DecisionRequest) -> None:
-        await approvals.resolve(desk, fill(ResolutionBody, outcome=outcome, reason=reason))
+    async def act(decision: DecisionRequest) -> None:
+        await approvals.resolve(decision, fill(ResolutionBody, outcome=outcome, reason=reason))
 
     return await _decide(page_session, approval_id, "settle", act)
 
 
 @router.post("/incidents/{incident_id}/retry")
 async def retry(incident_id: str, page_session: RequireApprover) -> Response:
-    """Set a failed incident going again."""
+    """Retry a failed incident."""
     try:
         await incidents.retry_incident(incident_id, page_session.dependencies, page_session.caller)
     except MendgateError as error:
@@ -101,7 +101,7 @@ async def _decide(
     act: Callable[[DecisionRequest], Awaitable[None]],
     edited: str = "",
 ) -> Response:
-    """Decide at the API's desk; show the incident with the refusal where the gate refuses."""
+    """Decide through the API's own handler; show the incident with the reason if the gate refuses."""
     approval = await page_session.dependencies.ledger.approvals.find(approval_id)
     incident_id = approval.proposal.incident_id
     try:
@@ -119,4 +119,4 @@ def _parse_patch(patch: str) -> Any:
     try:
         return json.loads(patch)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"the patch isn't JSON: {error}") from error
+        raise BadInput(f"the patch isn't valid JSON: {error}") from error

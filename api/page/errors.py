@@ -1,4 +1,4 @@
-"""Errors in words for a person: what happened, what it means for the cluster, what to do now."""
+"""Errors as people read them: what happened, what it means for the cluster, what to do now."""
 
 import logging
 from dataclasses import dataclass
@@ -25,35 +25,41 @@ Form = TypeVar("Form", bound=BaseModel)
 _SERVER_FAILED = 500
 _ADVICE: dict[type[MendgateError], tuple[str, str]] = {
     AlreadyDecided: (
-        "Somebody else was faster",
-        "What you sent was not recorded. Below is the proposal as it stands now.",
+        "Already decided",
+        "What you sent was not recorded. Below is the proposal's current state.",
     ),
     ApprovalGone: (
-        "Its time is over",
+        "This proposal is closed",
         "Nothing was recorded, and nothing will be written because of this proposal.",
     ),
     DigestMismatch: (
-        "This isn't what you looked at",
-        "Nothing was recorded. Read the proposal again as it stands now, then decide.",
+        "The proposal has changed since you read it",
+        "Nothing was recorded. Read the current proposal, then decide.",
     ),
     DecisionWhileStopped: (
         "Writes are stopped",
         "Nothing was recorded. You can still reject; approving works again once the stop has ended.",
     ),
-    NotAnApprover: ("Others must approve this", "Nothing was recorded. Ask somebody whom the policy names."),
-    OwnProposal: ("Somebody else must approve this", "Nothing was recorded. Ask a second person."),
-    Forbidden: ("Your role doesn't allow this", "Nothing was done. An admin can give you another token."),
-    InvalidBody: ("This can't be used", "Nothing was recorded. Change what you wrote, and send it again."),
-    BadInput: ("This can't be used", "Nothing was recorded. Change what you wrote, and send it again."),
+    NotAnApprover: (
+        "Others must approve this",
+        "Nothing was recorded. Ask one of the approvers that the policy names.",
+    ),
+    OwnProposal: ("Somebody else must approve this", "Nothing was recorded. Ask another approver."),
+    Forbidden: (
+        "Your role doesn't allow this",
+        "Nothing was done. Ask an admin for a token with another role.",
+    ),
+    InvalidBody: ("Invalid input", "Nothing was recorded. Correct the form, and send it again."),
+    BadInput: ("Invalid input", "Nothing was recorded. Correct the form, and send it again."),
 }
 
 
 class SessionExpired(MendgateError):
-    """There is no session, or it has ended: sign in."""
+    """There is no session, or it has expired: sign in."""
 
 
 class ForgedForm(MendgateError):
-    """The form carries no sign that this session's own page sent it."""
+    """The form's CSRF token doesn't match the session."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,12 @@ def explain(error: Exception) -> Refusal:
     """Return a refusal for an error of mendgate, of a form's fields, or of the path."""
     match error:
         case ForgedForm():
-            return Refusal(403, "This form is too old", str(error), "Nothing was done. Open the page afresh.")
+            return Refusal(
+                403,
+                "This form is too old",
+                str(error),
+                "Nothing was done. Reload the page, and send the form again.",
+            )
         case RequestValidationError():
             return _explain_own(InvalidBody(_name_fields(error), field_problems(error)))
         case HTTPException():
@@ -91,7 +102,7 @@ def _explain_own(error: MendgateError) -> Refusal:
 
 
 def fill(form: type[Form], **fields: object) -> Form:
-    """Return a body of the API with what a form says. Raises `InvalidBody`."""
+    """Return the API's request body made from a form's fields. Raises `InvalidBody`."""
     try:
         return form.model_validate(fields)
     except ValidationError as error:

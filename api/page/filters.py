@@ -1,4 +1,4 @@
-"""Words for moments, values and states, as the page's templates use them."""
+"""Template filters that format times, values and states."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def say_age(moment: datetime) -> str:
 def say_left(moment: datetime) -> str:
     """Return how long it is until a moment."""
     seconds = (moment - datetime.now(UTC)).total_seconds()
-    return f"{say_span(seconds)} left" if seconds > 0 else "time is over"
+    return f"{say_span(seconds)} left" if seconds > 0 else "expired"
 
 
 def is_over(moment: datetime) -> bool:
@@ -60,7 +60,7 @@ def say_clock(moment: datetime) -> str:
 
 
 def stamp(moment: datetime) -> str:
-    """Return a moment for machines."""
+    """Return a moment in ISO 8601, for machines."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
@@ -88,7 +88,7 @@ def let_break(path: str) -> Markup:
 
 
 def find_tone(state: str) -> str:
-    """Return how a state looks: `good` only for what went well."""
+    """Return the style of a state: `good` only for success."""
     if state in _GOOD:
         return "good"
     if state in _ALARMING:
@@ -97,7 +97,7 @@ def find_tone(state: str) -> str:
 
 
 def find_line_tone(entry: Entry) -> str:
-    """Return how a line of the timeline looks; `quiet` for what only says that work goes on."""
+    """Return the style of a timeline entry; `quiet` for mere progress."""
     match entry.kind:
         case "ended":
             return find_tone(str(entry.data.get("status")))

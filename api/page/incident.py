@@ -1,4 +1,4 @@
-"""An incident as a person reads it: where it stands, what is proposed, what it rests on, what happened."""
+"""One incident's page: its progress, the proposal, the evidence and the timeline."""
 
 import json
 from collections.abc import AsyncGenerator, Sequence
@@ -35,20 +35,20 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 async def read_incident(
     incident_id: str, page_session: RequireViewer, said: Annotated[str, Query()] = ""
 ) -> Response:
-    """Show one incident; `said` is what the visitor has just done."""
+    """Show one incident; `said` is what the person has just done."""
     return await show_incident(page_session, incident_id, said=said)
 
 
 @router.get("/approvals/{approval_id}")
 async def find_approval(approval_id: str, page_session: RequireViewer) -> Response:
-    """Lead to the incident of an approval."""
+    """Redirect to the incident of an approval."""
     approval = await page_session.dependencies.ledger.approvals.find(approval_id)
     return RedirectResponse(f"/incidents/{approval.proposal.incident_id}", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/incidents/{incident_id}/report.md")
 async def download_report(incident_id: str, page_session: RequireViewer) -> Response:
-    """Hand out the report as it was stored."""
+    """Return the report as it was stored."""
     report = await read_report(incident_id, page_session.dependencies, page_session.caller)
     report.headers["Content-Disposition"] = f'attachment; filename="{incident_id}.md"'
     return report
@@ -61,7 +61,7 @@ async def follow_lines(
     after: Annotated[int, Query(ge=0)] = 0,
     last_event_id: Annotated[int | None, Header(ge=0)] = None,
 ) -> Response:
-    """Follow the timeline in the page's words, as long as the session counts; 204 once there is no more."""
+    """Stream the timeline's lines as the page shows them, while the session is valid; 204 at the end."""
     start = after if last_event_id is None else last_event_id
     incidents = page_session.dependencies.ledger.incidents
     incident = await incidents.find(incident_id)
@@ -79,7 +79,7 @@ async def show_incident(
     refusal: Refusal | None = None,
     edited: str = "",
 ) -> Response:
-    """Show one incident with what came of the visitor's last form; `edited` is a patch they wrote."""
+    """Show one incident with the result of the last form; `edited` is the patch of a refused edit."""
     ledger = page_session.dependencies.ledger
     incident = await ledger.incidents.find(incident_id)
     approvals = [await ledger.approvals.find(one) for one in incident.approval_ids]
@@ -100,16 +100,16 @@ async def show_incident(
 
 
 def _namespace_of(incident: Incident, approvals: Sequence[Approval]) -> str | None:
-    """Return where the newest proposal would write, else where the incident's target is."""
+    """Return the namespace of the newest proposal, or of the incident's target."""
     target = approvals[-1].proposal.target if approvals else incident.target
     return target.namespace if target else None
 
 
 def _find_bar(page_session: PageSession, approval: Approval) -> str:
-    """Return why this visitor can't approve, or nothing; the gate decides, this spares them the way."""
+    """Return why this person can't approve, or nothing. Only a hint: the gate decides."""
     name = page_session.caller.name
     if name == approval.requested_by and not approval.own_approval:
-        return "You edited this proposal: somebody else must approve it."
+        return "You edited this proposal, so somebody else must approve it."
     if name in approval.approved_by:
         return f"You have approved this. {approval.tally}"
     if not approval.may_be_approved_by(name, page_session.caller.role):

@@ -1,4 +1,4 @@
-"""The page as a part of the app: its routes, outside of the API's description, and its static files."""
+"""Mounts the page: its routes, which aren't in the OpenAPI document, and its static files."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,7 +14,7 @@ from api.page import controls, decisions, inbox, incident, oidc_sign_in, sign_in
 from api.page.errors import Refusal
 from api.page.rendering import HEADERS, STATIC, protect, show_refusal
 
-_LOST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+_NOT_FOUND = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _MOST_PATH = 200
 
 
@@ -27,15 +27,15 @@ class _StaticFiles(StaticFiles):
         return response
 
 
-class _Lost:
-    """Shows a browser at an address that leads nowhere a page; programs and the API get what they got."""
+class _NotFoundPage:
+    """Shows browsers a page for unknown URLs; programs still get the API's problem document."""
 
     def __init__(self, otherwise: Callable[[Request, Exception], Any]) -> None:
         self._otherwise = otherwise
 
     async def __call__(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if error.status_code not in _LOST or not _is_browser(request):
+        if error.status_code not in _NOT_FOUND or not _is_browser(request):
             answer: Response = await self._otherwise(request, error)
             return answer
         detail = f"mendgate has no page at {request.url.path[:_MOST_PATH]}"
@@ -49,8 +49,8 @@ def _is_browser(request: Request) -> bool:
 
 
 def install_page(app: FastAPI) -> None:
-    """Serve the page under `/`, beside the API."""
+    """Serve the page under `/`, next to the API."""
     for module in (sign_in, oidc_sign_in, inbox, incident, decisions, controls):
         app.include_router(module.router)
-    app.add_exception_handler(HTTPException, _Lost(app.exception_handlers[HTTPException]))
+    app.add_exception_handler(HTTPException, _NotFoundPage(app.exception_handlers[HTTPException]))
     app.mount("/static", _StaticFiles(directory=STATIC), name="static")

@@ -1,4 +1,4 @@
-"""Signing in at the issuer: there and back, and the ID token becomes the session's bearer."""
+"""Signing in at the OIDC issuer; the ID token becomes the session's bearer token."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -25,7 +25,7 @@ _CALLBACK = "/login/callback"
 async def begin_sign_in(
     request: Request, dependencies: Dependencies, next_: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
-    """Send the browser to the issuer."""
+    """Redirect the browser to the issuer."""
     attempt = Attempt.begin(keep_home(next_))
     try:
         way = await _require_flow(dependencies).find_way(attempt, _find_callback(request, dependencies))
@@ -40,7 +40,7 @@ async def begin_sign_in(
 async def end_sign_in(
     request: Request, dependencies: Dependencies, code: str = "", state: str = "", error: str = ""
 ) -> Response:
-    """Take the browser back from the issuer, and let in who it says it is."""
+    """Handle the redirect back from the issuer, and begin a session for the person."""
     attempt = dependencies.sessions.read_attempt(request)
     response: Response
     try:
@@ -63,9 +63,14 @@ async def _redeem(  # noqa: PLR0913, PLR0917 -- what the issuer sends back
 ) -> str:
     flow = _require_flow(dependencies)
     if attempt is None:
-        raise Unauthenticated("it took too long, or wasn't begun here: sign in once more", token_given=True)
+        raise Unauthenticated(
+            "the sign-in took too long, or wasn't started here: sign in again", token_given=True
+        )
     if error or not code:
-        raise Unauthenticated(f"the issuer let nobody in ({error[:80] or 'no code'})", token_given=True)
+        raise Unauthenticated(
+            f"the issuer refused the sign-in ({error[:80] or 'no code'}): try again, or ask its admin",
+            token_given=True,
+        )
     bearer = await flow.redeem(attempt, _find_callback(request, dependencies), code=code, state=state)
     require_role(await identify(dependencies, bearer), "viewer")
     flow.check_nonce(attempt, bearer)
@@ -74,10 +79,10 @@ async def _redeem(  # noqa: PLR0913, PLR0917 -- what the issuer sends back
 
 def _require_flow(dependencies: AppDependencies) -> CodeFlow:
     if dependencies.issuer is None or dependencies.issuer.flow is None:
-        raise BadInput("people can't sign in at an issuer here: set MENDGATE_OIDC_CLIENT_ID (docs/people.md)")
+        raise BadInput("sign-in at an issuer isn't configured: set MENDGATE_OIDC_CLIENT_ID (docs/people.md)")
     return dependencies.issuer.flow
 
 
 def _find_callback(request: Request, dependencies: AppDependencies) -> str:
-    """Return where the issuer sends the browser back to: it must be registered there, to the letter."""
+    """Return the redirect URI; it must be registered at the issuer exactly like this."""
     return (dependencies.public_url or str(request.base_url).rstrip("/")) + _CALLBACK

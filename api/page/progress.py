@@ -1,4 +1,4 @@
-"""Where an incident stands in the graph, as the steps that a person thinks in."""
+"""An incident's progress, as the steps that people know."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _STEPS = tuple(dict.fromkeys(_STEP_OF.values()))
 
 @dataclass(frozen=True)
 class Step:
-    """One step, how it stands, and how often it was come to."""
+    """One step, its state, and how often it was entered."""
 
     name: str
     state: State
@@ -31,7 +31,7 @@ class Step:
 
 
 def find_steps(incident: Incident, timeline: Sequence[Entry]) -> tuple[Step, ...]:
-    """Return all steps in order; a run may go back, and the last one entered is where it is."""
+    """Return all steps in order; a run may go back, so the last step entered is the current one."""
     entered = [name for entry in timeline if (name := _find_step(entry))]
     # a diagnosis goes back and forth between its two nodes
     arrivals = [name for place, name in enumerate(entered) if place == 0 or entered[place - 1] != name]
@@ -44,7 +44,7 @@ def find_steps(incident: Incident, timeline: Sequence[Entry]) -> tuple[Step, ...
 
 
 def _find_step(entry: Entry) -> str | None:
-    """Return the step that a line begins. A proposal begins the wait, which no line of its own does."""
+    """Return the step that a line begins. A proposal begins the wait for approval, which has no own line."""
     return "Approval" if entry.kind == "proposed" else _STEP_OF.get(str(entry.data.get("node")))
 
 

@@ -1,4 +1,4 @@
-"""How the page answers: templates that escape, headers that let nothing foreign run, errors as pages."""
+"""Renders the page: escaping templates, security headers, and errors as pages."""
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -27,7 +27,7 @@ HEADERS = {
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # not `no-referrer`: browsers then name no origin on forms, and the site guard wants one
+    # not `no-referrer`: browsers then send no Origin with forms, and the origin guard needs one
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -38,7 +38,7 @@ _ELSEWHERE = frozenset({"cross-site", "same-site"})
 
 
 def _make_harmless(value: object) -> str:
-    """Take out of all that is shown, texts and objects alike, what would act instead of being seen."""
+    """Remove control characters from everything shown, texts and objects alike."""
     return value if isinstance(value, Markup) else make_plain(str(value))
 
 
@@ -54,7 +54,7 @@ class PageRoute(APIRoute):
     """A route of the page: its errors are pages too, and every answer has the page's headers."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler around the usual one."""
+        """Return the usual handler, wrapped."""
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
@@ -77,7 +77,7 @@ def protect(response: Response) -> Response:
 
 
 def show(page_session: PageSession, template: str, status: int = HTTPStatus.OK, **facts: Any) -> Response:
-    """Return a page for a visitor who is signed in."""
+    """Return a page for a person who is signed in."""
     return render(page_session.request, template, status, page_session=page_session, **facts)
 
 
@@ -87,25 +87,25 @@ def render(request: Request, template: str, status: int = HTTPStatus.OK, **facts
 
 
 async def show_refusal(request: Request, refusal: Refusal) -> Response:
-    """Return the page that says why something wasn't done; to a visitor it keeps the navigation."""
+    """Return the page that explains a refusal; a signed-in person keeps the navigation."""
     page_session = await find_page_session(request)
     return render(request, "refusal.html", refusal.status, refusal=refusal, page_session=page_session)
 
 
 def comes_from_elsewhere(request: Request) -> bool:
-    """Whether a link on another site led here: the browser then keeps the session's cookie to itself."""
+    """Whether a link on another site led here: browsers then don't send the session cookie."""
     return request.method == "GET" and request.headers.get("sec-fetch-site") in _ELSEWHERE
 
 
 def ask_again(request: Request) -> Response:
-    """Have the browser come once more, from this very site and so with its cookie."""
+    """Make the browser repeat the request from this site, so that it sends its cookie."""
     return render(request, "bounce.html", place=_find_place(request))
 
 
 def _send_to_sign_in(request: Request) -> Response:
-    """Lead to the sign-in, and back from there to what was asked for; a live timeline just ends."""
+    """Redirect to the sign-in, and from there back to the requested page; a live timeline just ends."""
     if "text/event-stream" in request.headers.get("accept", ""):
-        return Response(status_code=HTTPStatus.NO_CONTENT)  # what an EventSource takes for the end
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # an EventSource doesn't reconnect after it
     if comes_from_elsewhere(request):
         return ask_again(request)
     place = _find_place(request)

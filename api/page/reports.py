@@ -1,4 +1,4 @@
-"""Reports as HTML: their Markdown without HTML, links and images, whoever's text stands in them."""
+"""Reports as HTML: Markdown without raw HTML, links and images, since it contains untrusted text."""
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -12,15 +12,15 @@ _MOST_CHARACTERS = 500_000
 
 
 def render_report(report: str) -> Markup:
-    """Return a report's Markdown as HTML; its headings stand below the page's own.
+    """Return a report's Markdown as HTML; its headings are one level below the page's own.
 
-    It takes a while; of one that is too long to be read on a page comes only where to find it.
+    Rendering is slow; a report that is too long for a page is only linked.
     """
     if len(report) > _MOST_CHARACTERS:
         return Markup("<p>This report has {} characters: download it to read it.</p>").format(len(report))
     tokens = _markdown.parse(make_plain(report))
     for token in tokens:
-        token.attrs.pop("style", None)  # of an aligned column: the page lets no style stand inline
+        token.attrs.pop("style", None)  # of an aligned column: the page's CSP allows no inline style
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(_DEEPEST, int(token.tag[1]) + 2)}"
     html = _markdown.renderer.render(tokens, _markdown.options, {})

@@ -1,4 +1,4 @@
-"""Signing in and out: a bearer is exchanged for a session of the page."""
+"""Signing in and out: a bearer token is exchanged for a session of the page."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -23,8 +23,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 async def read_sign_in(
     request: Request, dependencies: Dependencies, next_: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
-    """Show the form that takes a token, unless the visitor is signed in already."""
-    if comes_from_elsewhere(request):  # the form's cookie would take the place of a session that isn't seen
+    """Show the sign-in form, unless the person is signed in already."""
+    if comes_from_elsewhere(request):  # the form's cookie would replace a session whose cookie wasn't sent
         return ask_again(request)
     session = dependencies.sessions.read(request)
     if session and session.bearer and await may_look(dependencies, session.bearer):
@@ -39,7 +39,7 @@ async def sign_in(
     token: Annotated[str, Form()] = "",
     next_: Annotated[str, Form(alias="next")] = "/",
 ) -> Response:
-    """Exchange a token of ours, or a JWT of the issuer, for a session."""
+    """Exchange one of mendgate's tokens, or a JWT of the issuer, for a session."""
     bearer = token.strip()
     try:
         await require_own_form(request, dependencies.sessions.read(request))
@@ -61,14 +61,14 @@ async def sign_out(page_session: RequireViewer) -> Response:
 
 @router.get("/me")
 async def read_me(page_session: RequireViewer) -> Response:
-    """Show who the session's token says one is."""
+    """Show the name and role of the signed-in person."""
     return show(page_session, "me.html")
 
 
 def show_form(
     request: Request, dependencies: AppDependencies, wanted: str, refusal: Refusal | None = None
 ) -> Response:
-    """Show the form with a session of nobody, so that no other site can sign people in."""
+    """Show the form with an anonymous session, so that no other site can sign people in."""
     kept = dependencies.sessions.read(request)
     session = kept if kept and not kept.bearer else Session.begin()  # two tabs may sign in at once
     response = render(
@@ -81,7 +81,7 @@ def show_form(
 
 
 def keep_home(wanted: str) -> str:
-    """Return the path if it is one of this service, else the front page: nobody is sent elsewhere."""
+    """Return the path if it belongs to this service, else the front page, to prevent open redirects."""
     parts = urlsplit(wanted)
     at_home = not parts.scheme and not parts.netloc and wanted.startswith("/") and "\\" not in wanted
     return wanted if at_home and not wanted.startswith("//") and wanted.isprintable() else "/"

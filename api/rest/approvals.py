@@ -1,4 +1,4 @@
-"""Approvals over REST: read exactly what would be done, then let it happen or not.
+"""Approvals over REST: read exactly what would be done, then approve or reject it.
 
 A decision is recorded here and nothing else: the run goes on through the runner, never inside the request.
 The decider's name comes from the token, never from the body.
@@ -43,12 +43,14 @@ from graph.domain.proposal import Approval, ApprovalStatus
 from tools.errors import BadInput
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1/approvals", tags=["approvals"])
-IfMatch = Annotated[str | None, Header(alias="If-Match", description="The digest of what you looked at.")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="The digest of the proposal you reviewed.")
+]
 
 
 @dataclass(frozen=True)
 class DecisionRequest:
-    """Where a decision about one approval is made: what both kinds of decision need from the request."""
+    """A decision about one approval: what every kind of decision needs from the request."""
 
     approval_id: str
     dependencies: Dependencies
@@ -83,7 +85,7 @@ _REFUSALS = (401, 403, 404, 409, 410, 412, 422)
 
 
 def _decided(example: object, *refusals: int) -> Responses:
-    again = answers(200, "It stands so already; nothing new was recorded.", example, refusals=())
+    again = answers(200, "Already decided this way; nothing new was recorded.", example, refusals=())
     again[200]["model"] = ApprovalView
     return answers(201, "Recorded.", example, refusals=(*_REFUSALS, *refusals, 503)) | again
 
@@ -92,7 +94,7 @@ def _decided(example: object, *refusals: int) -> Responses:
 async def list_approvals(
     dependencies: Dependencies,
     _caller: Viewer,
-    status: Annotated[ApprovalStatus | None, Query(description="Only those that stand so.")] = None,
+    status: Annotated[ApprovalStatus | None, Query(description="Only those with this status.")] = None,
     namespace: Annotated[str | None, Query(description="Only those whose target is there.")] = None,
     limit: Limit = 50,
     continue_: Continue = None,
@@ -106,7 +108,7 @@ async def list_approvals(
 
 @router.get(
     "/{approval_id}",
-    responses=answers(200, "As it stands; the ETag is its digest.", APPROVAL, refusals=(401, 403, 404, 503)),
+    responses=answers(200, "The approval; the ETag is its digest.", APPROVAL, refusals=(401, 403, 404, 503)),
 )
 async def read_approval(
     approval_id: str, dependencies: Dependencies, _caller: Viewer, response: Response
@@ -119,21 +121,21 @@ async def read_approval(
 
 @router.post("/{approval_id}/approve", status_code=201, responses=_decided(APPROVED, 423, 428))  # noqa: FAST003 -- `DecisionRequest` takes it
 async def approve(
-    desk: DecisionRequestIn,
+    request: DecisionRequestIn,
     body: Annotated[ApproveBody | None, Body(openapi_examples={"approve": {"value": APPROVE}})] = None,
 ) -> ApprovalView:
-    """Let exactly the change with this digest happen."""
+    """Approve exactly the change with this digest."""
     decision = body or ApproveBody()
-    return await desk.decide("approve", decision.digest, decision.reason)
+    return await request.decide("approve", decision.digest, decision.reason)
 
 
 @router.post("/{approval_id}/reject", status_code=201, responses=_decided(REJECTED))  # noqa: FAST003 -- `DecisionRequest` takes it
 async def reject(
-    desk: DecisionRequestIn,
+    request: DecisionRequestIn,
     body: Annotated[RejectBody, Body(openapi_examples={"reject": {"value": REJECT}})],
 ) -> ApprovalView:
-    """Keep the change from happening. Always possible, also while writes are stopped."""
-    return await desk.decide("reject", body.digest, body.reason)
+    """Reject the change. Always possible, also while writes are stopped."""
+    return await request.decide("reject", body.digest, body.reason)
 
 
 @router.post(
@@ -144,46 +146,47 @@ async def reject(
     ),
 )
 async def edit(
-    desk: DecisionRequestIn, body: Annotated[EditBody, Body(openapi_examples={"edit": {"value": EDIT}})]
+    request: DecisionRequestIn, body: Annotated[EditBody, Body(openapi_examples={"edit": {"value": EDIT}})]
 ) -> ApprovalView:
-    """Put an edited proposal in this one's place. It is previewed afresh, and must be approved by itself."""
-    editor = desk.dependencies.editor
+    """Replace the proposal by an edited one. It is previewed again, and needs its own approval."""
+    editor = request.dependencies.editor
     if editor is None:
-        raise BadInput("nothing can be proposed without a write credential (MENDGATE_WRITE_KUBECONFIG)")
-    seen = _seen(body.digest, desk.if_match)
+        raise BadInput("editing needs a write credential: set MENDGATE_WRITE_KUBECONFIG")
+    seen = _seen(body.digest, request.if_match)
     edited = await editor.edit(
-        desk.approval_id, body.arguments, by=desk.caller.name, digest=seen, reason=body.reason
+        request.approval_id, body.arguments, by=request.caller.name, digest=seen, reason=body.reason
     )
-    return desk.answer(edited, recorded=True)
+    return request.answer(edited, recorded=True)
 
 
 @router.post("/{approval_id}/revoke", status_code=201, responses=_decided(REVOKED))  # noqa: FAST003 -- `DecisionRequest` takes it
 async def revoke(
-    desk: DecisionRequestIn, body: Annotated[RevokeBody, Body(openapi_examples={"revoke": {"value": REVOKE}})]
+    request: DecisionRequestIn,
+    body: Annotated[RevokeBody, Body(openapi_examples={"revoke": {"value": REVOKE}})],
 ) -> ApprovalView:
-    """Take an approval back before its execution starts."""
-    return desk.answer(
-        *await desk.dependencies.ledger.settlements.revoke(
-            desk.approval_id, by=desk.caller.name, reason=body.reason
+    """Revoke an approval before its execution starts."""
+    return request.answer(
+        *await request.dependencies.ledger.settlements.revoke(
+            request.approval_id, by=request.caller.name, reason=body.reason
         )
     )
 
 
 @router.post("/{approval_id}/resolution", status_code=201, responses=_decided(RESOLVED))  # noqa: FAST003 -- `DecisionRequest` takes it
 async def resolve(
-    desk: DecisionRequestIn,
+    request: DecisionRequestIn,
     body: Annotated[ResolutionBody, Body(openapi_examples={"resolve": {"value": RESOLVE}})],
 ) -> ApprovalView:
-    """Settle an execution whose end is unknown. What was applied is then verified."""
-    return desk.answer(
-        *await desk.dependencies.ledger.settlements.resolve(
-            desk.approval_id, finding=body.outcome, by=desk.caller.name, reason=body.reason
+    """Record how an execution with an unknown outcome ended. An applied change is then verified."""
+    return request.answer(
+        *await request.dependencies.ledger.settlements.resolve(
+            request.approval_id, finding=body.outcome, by=request.caller.name, reason=body.reason
         )
     )
 
 
 def _seen(digest: str | None, if_match: str | None) -> str | None:
-    """Return the digest that was sent, in the body or as `If-Match`; `*` names nothing."""
+    """Return the digest that was sent, in the body or as `If-Match`; `*` counts as none."""
     header = (if_match or "").strip().strip('"')
     if header in {"", "*"}:
         return digest

@@ -1,7 +1,7 @@
-"""The audit over REST: who did what, and whether that still is what was written.
+"""The audit over REST: who did what, and whether the records are unchanged.
 
-It takes an approver: the rows carry everybody's names, reasons and whole patches, which the tokens of
-dashboards have no use for, while those who decide must be able to look up what was decided before them.
+Reading it needs the role approver: the rows contain names, reasons and whole patches, which the tokens of
+dashboards don't need, while approvers must be able to look up earlier decisions.
 """
 
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list of the audit is narrowed down to."""
+    """Filters of a list of audit entries."""
 
     incident: Annotated[str | None, Query(description="Only what concerns this incident.")] = None
     approval: Annotated[str | None, Query(description="Only what concerns this approval.")] = None
     actor: Annotated[
-        str | None, Query(description="Only what this person did; `mendgate` is the service.")
+        str | None, Query(description="Only actions of this person; `mendgate` is the service.")
     ] = None
     action: Annotated[Action | None, Query(description="Only actions of this kind.")] = None
 
@@ -57,7 +57,7 @@ async def list_audit(
     "/verify", responses=answers(200, "What was found.", AUDIT_VERIFICATION, refusals=(401, 403, 503))
 )
 async def verify_audit(dependencies: Dependencies, _caller: Approver) -> Verification:
-    """Verify every row against the key, and the newest against the one that is remembered."""
+    """Verify every row against the key, and the newest row against the remembered one."""
     found = await dependencies.ledger.audit.verify()
     dependencies.metrics.note_audit(found.intact)
     return found
@@ -69,8 +69,8 @@ async def accept_audit(
     caller: Admin,
     body: Annotated[AcceptBody, Body(openapi_examples={"restored": {"value": ACCEPT_BODY}})],
 ) -> Accepted:
-    """Take the audit and the stops as they are, so that writes are possible again.
+    """Accept the audit and the stops as they are, so that writes are possible again.
 
-    What was proposed or approved before isn't executed any more: it is proposed afresh.
+    Earlier proposals and approvals aren't executed any more: a new proposal is needed.
     """
     return Accepted(doubt=await dependencies.ledger.acceptance.accept(by=caller.name, reason=body.reason))

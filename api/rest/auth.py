@@ -1,6 +1,6 @@
-"""Who knocks, and whether they may: bearer tokens on every path but the probes and the API's description.
+"""Authentication and role checks: bearer tokens on every path except the probes and the API's description.
 
-A bearer is one of our own tokens, or a JWT of the OIDC issuer where one is set.
+A bearer token is one of mendgate's own tokens, or a JWT of the OIDC issuer if one is configured.
 """
 
 from typing import Annotated
@@ -25,7 +25,7 @@ _bearer = HTTPBearer(
 
 
 class RequireRole:
-    """A dependency that lets in only a token whose role includes `needed` (None: any token)."""
+    """A dependency that accepts only a token whose role includes `needed` (None: any token)."""
 
     def __init__(self, needed: Role | None) -> None:
         self._needed = needed
@@ -36,7 +36,7 @@ class RequireRole:
         request: Request,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> Caller:
-        """Return who it is, or raise `Unauthenticated` or `Forbidden`."""
+        """Return the caller, or raise `Unauthenticated` or `Forbidden`."""
         if credentials is None:
             raise Unauthenticated(
                 "send `Authorization: Bearer <token>`; `mendgate token create` makes one",
@@ -53,27 +53,32 @@ async def _require_scraper(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Caller | None:
-    """Let in viewers, or everybody where the metrics were opened."""
+    """Let in viewers, or everybody if metrics are open (`open_metrics`)."""
     return (
         None if dependencies.open_metrics else await RequireRole("viewer")(dependencies, request, credentials)
     )
 
 
 async def identify(dependencies: AppDependencies, token: str) -> Caller:
-    """Return whose bearer this is, or raise `Unauthenticated`, `Forbidden` or `IssuerUnavailable`."""
+    """Return the owner of a bearer token, or raise `Unauthenticated`, `Forbidden` or `IssuerUnavailable`."""
     if dependencies.issuer and token.count(".") == _DOTS_OF_A_JWT:  # our own tokens have none
         caller = await dependencies.issuer.identify(token)
         if caller.name.startswith(POLICY_PREFIX):  # our own tokens' names have no colon
-            raise Unauthenticated("a name that begins so is the policy's own", token_given=True)
+            raise Unauthenticated(
+                "this user name is reserved for the policy: ask the issuer's admin for another name claim",
+                token_given=True,
+            )
         return caller
     record = dependencies.tokens.find(token)
     if record is None:
-        raise Unauthenticated("this token isn't known here, or it was revoked", token_given=True)
+        raise Unauthenticated(
+            "this token is unknown or revoked: make a new one with `mendgate token create`", token_given=True
+        )
     return Caller(name=record.name, role=record.role)
 
 
 async def find_reader(dependencies: AppDependencies, token: str) -> Caller | None:
-    """Return who may read by a bearer, now; None if nobody may."""
+    """Return the caller if this bearer token may read now; None otherwise."""
     try:
         caller = await identify(dependencies, token)
         require_role(caller, "viewer")
@@ -83,7 +88,7 @@ async def find_reader(dependencies: AppDependencies, token: str) -> Caller | Non
 
 
 async def may_look(dependencies: AppDependencies, token: str) -> bool:
-    """Whether a bearer still lets its holder read: for what goes on longer than a request."""
+    """Whether a bearer token still allows reading: checked again while a stream is open."""
     return await find_reader(dependencies, token) is not None
 
 
@@ -94,7 +99,7 @@ async def _require_bearer(
 
 
 Bearer = Annotated[str, Depends(_require_bearer)]
-"""The request's bearer, for what must ask about it again."""
+"""The request's bearer token, for handlers that must check it again later."""
 Anyone = Annotated[Caller, Depends(RequireRole(None))]
 Ingester = Annotated[Caller, Depends(RequireRole("ingest"))]
 Viewer = Annotated[Caller, Depends(RequireRole("viewer"))]

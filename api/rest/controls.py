@@ -1,4 +1,4 @@
-"""The kill switch, the freezes, and who one is."""
+"""The kill switch, the freezes, the policy in force, and the caller's own identity."""
 
 from typing import Annotated
 
@@ -28,10 +28,11 @@ WindowBody = Annotated[FreezeBody, Body(openapi_examples={"holidays": {"value": 
 
 
 @router.get(
-    "/v1/controls/kill-switch", responses=answers(200, "As it stands.", KILL_SWITCH, refusals=(401, 403, 503))
+    "/v1/controls/kill-switch",
+    responses=answers(200, "Its current state.", KILL_SWITCH, refusals=(401, 403, 503)),
 )
 async def read_kill_switch(dependencies: Dependencies, _caller: Viewer) -> KillSwitch:
-    """Read whether all writes are stopped, and by whom."""
+    """Read whether all writes are stopped, and who stopped them."""
     return await dependencies.ledger.stops.kill_switch()
 
 
@@ -63,7 +64,7 @@ async def add_freeze(
     caller: Admin,
     body: WindowBody,
 ) -> Freeze:
-    """Add a window in which nothing is written. Proposals can still be rejected in it."""
+    """Add a window in which nothing is written. Proposals can still be rejected during a freeze."""
     return await dependencies.ledger.freezes.add(body.window, by=caller.name)
 
 
@@ -88,7 +89,7 @@ async def end_freeze(
     caller: Admin,
     body: Annotated[EndFreezeBody, Body(openapi_examples={"early": {"value": END_FREEZE_BODY}})],
 ) -> Freeze:
-    """End a freeze at once, or call one off that hasn't begun. The audit keeps who did it, and why."""
+    """End a freeze at once, or cancel one that hasn't begun. The audit records who did it, and why."""
     return await dependencies.ledger.freezes.end(freeze_id, by=caller.name, reason=body.reason)
 
 
@@ -96,13 +97,15 @@ async def end_freeze(
 async def read_policy(
     dependencies: Dependencies,
     _caller: Viewer,
-    namespace: Annotated[str | None, Query(description="Freezes of this namespace count, too.")] = None,
+    namespace: Annotated[str | None, Query(description="Include freezes of this namespace.")] = None,
 ) -> WriteStanding:
     """Read which policy is in force, and whether anything could be written now."""
     return await dependencies.ledger.stops.standing(namespace)
 
 
-@router.get("/v1/me", tags=["service"], responses=answers(200, "You.", CALLER, refusals=(401, 503)))
+@router.get(
+    "/v1/me", tags=["service"], responses=answers(200, "Your name and role.", CALLER, refusals=(401, 503))
+)
 async def read_me(caller: Anyone) -> Caller:
-    """Read who the token says you are."""
+    """Read the name and role of your token."""
     return caller

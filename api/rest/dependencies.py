@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class AppDependencies:
     """The routes' collaborators.
 
-    `wake` tells the runner that an incident has something to do; it returns at once. `retry` opens a failed
-    incident again, in the name of a person, or raises. `editor` is None where nothing can be written,
-    `issuer` where JWTs aren't let in, `traces` where nobody collects them. `sessions` are the page's: of this
-    process alone, unless a key is given. `public_url` is where browsers find the service (None: where
-    they ask). `open_metrics`: without a token.
+    `wake` notifies the runner that an incident has work; it returns at once. `retry` reopens a failed
+    incident in the name of a person, or raises. `editor` is None if there is no write credential,
+    `issuer` if JWTs aren't accepted, `traces` if none are collected. `sessions` are the page's: valid in this
+    process only, unless a key is given. `public_url` is where browsers reach the service (None: the request's
+    own URL). `open_metrics`: `/metrics` needs no token.
     """
 
     ledger: Ledger
@@ -49,7 +49,7 @@ class AppDependencies:
 
 
 async def find_dependencies(request: Request) -> AppDependencies:
-    """Return the door of the app that serves the request."""
+    """Return the dependencies of the app that serves the request."""
     dependencies: AppDependencies = request.app.state.dependencies
     return dependencies
 

@@ -1,6 +1,6 @@
-"""Timelines as server-sent events. They come out of the ledger, so that any process can serve them.
+"""Timelines as server-sent events, read from the ledger, so that any process can serve them.
 
-All streams of one incident share each look at the ledger, so that a hundred of them cost it little more than
+All streams of one incident share each poll of the ledger, so that a hundred of them cost it little more than
 one.
 """
 
@@ -17,27 +17,27 @@ from checkpoints.incidents.store import Incidents
 from graph.domain.incident import ACTIVE, Entry
 from tools.errors import MendgateError
 
-_LOOK_EVERY_SECONDS = 0.3
+_POLL_EVERY_SECONDS = 0.3
 _ASK_EVERY_SECONDS = 5.0
 
 
 class TooManyStreams(MendgateError):
-    """A person, or all of them together, follow more timelines than the service keeps open."""
+    """One person, or all people together, follow more timelines than the service allows."""
 
 
 class _Tail:
-    """One incident's timeline as far as it is known, and who waits for more of it."""
+    """One incident's timeline as far as it has been read, and the followers waiting for more."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.is_over = False
         self.failure: Exception | None = None
         self.followers = 0
-        self.looking: asyncio.Task[None] | None = None
+        self.polling: asyncio.Task[None] | None = None
         self.moved = asyncio.Event()
 
     def behind(self, seq: int) -> list[Entry]:
-        """Return the lines behind one. Raises what the last look failed with."""
+        """Return the lines behind one. Raises what the last poll failed with."""
         if self.failure:
             raise self.failure
         return self.entries[bisect_right(self.entries, seq, key=lambda entry: entry.seq) :]
@@ -49,7 +49,7 @@ class _Tail:
 
 
 class Streams:
-    """The live timelines that this process serves, so many for each person and in all."""
+    """The live timelines that this process serves, limited per person and in total."""
 
     most_of_one = 30
     most = 500
@@ -67,14 +67,14 @@ class Streams:
         self._tails: dict[str, _Tail] = {}
 
     def take(self, person: str) -> Callable[[], None]:
-        """Take a place for a stream; return what gives it back. Raises `TooManyStreams`."""
+        """Reserve a place for a stream; return the function that releases it. Raises `TooManyStreams`."""
         if self._open[person] >= self._most_of_one:
             raise TooManyStreams(
-                f"{person} follows {self._most_of_one} timelines already: "
+                f"{person} already follows {self._most_of_one} timelines: "
                 "close one, or read the incident instead"
             )
         if self._open.total() >= self._most:
-            raise TooManyStreams(f"{self._most} timelines are followed already: try again later")
+            raise TooManyStreams(f"the service already serves {self._most} live timelines: try again later")
         self._open[person] += 1
 
         def give_back() -> None:
@@ -93,8 +93,8 @@ class Streams:
     ) -> AsyncGenerator[Entry]:
         """Yield each line behind `after` as it is committed.
 
-        It ends with the incident, once `closing` is set, and once `may_look` says no: that is asked before
-        each line, and every few seconds.
+        It ends with the incident, once `closing` is set, and once `may_look` returns False, which is checked
+        before each line, and every few seconds.
         """
         async with self._tail(incidents, incident_id, closing) as tail:
             while await may_look():
@@ -114,24 +114,24 @@ class Streams:
     async def _tail(
         self, incidents: Incidents, incident_id: str, closing: asyncio.Event
     ) -> AsyncIterator[_Tail]:
-        """Share the looks at an incident: the first who follows it begins them, the last one ends them."""
+        """Share one poll of an incident: the first follower starts it, the last one ends it."""
         tail = self._tails.get(incident_id)
         if tail is None or tail.is_over or tail.failure:
             tail = self._tails[incident_id] = _Tail()
-            tail.looking = asyncio.create_task(_look(tail, incidents, incident_id, closing))
+            tail.polling = asyncio.create_task(_poll(tail, incidents, incident_id, closing))
         tail.followers += 1
         try:
             yield tail
         finally:
             tail.followers -= 1
-            if tail.followers == 0 and tail.looking:
-                tail.looking.cancel()
+            if tail.followers == 0 and tail.polling:
+                tail.polling.cancel()
                 if self._tails.get(incident_id) is tail:
                     del self._tails[incident_id]
 
 
 class LiveTimeline(EventSourceResponse):
-    """Lines as server-sent events; it gives its place back however it ends."""
+    """Lines as server-sent events; releases its place however it ends."""
 
     def __init__(self, events: AsyncGenerator[ServerSentEvent], give_back: Callable[[], None]) -> None:
         super().__init__(events)
@@ -155,12 +155,12 @@ async def as_events(entries: AsyncGenerator[Entry]) -> AsyncGenerator[ServerSent
             yield ServerSentEvent(id=str(entry.seq), event=entry.kind, data=entry.model_dump_json())
 
 
-async def _look(tail: _Tail, incidents: Incidents, incident_id: str, closing: asyncio.Event) -> None:
-    """Read what is new, until the incident has ended, `closing` is set, or a look fails."""
+async def _poll(tail: _Tail, incidents: Incidents, incident_id: str, closing: asyncio.Event) -> None:
+    """Read new lines until the incident has ended, `closing` is set, or a poll fails."""
     last = 0
     try:
         while not tail.is_over:
-            # The status is read first: whatever came before the end is then among the lines.
+            # The status is read first, so that the lines read afterwards include all before the end.
             status = (await incidents.find(incident_id)).status
             new = await incidents.entries(incident_id, after=last)
             tail.entries += new
@@ -169,7 +169,7 @@ async def _look(tail: _Tail, incidents: Incidents, incident_id: str, closing: as
             if new or tail.is_over:
                 tail.tell()
             with suppress(TimeoutError):
-                await asyncio.wait_for(closing.wait(), _LOOK_EVERY_SECONDS)
+                await asyncio.wait_for(closing.wait(), _POLL_EVERY_SECONDS)
     except Exception as error:  # noqa: BLE001 -- each who follows raises it
         tail.failure = error
         tail.tell()

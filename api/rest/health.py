@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it may be sent requests, and what Prometheus is told."""
+"""Liveness, readiness and metrics."""
 
 import asyncio
 
@@ -16,37 +16,41 @@ from checkpoints.db.errors import DatabaseUnavailable, SchemaMismatch
 
 router = APIRouter(tags=["service"])
 _PATIENCE_SECONDS = 5.0
-_IN_DOUBT = "all writes are stopped: the audit or a stop was altered; GET /v1/policy says more"
+_IN_DOUBT = "all writes are stopped: the audit or a stop was altered; see GET /v1/policy"
 
 
 @router.get(
-    "/healthz", response_model_exclude_none=True, responses=answers(200, "It lives.", HEALTH, refusals=())
+    "/healthz",
+    response_model_exclude_none=True,
+    responses=answers(200, "The process is alive.", HEALTH, refusals=()),
 )
 async def check_health() -> Health:
-    """Tell that the process answers. It goes on doing so while it stops, and without a database."""
+    """Report that the process is alive. Answers also during shutdown and without a database."""
     return Health()
 
 
 @router.get(
     "/readyz",
     response_model_exclude_none=True,
-    responses=answers(200, "Send requests.", HEALTH, refusals=(503,)),
+    responses=answers(200, "Ready for requests.", HEALTH, refusals=(503,)),
 )
 async def check_readiness(dependencies: Dependencies) -> Health:
-    """Tell whether requests should be sent here: it isn't stopping, and the database and its tables are fit.
+    """Report whether the service is ready: not shutting down, and its database reachable and migrated.
 
-    Needs no token; which check failed is all that it says, and whether the audit stops all writes.
+    Needs no token, so the answer only names the check that failed, and whether the audit stops all writes.
     """
     if dependencies.closing.is_set():
-        raise Stopping("the service is stopping; requests are answered until it has")
+        raise Stopping(
+            "the service is shutting down: send new requests elsewhere; those in flight still end"
+        )
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await dependencies.ledger.counts.require_ready()
             doubt = await dependencies.ledger.stops.doubt()
     except (DatabaseUnavailable, TimeoutError) as error:
-        raise NotReady("database: it can't be used now; the service's log says more") from error
+        raise NotReady("database: not usable now; see the service's log") from error
     except SchemaMismatch as error:
-        raise NotReady("migrations: the tables aren't this version's; run `mendgate migrate`") from error
+        raise NotReady("migrations: the tables belong to another version; run `mendgate migrate`") from error
     return Health(note=_IN_DOUBT if doubt else None)
 
 
@@ -58,5 +62,5 @@ async def check_readiness(dependencies: Dependencies) -> Health:
     ),
 )
 async def read_metrics(dependencies: Dependencies, _caller: Scraper) -> Response:
-    """Read this process's metrics. Needs the role `viewer`, unless the service is set to open them."""
+    """Read this process's metrics. Needs the role `viewer`, unless metrics are configured as open."""
     return Response(await dependencies.metrics.render(), media_type=CONTENT_TYPE)

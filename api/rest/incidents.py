@@ -1,4 +1,4 @@
-"""Incidents over REST: what happened, what it rests on, what came of it."""
+"""Incidents over REST: their state, evidence, timeline and report."""
 
 from functools import partial
 from typing import Annotated
@@ -18,8 +18,13 @@ from graph.domain.incident import ACTIVE, Incident, IncidentStatus
 
 router = APIRouter(prefix="/v1/incidents", tags=["incidents"])
 Limit = Annotated[int, Query(ge=1, le=200, description="How many to return at most.")]
-About = Annotated[str, Query(max_length=200, description="Only those with this text in target or alert.")]
-Continue = Annotated[str | None, Query(alias="continue", description="From the page before, unchanged.")]
+About = Annotated[
+    str, Query(max_length=200, description="Only those with this text in the target or the alert's name.")
+]
+Continue = Annotated[
+    str | None,
+    Query(alias="continue", description="The value of `continue` from the previous page, unchanged."),
+]
 
 
 class Markdown(PlainTextResponse):
@@ -30,7 +35,9 @@ class Markdown(PlainTextResponse):
 
 async def _find_start(
     after: Annotated[int, Query(ge=0, description="Leave out the lines up to this number.")] = 0,
-    last_event_id: Annotated[int | None, Header(ge=0, description="The same; sent on a reconnect.")] = None,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, description="The same, as browsers send it on a reconnect.")
+    ] = None,
 ) -> int:
     return after if last_event_id is None else last_event_id
 
@@ -42,7 +49,7 @@ Start = Annotated[int, Depends(_find_start)]
 async def list_incidents(
     dependencies: Dependencies,
     _caller: Viewer,
-    status: Annotated[IncidentStatus | None, Query(description="Only those that stand so.")] = None,
+    status: Annotated[IncidentStatus | None, Query(description="Only those with this status.")] = None,
     about: About = "",
     limit: Limit = 50,
     continue_: Continue = None,
@@ -53,7 +60,7 @@ async def list_incidents(
 
 
 @router.get(
-    "/{incident_id}", responses=answers(200, "As it stands.", INCIDENT, refusals=(401, 403, 404, 503))
+    "/{incident_id}", responses=answers(200, "The incident.", INCIDENT, refusals=(401, 403, 404, 503))
 )
 async def read_incident(incident_id: str, dependencies: Dependencies, _caller: Viewer) -> Incident:
     """Read one incident."""
@@ -66,11 +73,13 @@ async def read_incident(incident_id: str, dependencies: Dependencies, _caller: V
     responses=answers(200, "Markdown.", REPORT, refusals=(401, 403, 404, 503), media_type="text/markdown"),
 )
 async def read_report(incident_id: str, dependencies: Dependencies, _caller: Viewer) -> Response:
-    """Read the report. It is written at the end, so that there is none while the incident goes on."""
+    """Read the report. It is written when the incident ends, and answers 404 until then."""
     report = await dependencies.ledger.incidents.report(incident_id)
     if report is None:
         incident = await dependencies.ledger.incidents.find(incident_id)
-        raise ReportNotWritten(f"incident {incident_id} is {incident.status}; its report comes at the end")
+        raise ReportNotWritten(
+            f"incident {incident_id} is {incident.status}; its report is written when it ends"
+        )
     return Markdown(report)
 
 
@@ -84,7 +93,7 @@ async def read_report(incident_id: str, dependencies: Dependencies, _caller: Vie
         refusals=(401, 403, 404, 422, 429, 503),
         media_type="text/event-stream",
     )
-    | {204: {"description": "It has ended and there is nothing more: don't connect again."}},
+    | {204: {"description": "The incident has ended and there are no more lines: don't connect again."}},
 )
 async def follow_incident(
     incident_id: str,
@@ -116,16 +125,16 @@ async def follow_incident(
     responses=answers(200, "Oldest first.", EVIDENCE, refusals=(401, 403, 404, 503)),
 )
 async def list_evidence(incident_id: str, dependencies: Dependencies, _caller: Viewer) -> EvidenceList:
-    """Read the whole answers of every tool that the diagnosis called."""
+    """Read the full answer of every tool call that the diagnosis made."""
     return EvidenceList(items=tuple(await dependencies.ledger.incidents.evidence(incident_id)))
 
 
 @router.post(
     "/{incident_id}/retry",
     status_code=202,
-    responses=answers(202, "It goes on.", WOKEN, refusals=(401, 403, 404, 409, 503)),
+    responses=answers(202, "The incident runs again.", WOKEN, refusals=(401, 403, 404, 409, 503)),
 )
 async def retry_incident(incident_id: str, dependencies: Dependencies, caller: Approver) -> Woken:
-    """Set a failed incident going again: where it failed, or from the start if its run had ended."""
+    """Retry a failed incident: from where it failed, or from the start if its run had ended."""
     await dependencies.retry(incident_id, caller.name)
     return Woken(incident_id=incident_id)

@@ -1,4 +1,4 @@
-"""The API's own description: what each path answers, with an example of everything, refusals included.
+"""The OpenAPI document: what each path answers, with an example of each response, errors included.
 
 FastAPI documents errors as `application/json` and knows its own 422 only, so the problems are described here.
 """
@@ -27,7 +27,7 @@ def answers(
     refusals: Sequence[int],
     media_type: str = "application/json",
 ) -> Responses:
-    """Return the documentation of a path's answer and of the problems it may answer with instead."""
+    """Return the documentation of a path's answer and of the problems that it may return instead."""
     content = {media_type: {"example": example}}
     documented: Responses = {status: {"description": description, "content": content}}
     return documented | {refusal: _describe_problem(refusal) for refusal in refusals}

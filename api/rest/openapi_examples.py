@@ -1,4 +1,4 @@
-"""One incident, told as the documents that REST takes and gives: the examples of the API's description."""
+"""Example requests and responses of the OpenAPI document, all about one incident."""
 
 from typing import Any
 
@@ -265,8 +265,8 @@ _DETAILS = {
     "writes-stopped": "the kill switch is on (by alice: the registry is down); rejecting is still possible",
     "invalid-input": "/reason: String should have at least 1 character",
     "too-many-streams": "alice follows 30 timelines already: close one, or read the incident instead",
-    "stopping": "the service is stopping; requests are answered until it has",
-    "not-ready": "database: it can't be used now; the service's log says more",
+    "stopping": "the service is shutting down: send new requests elsewhere; those in flight still end",
+    "not-ready": "database: not usable now; see the service's log",
     "unavailable": "the database can't be used now (database is locked): nothing was stored; try again",
     "issuer-unavailable": "the keys of the OIDC issuer https://login.example.com can't be had now: try again "
     "in a few seconds; a token of `mendgate token create` works meanwhile, and the service's log says why",

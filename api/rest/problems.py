@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems. One table says which error means which status; one handler applies it."""
+"""Errors as RFC 9457 problems. One table maps each error to its status; one handler applies it."""
 
 import json
 import logging
@@ -55,7 +55,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong and what to do (RFC 9457). A refused decision carries the approval as it stands."""
+    """What went wrong and what to do (RFC 9457). A refused decision includes the approval's current state."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,11 +80,11 @@ class ReportNotWritten(MendgateError):
 
 
 class Stopping(MendgateError):
-    """The service was told to stop: send new requests elsewhere, or wait for the next start."""
+    """The service is shutting down: send new requests elsewhere, or wait for the next start."""
 
 
 class NotReady(MendgateError):
-    """Something that every request needs isn't fit; the message begins with the check that failed."""
+    """Something that every request needs isn't ready; the message begins with the check that failed."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,14 @@ class Kind:
 
     @property
     def type(self) -> str:
-        """The identifier that programs go by; titles may change."""
+        """The stable identifier for programs; titles may change."""
         return f"urn:mendgate:problem:{self.slug}"
 
 
-# The first class that fits counts, so a subclass stands before its parent.
+# The first class that matches counts, so a subclass must come before its parent.
 KINDS: dict[type[MendgateError], Kind] = {
     Unauthenticated: Kind(401, "unauthenticated", "No valid token"),
-    TwoLengths: Kind(400, "two-lengths", "Where the request ends is said twice"),
+    TwoLengths: Kind(400, "two-lengths", "The request states its length twice"),
     UnknownHost: Kind(400, "unknown-host", "Not the name of this service"),
     CrossSiteRequest: Kind(403, "foreign-page", "Not from another site"),
     Forbidden: Kind(403, "forbidden", "The role doesn't allow this"),
@@ -165,10 +165,10 @@ def install_handlers(app: FastAPI) -> None:
 
 
 def answer_error(error: MendgateError) -> JSONResponse:
-    """Return the answer to an error, whoever found it."""
+    """Return the problem response for an error, and log it if the service is at fault."""
     kind = find_kind(error)
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        log.warning("%s", error)  # it says all: many of them at once mustn't be a burden of their own
+        log.warning("%s", error)  # without a traceback: under load there may be many of these at once
     elif kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error, exc_info=error)
     problem = Problem(
@@ -183,9 +183,11 @@ def answer_error(error: MendgateError) -> JSONResponse:
 
 
 def say_detail(error: MendgateError) -> str:
-    """Return what happened, for somebody who may not be signed in."""
+    """Return what happened, in words that are safe to show to somebody who isn't signed in."""
     if isinstance(error, TokenFileUnusable):
-        return "the token file can't be used, so that nobody is let in: see the service's log"
+        return (
+            "the token file can't be read, so every token is refused: see the service's log for what to fix"
+        )
     return str(error)
 
 
@@ -194,7 +196,7 @@ def _headers(error: MendgateError) -> dict[str, str]:
         reason = ', error="invalid_token"' if error.token_given else ""
         return {"WWW-Authenticate": f'Bearer realm="mendgate"{reason}'}
     if isinstance(error, TwoLengths):
-        return {"Connection": "close"}  # what follows may be meant as another request
+        return {"Connection": "close"}  # what follows could be read as another request
     if isinstance(error, DecisionRefused):
         return {"ETag": f'"{error.approval.digest}"'}
     if find_kind(error).status in _TRY_AGAIN:
@@ -228,7 +230,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> JSONResp
 
 async def _answer_unexpected(_request: Request, _error: Exception) -> JSONResponse:
     kind = KINDS[MendgateError]
-    detail = "an error that mendgate didn't foresee; the service's log says more"
+    detail = "an unexpected error in mendgate; see the service's log for the traceback"
     return _answer(Problem(type=kind.type, title=kind.title, status=kind.status, detail=detail))
 
 

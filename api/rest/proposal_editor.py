@@ -1,6 +1,6 @@
 """Editing a proposal: a person changes the arguments, and gets a new proposal with its own approval.
 
-It is previewed, held against the policy and given its plans as the agent's own proposals are. It decides
+It is previewed, checked against the policy and given its plans like the agent's own proposals. It decides
 nothing: the new approval waits for its approvers.
 """
 
@@ -33,9 +33,9 @@ class Editor:
     async def edit(
         self, approval_id: str, arguments: dict[str, Any], *, by: str, digest: str | None, reason: str
     ) -> Approval:
-        """Put an edited proposal in the place of a pending one; return its new approval.
+        """Replace a pending proposal by an edited one; return the new approval.
 
-        Raises a `DecisionRefused` where the approval isn't pending any more, `BadInput` for arguments that
+        Raises a `DecisionRefused` if the approval isn't pending any more, `BadInput` for arguments that
         can't be used, that change nothing, or that the policy or the API server refuses.
         """
         approval = await self.ledger.approvals.find(approval_id)
@@ -65,9 +65,11 @@ def _parse(arguments: dict[str, Any]) -> PatchArguments:
 
 def _candidate(proposal: Proposal, call: PatchArguments, by: str, reason: str) -> Candidate:
     if _object(call) != _object(proposal.arguments):
-        raise BadInput(f"an edit may change the patch, not its target: this one is about {proposal.target}")
+        raise BadInput(
+            f"an edit may change the patch, not its target, which is {proposal.target}: correct the arguments"
+        )
     if call == proposal.arguments:
-        raise BadInput("nothing was edited: the arguments are the proposal's own")
+        raise BadInput("nothing was edited: the arguments equal the proposal's; change the patch")
     why = f": {reason}" if reason else ""
     return Candidate(
         call=call,

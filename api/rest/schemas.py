@@ -1,4 +1,4 @@
-"""What REST takes and gives, where it isn't a model of the graph itself."""
+"""Request and response bodies of the REST API that aren't models of the graph."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -55,7 +55,7 @@ class ApprovalView(_Given):
     incident_id: str
     status: ApprovalStatus
     purpose: Purpose
-    summary: Annotated[str, Field(description="What it changes, on one line, drawn from the diff.")]
+    summary: Annotated[str, Field(description="What it changes, on one line, taken from the diff.")]
     tool: Literal["kubectl_patch"]
     arguments: PatchArguments
     command: Annotated[str, Field(description="The kubectl command that does the same.")]
@@ -65,19 +65,25 @@ class ApprovalView(_Given):
     digest: Digest
     risk: Risk
     risk_reasons: Annotated[
-        tuple[str, ...], Field(description="What a reviewer must not overlook, in words, the gravest first.")
+        tuple[str, ...], Field(description="What a reviewer must not overlook, the most serious first.")
     ] = ()
     grounding: Annotated[
         Grounding, Field(description="Where the new values come from; `guess` if any has no trace.")
     ]
     basis: Annotated[str, Field(description="The same in words.")]
-    traces: Annotated[tuple[Trace, ...], Field(description="Each new value, and what holds it.")] = ()
+    traces: Annotated[
+        tuple[Trace, ...], Field(description="Each new value, and the evidence that contains it.")
+    ] = ()
     verification_plan: VerificationPlan
     undo_plan: UndoPlan
     policy_version: str
     quorum: Annotated[int, Field(description="How many distinct approvers it needs.")]
-    requested_by: Annotated[str, Field(description="Who edited it; empty for the agent's own proposal.")] = ""
-    own_approval: Annotated[bool, Field(description="Whether that person may be one of them.")] = True
+    requested_by: Annotated[
+        str, Field(description="Who edited the proposal; empty for the agent's own proposal.")
+    ] = ""
+    own_approval: Annotated[bool, Field(description="Whether the person who edited it may approve it.")] = (
+        True
+    )
     rule: Annotated[str, Field(description="The rule of the policy that these terms come from.")] = ""
     approvers: Annotated[
         tuple[str, ...],
@@ -88,10 +94,10 @@ class ApprovalView(_Given):
     decide_by: datetime
     execute_by: Annotated[datetime | None, Field(description="Null until it is approved.")]
     superseded_by: str | None
-    outcome: Annotated[str, Field(description="Why it ended as it did; empty while it stands.")]
+    outcome: Annotated[str, Field(description="Why it ended as it did; empty while it is open.")]
     deviation: Annotated[
         str,
-        Field(description="How the object is otherwise than approved since the write; empty if it isn't."),
+        Field(description="How the object has since come to differ from what was approved; else empty."),
     ] = ""
 
     @classmethod
@@ -147,7 +153,7 @@ class AuditList(_Given):
 
 
 class Woken(_Given):
-    """The incident that was set going again."""
+    """The incident that was retried."""
 
     incident_id: str
 
@@ -156,23 +162,23 @@ class Health(_Given):
     """The process answers; of `/readyz`: it may be sent requests."""
 
     status: Literal["ok"] = "ok"
-    note: Annotated[str | None, Field(description="What an admin must look at; absent usually.")] = None
+    note: Annotated[str | None, Field(description="What an admin must check; usually absent.")] = None
 
 
 class ApproveBody(_Taken):
-    """The decision to let exactly this change happen."""
+    """An approval of exactly this change."""
 
-    digest: Annotated[Digest | None, Field(description="What you looked at; or send it as `If-Match`.")] = (
-        None
-    )
+    digest: Annotated[
+        Digest | None, Field(description="The digest you reviewed; or send it as `If-Match`.")
+    ] = None
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
 
 
 class RejectBody(_Taken):
-    """The decision against a change. The reason is given to the next round of the diagnosis."""
+    """A rejection of a change. The reason is passed to the next diagnosis."""
 
     reason: Reason
-    digest: Annotated[Digest | None, Field(description="What you looked at, if you want it checked.")] = None
+    digest: Annotated[Digest | None, Field(description="The digest you reviewed, to have it checked.")] = None
 
 
 class EditBody(_Taken):
@@ -182,9 +188,9 @@ class EditBody(_Taken):
         dict[str, Any], Field(description="All of them, as `arguments` of the approval shows them.")
     ]
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
-    digest: Annotated[Digest | None, Field(description="What you looked at; or send it as `If-Match`.")] = (
-        None
-    )
+    digest: Annotated[
+        Digest | None, Field(description="The digest you reviewed; or send it as `If-Match`.")
+    ] = None
 
 
 class RevokeBody(_Taken):
@@ -203,14 +209,14 @@ class ResolutionBody(_Taken):
 
 
 class KillSwitchBody(_Taken):
-    """How the kill switch shall stand."""
+    """The wanted state of the kill switch."""
 
     engaged: Annotated[StrictBool, Field(description="True stops every write to the cluster.")]
     reason: Reason
 
 
 class AcceptBody(_Taken):
-    """An admin takes the audit, and the stops, as they are."""
+    """An admin's acceptance of the audit, and the stops, as they are."""
 
     reason: Reason
 

@@ -1,4 +1,4 @@
-"""Takes Alertmanager's webhooks in: parse, commit, wake, answer. Nothing is diagnosed inside the request.
+"""Receives Alertmanager's webhooks: parse, commit, wake, answer. Nothing is diagnosed inside the request.
 
 Alertmanager tries again on 5xx and on network errors only, so a broken database answers 503, never 429.
 """
@@ -31,7 +31,7 @@ _LARGE_BYTES = 50_000  # reading it takes longer than handing it to another thre
 _MOST_LOGGED = 500  # a pointer holds names that the sender chose
 router = APIRouter(tags=["alerts"])
 _answers = answers(
-    202, "Committed; the incidents are on their way.", RECEIPT, refusals=(401, 403, 413, 422, 503)
+    202, "Stored; the incidents are being processed.", RECEIPT, refusals=(401, 403, 413, 422, 503)
 )
 _body = takes("AlertGroup", WEBHOOK)
 
@@ -41,7 +41,7 @@ _body = takes("AlertGroup", WEBHOOK)
     "/alert", status_code=202, responses=_answers, openapi_extra=_body, operation_id="receive_alert_as_before"
 )
 async def receive_alert(request: Request, dependencies: Dependencies, _caller: Ingester) -> Receipt:
-    """Take one delivery of Alertmanager (webhook version 4), or of Grafana (version 1).
+    """Receive one delivery of Alertmanager (webhook version 4), or of Grafana (version 1).
 
     The same delivery again changes nothing. Fields that newer servers add are kept. Where an alert has no
     fingerprint, the one that Alertmanager would compute from its labels counts.
@@ -61,13 +61,13 @@ async def receive_alert(request: Request, dependencies: Dependencies, _caller: I
 
 @asynccontextmanager
 async def _in_time() -> AsyncIterator[None]:
-    """Let nobody who sends byte by byte keep a place."""
+    """Limit how long a slow sender can occupy a place."""
     try:
         async with asyncio.timeout(_SECONDS):
             yield
     except TimeoutError as error:
         # it may be on its way into the database: then the next attempt finds it there
-        raise Overloaded(f"not taken within {_SECONDS} s; try again") from error
+        raise Overloaded(f"the delivery wasn't stored within {_SECONDS} s; send it again") from error
 
 
 def _parse(raw: bytes) -> AlertGroup:
@@ -83,7 +83,7 @@ def _parse(raw: bytes) -> AlertGroup:
         try:
             alert.starts_at.astimezone(UTC)
         except OverflowError as error:
-            found = FieldProblem(detail="lies outside the calendar", pointer=f"/alerts/{index}/startsAt")
+            found = FieldProblem(detail="is outside the range of dates", pointer=f"/alerts/{index}/startsAt")
             raise _refuse([found]) from error
     return group
 

@@ -138,12 +138,12 @@ async def test_a_rejection_is_heard_with_its_reason_and_an_edit_waits_for_its_ow
         document = json.loads(await patch.input_value())
         await patch.fill("{")
         await tab.get_by_role("button", name="Propose this instead").click()
-        await expect(tab.get_by_role("alert")).to_contain_text("isn't JSON")
+        await expect(tab.get_by_role("alert")).to_contain_text("isn't valid JSON")
         await expect(patch).to_have_value("{")
         document["spec"]["template"]["spec"]["containers"][0]["image"] = "nginx:1.25.1"
         await patch.fill(json.dumps(document))
         await tab.get_by_role("button", name="Propose this instead").click()
-        await expect(tab.get_by_text("Your edit is a proposal of its own now")).to_be_visible()
+        await expect(tab.get_by_text("Your edit is now a new proposal")).to_be_visible()
         await expect(tab.locator(".proposal > .card .diff").first).to_contain_text('"nginx:1.25.1"')
 
         await tab.get_by_text("Reject …").click()
@@ -222,7 +222,7 @@ async def test_of_two_people_at_once_the_second_reads_who_was_faster(browser: Br
         await hers.get_by_role("button", name="Approve", exact=True).click()
 
         refusal = hers.get_by_role("alert")
-        await expect(refusal).to_contain_text("Somebody else was faster")
+        await expect(refusal).to_contain_text("Already decided")
         await expect(refusal).to_contain_text("bob chose to reject")
         await expect(hers.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
 
@@ -245,9 +245,9 @@ async def test_a_decision_elsewhere_takes_the_buttons_away_but_never_what_somebo
 
         await looking.bring_to_front()
         await expect(looking.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
-        await expect(looking.get_by_text("Take the approval back …")).to_be_visible()
+        await expect(looking.get_by_text("Revoke the approval …")).to_be_visible()
         await writing.bring_to_front()
-        await expect(writing.get_by_text("This has changed meanwhile.").first).to_be_visible()
+        await expect(writing.get_by_text("This page is out of date.").first).to_be_visible()
         await expect(writing.get_by_label("Why not?")).to_have_value("because")
 
 
@@ -256,7 +256,7 @@ async def test_a_newer_proposal_never_slips_under_a_finger(browser: Browser, fro
     async with open_person(browser, front.url) as alice:
         tab = await alice.sign_in(front.rest_service.tokens["alice"], f"/incidents/{proposal.incident_id}")
         edited = await front.rest_service.edit(proposal, by="bob")
-        await expect(tab.get_by_role("link", name="Show it as it stands now")).to_be_visible()
+        await expect(tab.get_by_role("link", name="Show the current state")).to_be_visible()
 
         await tab.get_by_role("button", name="Approve", exact=True).click()
         await expect(tab.get_by_role("alert")).to_contain_text(f"superseded by {edited.id}")
@@ -276,10 +276,10 @@ async def test_time_runs_out_while_somebody_looks(browser: Browser, front: Front
         await front.turn_back_time_for(slow.id)
 
         await without_clock.get_by_role("button", name="Approve", exact=True).click()
-        await expect(without_clock.get_by_role("alert")).to_contain_text("Its time is over")
+        await expect(without_clock.get_by_role("alert")).to_contain_text("This proposal is closed")
         await tab.bring_to_front()
         await tab.clock.fast_forward("05:00:00")
-        await expect(tab.get_by_text("Nobody decided in time.")).to_be_visible()
+        await expect(tab.get_by_text("Nobody decided in time")).to_be_visible()
         await expect(tab.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
 
     assert (await front.rest_service.ledger.approvals.find(slow.id)).status == "expired"

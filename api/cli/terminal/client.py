@@ -91,7 +91,7 @@ class Client:
         return self._send("GET", f"/v1/incidents/{_name('inc', incident_id)}/report").text
 
     def retry(self, incident_id: str) -> None:
-        """Set a failed incident going again."""
+        """Retry a failed incident."""
         self._send("POST", f"/v1/incidents/{_name('inc', incident_id)}/retry")
 
     def follow(self, incident_id: str) -> Iterator["Entry"]:
@@ -170,7 +170,7 @@ class Client:
         return _freeze(self._send("PUT", f"/v1/freezes/{_name_freeze(freeze_id)}", json=window))
 
     def end_freeze(self, freeze_id: str, *, reason: str) -> "Freeze":
-        """End a freeze at once, or call it off."""
+        """End a freeze at once, or cancel it before it begins."""
         path = f"/v1/freezes/{_name_freeze(freeze_id)}/end"
         return _freeze(self._send("POST", path, json={"reason": reason}))
 

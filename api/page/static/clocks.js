@@ -1,4 +1,4 @@
-// Ages and times left go on without a reload.
+// Updates ages and remaining times without a reload.
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 
 export function startClocks(whenOver) {
@@ -9,7 +9,7 @@ export function startClocks(whenOver) {
     }
     for (const clock of document.querySelectorAll("time[data-until]")) {
       const seconds = (Date.parse(clock.dateTime) - Date.now()) / 1000;
-      clock.textContent = seconds > 0 ? `${span(seconds)} left` : "time is over";
+      clock.textContent = seconds > 0 ? `${span(seconds)} left` : "expired";
       clock.classList.toggle("soon", seconds < 10 * MINUTE);
       if (seconds <= 0 && !over.has(clock.dateTime)) {
         over.add(clock.dateTime);

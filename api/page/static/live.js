@@ -1,5 +1,5 @@
-// Parts of the page that follow the service. The server renders them; this fetches the page anew and swaps the
-// parts whose version differs. Nobody's words are lost, and nothing is put under a finger that is about to press.
+// Parts of the page that follow the service. The server renders them; this fetches the page again and swaps the
+// parts whose version differs. Text that somebody is typing stays, and no button moves while it is pressed.
 
 const versions = new Map();
 let running = false;
@@ -19,7 +19,7 @@ export async function refresh() {
     const fresh = await fetchPage();
     if (fresh) swapParts(fresh);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // the network is away: the next look may find it
+    if (!(error instanceof TypeError)) throw error; // the network is down: the next refresh may succeed
   } finally {
     running = false;
     if (again) setTimeout(refresh, 300);
@@ -44,7 +44,7 @@ function swapParts(fresh) {
     if (!next || next.dataset.version === versions.get(name)) continue;
     if (mustStay(part, next)) {
       document.getElementById("changed").hidden = false;
-      announce("This has changed meanwhile.");
+      announce("This page is out of date.");
       continue;
     }
     swap(part, next);
@@ -61,7 +61,7 @@ function swap(part, next) {
   if (next.dataset.announce) announce(next.dataset.announce);
 }
 
-// Another proposal in the place of the one that is being decided, or a form that somebody is filling in.
+// Another proposal replaces the one that is being decided, or a form that somebody is filling in.
 function mustStay(part, next) {
   const replaced = part.dataset.subject && next.dataset.subject && part.dataset.subject !== next.dataset.subject;
   const fields = [...part.querySelectorAll("textarea, input:not([type=hidden])")];

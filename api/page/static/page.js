@@ -1,18 +1,18 @@
-// What the page does beyond its forms: clocks that go on, and parts that follow what happens.
+// The page's scripts: running clocks, and parts that update live.
 import { startClocks } from "./clocks.js";
 import { refresh, rememberParts } from "./live.js";
 import { followTimeline } from "./timeline.js";
 
-const LOOK_EVERY_MILLISECONDS = 10_000;
+const REFRESH_EVERY_MILLISECONDS = 10_000;
 
 rememberParts();
 startClocks(refresh);
 const lines = document.getElementById("lines");
 if (lines) followTimeline(lines, refresh);
 if (document.querySelector("[data-live]")) {
-  const look = () => { if (!document.hidden) refresh(); };
-  setInterval(look, LOOK_EVERY_MILLISECONDS); // stops, for one, are on no timeline
-  document.addEventListener("visibilitychange", look);
+  const refreshIfVisible = () => { if (!document.hidden) refresh(); };
+  setInterval(refreshIfVisible, REFRESH_EVERY_MILLISECONDS); // stops, for one, are on no timeline
+  document.addEventListener("visibilitychange", refreshIfVisible);
 }
 openTarget();
 window.addEventListener("hashchange", openTarget);

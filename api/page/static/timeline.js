@@ -18,7 +18,7 @@ export function followTimeline(lines, refresh) {
       soon();
     });
     source.addEventListener("error", () => {
-      if (source?.readyState === EventSource.CLOSED) { // ended, or signed out: the page tells which
+      if (source?.readyState === EventSource.CLOSED) { // ended, or signed out: the page shows which
         close();
         soon();
       }

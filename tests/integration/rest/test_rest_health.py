@@ -42,7 +42,7 @@ async def test_a_database_that_is_away_is_named_and_nothing_about_it_told(
 
     assert (alive.status_code, ready.status_code, again.status_code) == (200, 503, 200)
     assert ready.json()["type"] == NOT_READY
-    assert ready.json()["detail"] == "database: it can't be used now; the service's log says more"
+    assert ready.json()["detail"] == "database: not usable now; see the service's log"
     assert "postgres" not in ready.text
 
 
