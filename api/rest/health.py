@@ -40,9 +40,7 @@ async def check_readiness(dependencies: Dependencies) -> Health:
     Needs no token, so the answer only names the check that failed, and whether the audit stops all writes.
     """
     if dependencies.closing.is_set():
-        raise Stopping(
-            "the service is shutting down: send new requests elsewhere; those in flight still end"
-        )
+        raise Stopping("the service is shutting down: send new requests elsewhere; those in flight still end")
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await dependencies.ledger.counts.require_ready()

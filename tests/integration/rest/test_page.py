@@ -406,7 +406,7 @@ async def test_the_gates_words_are_readable(rest_service: RestService) -> None:
     unknown = await send(rest_service, "/approvals/apr-0/approve", digest="0" * 64)
 
     assert (other.status_code, none.status_code, conflict.status_code) == (412, 428, 409)
-    assert "This isn&#39;t what you looked at" in other.text
+    assert "The proposal has changed since you read it" in other.text
     assert "bob chose to reject" in conflict.text
     assert "Already decided" in conflict.text
     assert (stop.status_code, still.status_code) == (423, 303)
@@ -440,7 +440,7 @@ async def test_under_a_stop_the_button_is_off_and_the_reason_is_above_it(rest_se
 
     assert '<button class="primary">Approve</button>' in before
     assert '<button class="primary" disabled aria-describedby="stopped">Approve</button>' in stopped
-    assert "It can't be approved now: the kill switch is on (by root: drill)." in stopped
+    assert "This can't be approved now: the kill switch is on (by root: drill)." in stopped
     assert f"{proposal.id}/reject" in stopped
     versions = [
         re.search(r'data-version="([^"]+)"\s+data-announce="The proposal', page) for page in (before, stopped)
@@ -570,7 +570,7 @@ async def test_an_edit_goes_the_way_of_the_api(rest_service: RestService) -> Non
     unable = await send(rest_service, f"/approvals/{proposal.id}/edit", digest=proposal.digest, patch="{}")
 
     assert (unread.status_code, unable.status_code) == (422, 422)
-    assert "isn&#39;t JSON" in unread.text
+    assert "isn&#39;t valid JSON" in unread.text
     assert "{&lt;b&gt;</textarea>" in unread.text  # what was written isn't lost
     assert "MENDGATE_WRITE_KUBECONFIG" in unable.text
 
