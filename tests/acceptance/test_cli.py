@@ -251,7 +251,7 @@ async def test_watch_follows_to_the_end_and_report_prints_markdown(
     report = await terminal.run("report", incident_id, token=rest_service.tokens["viewer"])
 
     assert (early.code, watched.code, report.code) == (1, 0, 0)
-    assert "its report comes at the end" in early.err
+    assert "its report is written when it ends" in early.err
     assert "alert received" in watched.out
     assert "healthy again" in watched.out
     assert "\x1b" not in watched.out
