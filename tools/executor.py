@@ -185,7 +185,7 @@ class Executor:
     async def _compare(self, live: Object, grant: Grant) -> Object:
         """Return what the patch makes of the object; raise `Drifted` unless that is what was approved."""
         if live["metadata"]["uid"] != grant.uid:
-            raise Drifted("the object was deleted and made anew since the approval")
+            raise Drifted("the object was deleted and created again since the approval")
         if await self._server() != grant.server:
             raise Drifted("the tool server is no longer the one that was approved")
         if refusal := self.refuse_object(live):

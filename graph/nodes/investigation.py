@@ -255,7 +255,7 @@ def _end(state: IncidentState, step: HandOver | NothingWrong) -> Ending:
     if state.verdict:
         because = state.failed_attempts[-1] if state.failed_attempts else step.reason
         if isinstance(step, HandOver) and step.keep:
-            because = f"{because}. The change stays: what it was for is mended, and now {step.reason}"
+            because = f"{because}. The change stays, because it fixed what it was made for. Now {step.reason}"
         return Ending(status="unresolved", reason=because, advice=(*state.unapplied, *_advice(step)))
     if state.standing == "rejected":
         return Ending(status="rejected", reason=state.failed_attempts[-1], advice=_advice(step))

@@ -89,7 +89,7 @@ def _mention(beside: Sequence[Finding], step: Step) -> Step:
     """Return a hand-over with what was seen on the way and isn't what the alert is about."""
     if not isinstance(step, HandOver) or not beside:
         return step
-    seen = (f"Seen, too, though the alert isn't about it: {finding.fault}" for finding in beside)
+    seen = (f"Also seen, though the alert isn't about it: {finding.fault}" for finding in beside)
     return step.model_copy(update={"advice": (*step.advice, *seen)})
 
 

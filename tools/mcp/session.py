@@ -177,7 +177,7 @@ class ToolSession:
                 if error.handed_over and not self._repeatable:
                     raise ToolServerLost(
                         f"MCP server {self._label} was lost during {tool}: {error}. Whether the call took"
-                        " effect is unknown; the next call starts the server anew"
+                        " effect is unknown; the next call restarts the server"
                     ) from error
                 why = str(error)
         lost = f"was lost {_SENDINGS} times in a row during {tool}: {why}"

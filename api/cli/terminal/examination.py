@@ -1,4 +1,4 @@
-"""How an examination looks in a terminal: one line per check, and below it how to mend what is wrong."""
+"""The result of `mendgate doctor` in a terminal: one line per check, with how to fix what is wrong."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -35,5 +35,9 @@ def _tell(check: Check) -> Text:
 def _sum(examination: Examination) -> Text:
     broken, warned = examination.count("failed"), examination.count("warning")
     if broken:
-        return Text(f"{broken} to mend, {warned} to know", style="bold red")
-    return Text(f"ready, with {warned} to know" if warned else "ready", style="bold green")
+        return Text(f"{_count(broken, 'error')}, {_count(warned, 'warning')}", style="bold red")
+    return Text(f"ready, with {_count(warned, 'warning')}" if warned else "ready", style="bold green")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what if number == 1 else f'{what}s'}"

@@ -22,7 +22,7 @@ def get_one(kind: str, name: str, namespace: str) -> ReadCall:
 def list_all(plural: str, namespace: str) -> ReadCall:
     """Return the reading of all objects of a kind in the namespace."""
     arguments = {"resourceType": plural, "namespace": namespace, "output": "json"}
-    return ReadCall(tool="kubectl_get", arguments=arguments, reason=f"the {plural} beside it")
+    return ReadCall(tool="kubectl_get", arguments=arguments, reason=f"the {plural} of its namespace")
 
 
 def list_names(plural: str, namespace: str) -> ReadCall:

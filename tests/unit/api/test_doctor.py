@@ -316,7 +316,7 @@ def test_each_status_has_its_mark_and_what_is_wrong_its_remedy() -> None:
     marks = [line.split()[0] for line in text.splitlines() if "the " in line]
     assert marks == ["✓", "!", "✗", "-"]
     assert text.count("→ Mend.") == 4
-    assert text.splitlines()[-1] == "1 to mend, 1 to know"
+    assert text.splitlines()[-1] == "1 error, 1 warning"
 
 
 def test_colour_is_for_terminals_and_markup_from_outside_has_no_effect() -> None:

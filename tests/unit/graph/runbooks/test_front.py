@@ -372,7 +372,7 @@ async def test_an_alert_about_something_else_leads_to_no_service(name: str, summ
 
     assert leaves_alone(step), step
     assert isinstance(step, HandOver)
-    assert "Seen, too, though the alert isn't about it: Service shop selects no pod" in step.advice[-1]
+    assert "Also seen, though the alert isn't about it: Service shop selects no pod" in step.advice[-1]
 
 
 async def test_one_alert_about_reach_among_others_is_enough() -> None:
