@@ -58,7 +58,7 @@ def _require_no_stop(client: Client, seen: "ApprovalView") -> None:
 
 def reject(
     approval_id: Pending,
-    reason: Annotated[str, typer.Option(help="Why; the diagnosis is told.")],
+    reason: Annotated[str, typer.Option(help="Why; the diagnosis gets this reason.")],
     output: Output = Format.TEXT,
 ) -> None:
     """Keep a proposed change from happening.

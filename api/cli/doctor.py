@@ -6,7 +6,7 @@ from api.cli.terminal.output import Format, Output, show
 
 
 def doctor(output: Output = Format.TEXT) -> None:
-    """Check settings, database, both credentials, MCP servers and model; say how to mend what is wrong.
+    """Check settings, database, both credentials, MCP servers and model; say how to fix what is wrong.
 
     It changes nothing. Exit code 0 if nothing failed; warnings don't count.
 

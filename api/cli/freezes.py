@@ -25,7 +25,7 @@ Namespaces = Annotated[
     list[str] | None,
     typer.Option("--namespace", "-n", help="As shop or shop-*; repeatable. Default: every one."),
 ]
-Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to everybody whom it stops.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to everybody who is stopped by it.")]
 
 
 @app.command("list")

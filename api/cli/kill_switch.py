@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from checkpoints.approvals.write_stops import KillSwitch
 
 app = typer.Typer(help="Stop every write to the cluster; diagnosis goes on.", no_args_is_help=True)
-Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to whoever is stopped by it.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to everybody who is stopped by it.")]
 
 
 @app.command()

@@ -108,7 +108,7 @@ def demo(
     reject: Annotated[bool, typer.Option("--reject", help="Reject without asking.")] = False,
     browser: Annotated[bool, typer.Option("--browser", help="Let me decide on the page.")] = False,
 ) -> None:
-    """Break a deployment in the sandbox cluster and mend it, with your approval.
+    """Break a deployment in the sandbox cluster and fix it, with your approval.
 
     Example: mendgate demo --scenario oom-killed
     """
@@ -140,7 +140,7 @@ def sandbox(
 
 @app.command()
 def incidents(
-    status: Annotated[IncidentStatusName | None, typer.Option(help="Only those that stand so.")] = None,
+    status: Annotated[IncidentStatusName | None, typer.Option(help="Only those with this status.")] = None,
     about: Annotated[str, typer.Option(help="Only those with this text in their target or alert.")] = "",
     limit: Limit = 50,
     output: Output = Format.TEXT,
@@ -197,7 +197,7 @@ def retry(incident_id: Incident, output: Output = Format.TEXT) -> None:
 
 @app.command()
 def approvals(
-    status: Annotated[ApprovalStatusName | None, typer.Option(help="Only those that stand so.")] = None,
+    status: Annotated[ApprovalStatusName | None, typer.Option(help="Only those with this status.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Only those whose target is there.")] = None,
     limit: Limit = 50,
     output: Output = Format.TEXT,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from api.identity.tokens import TokenStore
 
 app = typer.Typer(help="Make, list and revoke bearer tokens (in MENDGATE_TOKENS).", no_args_is_help=True)
-Name = Annotated[str, typer.Option(help="Who it is for; the name stands on every decision.")]
+Name = Annotated[str, typer.Option(help="Who it is for; every decision carries this name.")]
 
 
 class RoleName(StrEnum):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from graph.domain.incident import Incident
 
 _MOST = 200
-Every = Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks at all of them.")]
+Every = Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two refreshes.")]
 
 
 def watch(

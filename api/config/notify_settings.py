@@ -28,8 +28,8 @@ class NotifySettings(BaseSettings):
     notify: Annotated[
         Path | None,
         Field(
-            description="The YAML file of channels that are told what waits, what was decided and what came "
-            "of it. Unset: nobody is told."
+            description="The YAML file of channels that get messages about what waits, what was decided and "
+            "what came of it. Unset: nobody is notified."
         ),
     ] = None
     public_url: Annotated[

@@ -180,7 +180,7 @@ class Settings(SignInSettings, WatchSettings, NotifySettings, ToolSettings):
     ] = ()
     oidc_issuer: Annotated[
         Annotated[str, AfterValidator(_require_issuer)] | None,
-        Field(description="The OpenID Connect issuer whose JWTs are let in beside our own tokens."),
+        Field(description="The OpenID Connect issuer whose JWTs are accepted, as our own tokens are."),
     ] = None
     oidc_audience: Annotated[
         str | None,
@@ -220,7 +220,7 @@ class Settings(SignInSettings, WatchSettings, NotifySettings, ToolSettings):
         Field(
             ge=1,
             description="How many incidents one target may get within an hour. Beyond it, alerts are kept "
-            "with the last one: what three runs didn't mend, a fourth won't.",
+            "with the last one: what three runs didn't fix, a fourth won't.",
             json_schema_extra={"unit": "incidents"},
         ),
     ] = 3
@@ -327,7 +327,7 @@ class Settings(SignInSettings, WatchSettings, NotifySettings, ToolSettings):
     ] = None
     alertmanager_secret_file: Annotated[
         Path | None,
-        Field(description="A file that holds it instead, read anew each time: tokens are rotated."),
+        Field(description="A file that holds it instead, read again each time: tokens are rotated."),
     ] = None
     alertmanager_ca: Annotated[
         Path | None,
@@ -336,7 +336,7 @@ class Settings(SignInSettings, WatchSettings, NotifySettings, ToolSettings):
     alertmanager_interval: Annotated[
         Duration,
         Field(
-            description="How long to wait between two looks at what Alertmanager lists.",
+            description="How long to wait between two reads of Alertmanager's list.",
             json_schema_extra={"unit": "seconds"},
         ),
     ] = timedelta(seconds=60)
@@ -364,7 +364,7 @@ class Settings(SignInSettings, WatchSettings, NotifySettings, ToolSettings):
     ] = False
     dev_context: Annotated[
         str | None,
-        Field(description="The one kubeconfig context, beside the sandbox, that dev mode may change."),
+        Field(description="The one kubeconfig context, apart from the sandbox, that dev mode may change."),
     ] = None
 
     @field_validator("kubeconfig", "write_kubeconfig")

@@ -5,7 +5,7 @@ from api.doctor.check import Check, failed, listed, ok, warning
 from api.workers.alert_reconciler import read_credential
 
 ALERTMANAGER = "Alertmanager"
-MEND_ALERTMANAGER = "Correct the settings MENDGATE_ALERTMANAGER_…: docs/alertmanager.md."
+FIX_ALERTMANAGER = "Correct the settings MENDGATE_ALERTMANAGER_…: docs/alertmanager.md."
 _UNSET = "none is set: alerts that it fails to deliver stay unnoticed"
 
 

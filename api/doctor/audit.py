@@ -4,9 +4,9 @@ from api.config.settings import Settings
 from api.doctor.check import Check, failed, ok, skipped
 
 AUDIT = "audit"
-MEND_AUDIT = "Put the audit's files back as they were (docs/audit.md); see `mendgate audit verify`."
+FIX_AUDIT = "Put the audit's files back as they were (docs/audit.md); see `mendgate audit verify`."
 AUDIT_SECONDS = 60.0
-_MEND_DOUBT = (
+_FIX_DOUBT = (
     "Find out why (`mendgate audit verify`, docs/audit.md). Then an admin accepts it as it is: "
     "`mendgate audit accept --reason …`."
 )
@@ -30,5 +30,5 @@ async def check_audit(settings: Settings) -> Check:
     if database.tables != "current":
         return skipped(AUDIT, "there are no tables of this version to read it from")
     if doubt := await examine_audit(settings.database_url, settings.audit_key):
-        return failed(AUDIT, f"all writes are stopped: {doubt}", _MEND_DOUBT)
+        return failed(AUDIT, f"all writes are stopped: {doubt}", _FIX_DOUBT)
     return ok(AUDIT, "as it was sealed: it stops no writes")

@@ -7,13 +7,13 @@ from api.doctor.check import Check, listed, ok, warning
 from api.notify.config_file import load_channels
 
 CHANNELS = "channels"
-MEND_CHANNELS = "Correct MENDGATE_NOTIFY's file (docs/notifications.md): `mendgate notify check`."
+FIX_CHANNELS = "Correct MENDGATE_NOTIFY's file (docs/notifications.md): `mendgate notify check`."
 
 
 async def check_channels(settings: Settings) -> Check:
     """Return which channels there are. Raises `BadInput`."""
     if settings.notify is None:
-        return ok(CHANNELS, "none is set: nobody is told what waits")
+        return ok(CHANNELS, "none is set: nobody is notified of what waits")
     from api.notify.channels import open_channels
 
     async with open_channels(load_channels(settings.notify), os.environ) as routes:

@@ -17,26 +17,26 @@ Status = Literal["ok", "warning", "failed", "skipped"]
 
 
 class Check(BaseModel):
-    """One line of the examination. `mend` says in one sentence what to do; empty where nothing is wrong."""
+    """One line of the examination. `fix` says in one sentence what to do; empty where nothing is wrong."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     status: Status
     found: str
-    mend: str = ""
+    fix: str = ""
 
     def without(self, secrets: Iterable[str]) -> "Check":
         """Return the check as it may be shown, whatever an error has quoted."""
-        found, mend = redact_text(self.found), self.mend
+        found, fix = redact_text(self.found), self.fix
         for secret in sorted(filter(None, secrets), key=len, reverse=True):
             if len(secret) >= _SHORTEST_SECRET:
-                found, mend = found.replace(secret, REDACTED), mend.replace(secret, REDACTED)
-        return self.model_copy(update={"found": found[:_MOST_SHOWN], "mend": mend[:_MOST_SHOWN]})
+                found, fix = found.replace(secret, REDACTED), fix.replace(secret, REDACTED)
+        return self.model_copy(update={"found": found[:_MOST_SHOWN], "fix": fix[:_MOST_SHOWN]})
 
 
 class Examination(BaseModel):
-    """All checks, in the order in which a person mends them."""
+    """All checks, in the order in which a person fixes them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,14 +52,14 @@ def ok(name: str, found: str) -> Check:
     return Check(name=name, status="ok", found=found)
 
 
-def warning(name: str, found: str, mend: str) -> Check:
+def warning(name: str, found: str, fix: str) -> Check:
     """Return a check that found something to know; the service works."""
-    return Check(name=name, status="warning", found=found, mend=mend)
+    return Check(name=name, status="warning", found=found, fix=fix)
 
 
-def failed(name: str, found: str, mend: str) -> Check:
+def failed(name: str, found: str, fix: str) -> Check:
     """Return a check that found what keeps the service from its work, or from doing it safely."""
-    return Check(name=name, status="failed", found=found, mend=mend)
+    return Check(name=name, status="failed", found=found, fix=fix)
 
 
 def skipped(name: str, found: str) -> Check:
@@ -67,18 +67,18 @@ def skipped(name: str, found: str) -> Check:
     return Check(name=name, status="skipped", found=found)
 
 
-async def bounded(name: str, work: Awaitable[Check], mend: str, *, seconds: float = CHECK_SECONDS) -> Check:
+async def bounded(name: str, work: Awaitable[Check], fix: str, *, seconds: float = CHECK_SECONDS) -> Check:
     """Return what a check finds; one that raises, or takes longer than this, has failed.
 
-    `mend` is for whatever `mendgate` raises on purpose, and for silence.
+    `fix` is for whatever `mendgate` raises on purpose, and for silence.
     """
     try:
         async with asyncio.timeout(seconds):
             return await work
     except TimeoutError:
-        return failed(name, f"no answer within {seconds:g} s", mend)
+        return failed(name, f"no answer within {seconds:g} s", fix)
     except MendgateError as error:
-        return failed(name, " ".join(str(error).split()), mend)
+        return failed(name, " ".join(str(error).split()), fix)
     except Exception as error:  # noqa: BLE001 -- the other checks must go on, and this one's fault be seen
         fault = f"{type(error).__name__}: {error}"
         return failed(name, " ".join(fault.split()), "This is a fault of mendgate's own: please report it.")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 from api.config.settings import Settings
 from api.doctor.check import Check, failed, listed, ok, warning
-from api.reader.confinement import MEND, children, exposure, secrets, unconfined
+from api.reader.confinement import FIX, children, exposure, secrets, unconfined
 from tools.confinement import landlock
 from tools.confinement.kubeconfig_files import kubeconfig_files
 from tools.errors import BadInput
 from tools.mcp.config_file import McpConfig, read_mcp_config
 
 CONFINEMENT = "tool servers"
-_MEND_GAPS = "Name what else is secret in MENDGATE_HIDE_FROM_TOOLS, and see docs/security.md."
+_FIX_GAPS = "Name what else is secret in MENDGATE_HIDE_FROM_TOOLS, and see docs/security.md."
 _HIDES_SIZES = 3
 """Before this version of Landlock a file that can't be opened can still be emptied."""
 
@@ -25,10 +25,10 @@ async def check_confinement(settings: Settings) -> Check:
     if why := unconfined(settings):
         found = f"{', '.join(names)}: not confined, since {why}. Each {exposure(settings)}"
         if settings.confine_tools == "require":
-            return failed(CONFINEMENT, f"{found}. `mendgate serve` refuses to start", MEND)
-        return warning(CONFINEMENT, found, MEND)
+            return failed(CONFINEMENT, f"{found}. `mendgate serve` refuses to start", FIX)
+        return warning(CONFINEMENT, found, FIX)
     if gaps := list(_gaps(settings)):
-        return warning(CONFINEMENT, "confined, but " + "; ".join(gaps), _MEND_GAPS)
+        return warning(CONFINEMENT, "confined, but " + "; ".join(gaps), _FIX_GAPS)
     return ok(
         CONFINEMENT,
         f"confined (Landlock {landlock.version()}): {listed(names)} can't open {_hidden(settings)}",

@@ -6,13 +6,13 @@ from tools.llm.messages import Function, Message, ModelUnavailable, Question
 
 MODEL = "model"
 MODEL_SECONDS = 30.0
-MEND_MODEL = "Check MENDGATE_MODEL, OPENAI_BASE_URL and OPENAI_API_KEY by docs/model.md."
+FIX_MODEL = "Check MENDGATE_MODEL, OPENAI_BASE_URL and OPENAI_API_KEY by docs/model.md."
 _MOST_TOKENS = 1000
 _NO_CONNECTION = (
     "Start the endpoint, or set OPENAI_BASE_URL to where it listens (it often ends in /v1); a local model "
     "that is still loading needs a minute."
 )
-_MEND_BY_STATUS = {
+_FIX_BY_STATUS = {
     401: "Set OPENAI_API_KEY to a key that this endpoint knows.",
     403: "Set OPENAI_API_KEY to a key that may use this model.",
     404: "Set MENDGATE_MODEL to a name from the endpoint's list (GET /models), and check OPENAI_BASE_URL.",
@@ -48,8 +48,8 @@ async def check_model(settings: Settings) -> Check:
     found = f"{settings.model} answered in {reply.seconds:.1f} s, asked by {_MODES[reply.mode]}"
     if reply.refusal or not (reply.calls or reply.text):
         why = "refused to answer" if reply.refusal else f"said nothing ({reply.finish_reason or 'no reason'})"
-        mend = "Choose another model: this one won't answer even a trivial question."
-        return warning(MODEL, f"{found}, but {why}", mend)
+        fix = "Choose another model: this one won't answer even a trivial question."
+        return warning(MODEL, f"{found}, but {why}", fix)
     return ok(MODEL, f"{found} ({reply.tokens} tokens)")
 
 
@@ -69,4 +69,4 @@ def _mend(error: ModelUnavailable) -> str:
         return _NO_CONNECTION
     if status >= _SERVER_ERROR:
         return "Look into the endpoint's own log."
-    return _MEND_BY_STATUS.get(status, MEND_MODEL)
+    return _FIX_BY_STATUS.get(status, FIX_MODEL)

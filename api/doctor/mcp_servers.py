@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from tools.mcp.config_file import McpConfig, ServerEntry
 
 OWN_READER, OWN_WRITER, FILE = "MCP server: our reader", "MCP server: our writer", "MCP servers' file"
-_MEND_OWN = "Mend the credential above first; if that is right, install mendgate anew."
-_MEND_ELSEWHERE = (
+_FIX_OWN = "Fix the credential above first; if that is right, reinstall mendgate."
+_FIX_ELSEWHERE = (
     "Start `mendgate reader` there, with the same secret in MENDGATE_READER_TOKEN_FILE; its log says why "
     "it doesn't answer."
 )
-_MEND_FILE = "Correct the file that MENDGATE_MCP_CONFIG names; docs/mcp-servers.md shows how it looks."
-_MEND_CONFIGURED = "Start it by hand as the file says, and look at what it writes to stderr."
-_MEND_PATCH = "Let it offer kubectl_patch (docs/mcp-servers.md), or take it out: ours can do it."
+_FIX_FILE = "Correct the file that MENDGATE_MCP_CONFIG names; docs/mcp-servers.md shows how it looks."
+_FIX_CONFIGURED = "Start it by hand as the file says, and look at what it writes to stderr."
+_FIX_PATCH = "Let it offer kubectl_patch (docs/mcp-servers.md), or take it out: ours can do it."
 _PATCH = "kubectl_patch"
 # As long as the service itself waits: a command that npm or Docker must fetch first takes its time.
 SERVER_SECONDS = 30.0
@@ -45,16 +45,16 @@ async def check_servers(settings: Settings) -> Sequence[Check]:
     try:
         config = read_mcp_config(settings.mcp_config, os.environ)
     except BadInput as error:
-        broken.append(failed(FILE, str(error), _MEND_FILE))
+        broken.append(failed(FILE, str(error), _FIX_FILE))
     try:
         confined = confinements(settings)
     except BadInput:  # the service doesn't start so: `check_confinement` says why
         return [skipped("MCP servers", "they may not start unconfined"), *broken]
-    mend = _MEND_ELSEWHERE if settings.reader_url else _MEND_OWN
-    own = [bounded(OWN_READER, _check_own_reader(settings, confined), mend, seconds=SERVER_SECONDS)]
+    fix = _FIX_ELSEWHERE if settings.reader_url else _FIX_OWN
+    own = [bounded(OWN_READER, _check_own_reader(settings, confined), fix, seconds=SERVER_SECONDS)]
     if settings.write_kubeconfig and not config.writers:
         work = _check_own_writer(settings, confined)
-        own.append(bounded(OWN_WRITER, work, _MEND_OWN, seconds=SERVER_SECONDS))
+        own.append(bounded(OWN_WRITER, work, _FIX_OWN, seconds=SERVER_SECONDS))
     others = (_check_entry(settings, config, name, confined) for name in config.servers)
     return [*await asyncio.gather(*own, *others), *broken]
 
@@ -82,9 +82,9 @@ async def _check_entry(settings: Settings, config: "McpConfig", server: str, con
     try:
         session = entry.open(server, kubeconfig, confined.writer if writes else confined.reader)
     except BadInput as error:
-        return failed(name, str(error), _MEND_FILE)
+        return failed(name, str(error), _FIX_FILE)
     work = _check_writer(name, session) if writes else _check_reader(name, server, entry, session, settings)
-    found = await bounded(name, work, _MEND_CONFIGURED, seconds=SERVER_SECONDS)
+    found = await bounded(name, work, _FIX_CONFIGURED, seconds=SERVER_SECONDS)
     return found.without(_secrets(entry))
 
 
@@ -114,20 +114,20 @@ async def _check_reader(
             name, found, "Take it out of the file: docs/mcp-servers.md says what may be read through."
         )
     if settings.model is None:
-        mend = "Set MENDGATE_MODEL if it is to be used: the runbooks read through our own server alone."
-        return warning(name, f"{found}; but there is no model to use it", mend)
+        fix = "Set MENDGATE_MODEL if it is to be used: the runbooks read through our own server alone."
+        return warning(name, f"{found}; but there is no model to use it", fix)
     return ok(name, found)
 
 
 def _judge_writer(name: str, tools: "Mapping[str, Tool]") -> Check:
     patch = tools.get(_PATCH)
     if patch is None:
-        return failed(name, f"it offers no {_PATCH}, only {listed(tools) or 'nothing'}", _MEND_PATCH)
+        return failed(name, f"it offers no {_PATCH}, only {listed(tools) or 'nothing'}", _FIX_PATCH)
     needed = (field.alias for field in PatchArguments.model_fields.values())
     taken = patch.inputSchema.get("properties") or ()
     lacking = [argument for argument in needed if argument not in taken]
     if lacking:
-        return failed(name, f"its {_PATCH} takes no {listed(lacking)}", _MEND_PATCH)
+        return failed(name, f"its {_PATCH} takes no {listed(lacking)}", _FIX_PATCH)
     unused = len(tools) - 1
     more = f", and {unused} tools that are never called" if unused else ""
     return ok(name, f"offers {_PATCH}{more}")

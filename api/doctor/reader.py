@@ -20,23 +20,23 @@ from tools.kubernetes.access_review import Right, granted
 from tools.kubernetes.client import Cluster
 
 CLUSTER, READS, WRITES_NOTHING = "reader: cluster", "reader: may read", "reader: can't write"
-_MEND_CLUSTER = "Set KUBECONFIG to a kubeconfig that `kubectl version` works with."
-_MEND_READS = "Bind the ClusterRole mendgate-read of docs/credentials.md to this credential."
-_MEND_WRITES = "Give it the ClusterRole mendgate-read of docs/credentials.md, and no other role."
-_MEND_ASKING = "Let this credential create selfsubjectaccessreviews, as every cluster does by default."
+_FIX_CLUSTER = "Set KUBECONFIG to a kubeconfig that `kubectl version` works with."
+_FIX_READS = "Bind the ClusterRole mendgate-read of docs/credentials.md to this credential."
+_FIX_WRITES = "Give it the ClusterRole mendgate-read of docs/credentials.md, and no other role."
+_FIX_ASKING = "Let this credential create selfsubjectaccessreviews, as every cluster does by default."
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _OLDEST = (1, 27)
 
 
 async def check_reader(settings: Settings) -> Sequence[Check]:
     """Return the checks of the credential that diagnoses."""
-    reached = await bounded(CLUSTER, _reach(settings), _MEND_CLUSTER)
+    reached = await bounded(CLUSTER, _reach(settings), _FIX_CLUSTER)
     if reached.status == "failed":
         why = "the reader's cluster didn't answer"
         return [reached, skipped(READS, why), skipped(WRITES_NOTHING, why)]
     rights = (
-        bounded(READS, _check_reads(settings), _MEND_ASKING),
-        bounded(WRITES_NOTHING, _check_writes(settings), _MEND_ASKING),
+        bounded(READS, _check_reads(settings), _FIX_ASKING),
+        bounded(WRITES_NOTHING, _check_writes(settings), _FIX_ASKING),
     )
     return [reached, *await asyncio.gather(*rights)]
 
@@ -84,7 +84,7 @@ async def _check_reads(settings: Settings) -> Check:
             return await _judge_lacking(cluster, lacking)
     unseen = [right for right in USEFUL if right not in held]
     if unseen:
-        return warning(READS, f"what is needed; but it may not {listed(unseen)}", _MEND_READS)
+        return warning(READS, f"what is needed; but it may not {listed(unseen)}", _FIX_READS)
     return ok(READS, "pods, their logs and events, workloads, services and endpoints, in all namespaces")
 
 
@@ -95,8 +95,8 @@ async def _judge_lacking(cluster: Cluster, lacking: Sequence[Right]) -> Check:
     shared = sorted(set.intersection(*everywhere))
     if shared:
         text = f"what is needed, but only in {listed(shared)}: alerts from elsewhere are handed over"
-        return warning(READS, text, _MEND_READS)
-    return failed(READS, f"it may not {listed(lacking)}", _MEND_READS)
+        return warning(READS, text, _FIX_READS)
+    return failed(READS, f"it may not {listed(lacking)}", _FIX_READS)
 
 
 async def _check_writes(settings: Settings) -> Check:
@@ -106,5 +106,5 @@ async def _check_writes(settings: Settings) -> Check:
     async with Cluster.from_kubeconfig(settings.kubeconfig) as cluster:
         held = await find_excess(cluster, WRITES)
     if held:
-        return failed(WRITES_NOTHING, f"it may {describe_held(held)}", _MEND_WRITES)
+        return failed(WRITES_NOTHING, f"it may {describe_held(held)}", _FIX_WRITES)
     return ok(WRITES_NOTHING, "it can change nothing, start nothing in a pod, and read no Secrets")

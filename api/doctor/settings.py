@@ -13,8 +13,8 @@ from api.identity.tokens import TokenRecord, TokenStore
 from tools.errors import BadInput
 
 SETTINGS, TOKENS, DEV_MODE = "settings", "token file", "dev mode"
-MEND_SETTINGS = "Correct what is named, in the environment or in mendgate.env; docs/settings.md lists all."
-MEND_TOKENS = "Restore the file, or remove it and make tokens anew with `mendgate token create`."
+FIX_SETTINGS = "Correct what is named, in the environment or in mendgate.env; docs/settings.md lists all."
+FIX_TOKENS = "Restore the file, or remove it and make new tokens with `mendgate token create`."
 _PREFIX, _OF_TESTS = "MENDGATE_", "MENDGATE_TEST_"
 _NOT_PRIVATE = 0o077
 _NAMES: dict[Role, str] = {"ingest": "alertmanager", "approver": "alice"}

@@ -23,13 +23,13 @@ from tools.kubernetes.client import Cluster
 
 WRITER, SAME = "writer: cluster", "writer: same cluster"
 PATCHES_WORKLOADS, NOTHING_MORE = "writer: may patch", "writer: nothing more"
-_MEND_CLUSTER = "Set MENDGATE_WRITE_KUBECONFIG to a kubeconfig that `kubectl version` works with."
-_MEND_SAME = "Make both kubeconfigs for one cluster: what is diagnosed must be what is changed."
-_MEND_PATCHES = (
-    "Bind the ClusterRole mendgate-patch of docs/credentials.md in each namespace that may be mended."
+_FIX_CLUSTER = "Set MENDGATE_WRITE_KUBECONFIG to a kubeconfig that `kubectl version` works with."
+_FIX_SAME = "Make both kubeconfigs for one cluster: what is diagnosed must be what is changed."
+_FIX_PATCHES = (
+    "Bind the ClusterRole mendgate-patch of docs/credentials.md in each namespace that mendgate may change."
 )
-_MEND_EXCESS = "Give it the two ClusterRoles of docs/credentials.md and nothing else."
-_MEND_ASKING = "Let this credential create selfsubjectaccessreviews, as every cluster does by default."
+_FIX_EXCESS = "Give it the two ClusterRoles of docs/credentials.md and nothing else."
+_FIX_ASKING = "Let this credential create selfsubjectaccessreviews, as every cluster does by default."
 _WITNESSES = ("kube-system", "default")
 
 
@@ -40,17 +40,17 @@ async def check_writer(settings: Settings) -> Sequence[Check]:
             warning(
                 WRITER,
                 "MENDGATE_WRITE_KUBECONFIG isn't set: nothing can be changed, proposals are handed over",
-                "Make a writer's kubeconfig by docs/credentials.md, and set it, if mendgate is to mend.",
+                "Make a writer's kubeconfig by docs/credentials.md, and set it here, to allow changes.",
             )
         ]
-    reached = await bounded(WRITER, _reach(settings), _MEND_CLUSTER)
+    reached = await bounded(WRITER, _reach(settings), _FIX_CLUSTER)
     if reached.status == "failed":
         why = "the writer's cluster didn't answer"
         return [reached, *(skipped(name, why) for name in (SAME, PATCHES_WORKLOADS, NOTHING_MORE))]
     rest = (
-        bounded(SAME, _compare(settings), _MEND_SAME),
-        bounded(PATCHES_WORKLOADS, _check_patches(settings), _MEND_ASKING),
-        bounded(NOTHING_MORE, _check_excess(settings), _MEND_ASKING),
+        bounded(SAME, _compare(settings), _FIX_SAME),
+        bounded(PATCHES_WORKLOADS, _check_patches(settings), _FIX_ASKING),
+        bounded(NOTHING_MORE, _check_excess(settings), _FIX_ASKING),
     )
     return [reached, *await asyncio.gather(*rest)]
 
@@ -72,11 +72,11 @@ async def _compare(settings: Settings) -> Check:
             if seen and other:
                 if seen == other:
                     return ok(SAME, f"both see the same namespace {name}")
-                return failed(SAME, f"{reader.server} and {writer.server} are two clusters", _MEND_SAME)
+                return failed(SAME, f"{reader.server} and {writer.server} are two clusters", _FIX_SAME)
         if reader.server == writer.server:
             return ok(SAME, f"both talk to {reader.server}")
         text = f"can't be told: {reader.server} and {writer.server}, and no namespace that both may get"
-        return warning(SAME, text, _MEND_SAME)
+        return warning(SAME, text, _FIX_SAME)
 
 
 async def _uid(cluster: Cluster, namespace: str) -> str:
@@ -99,12 +99,12 @@ async def _check_patches(settings: Settings) -> Check:
         return ok(PATCHES_WORKLOADS, f"{', '.join(WORKLOADS)}, in {listed(shared)}")
     if patches:
         missing = f"; nowhere may it {listed(lacking)}" if lacking else ""
-        return warning(PATCHES_WORKLOADS, f"only {describe_held(held)}{missing}", _MEND_PATCHES)
+        return warning(PATCHES_WORKLOADS, f"only {describe_held(held)}{missing}", _FIX_PATCHES)
     if len(namespaces) == MANY_NAMESPACES:
         text = f"no workload in the first {MANY_NAMESPACES} namespaces; the others weren't tried"
-        return warning(PATCHES_WORKLOADS, text, _MEND_PATCHES)
+        return warning(PATCHES_WORKLOADS, text, _FIX_PATCHES)
     text = f"no workload, be it in {listed(namespaces)} or everywhere"
-    return failed(PATCHES_WORKLOADS, text, _MEND_PATCHES)
+    return failed(PATCHES_WORKLOADS, text, _FIX_PATCHES)
 
 
 async def _check_excess(settings: Settings) -> Check:
@@ -114,5 +114,5 @@ async def _check_excess(settings: Settings) -> Check:
         into_protected = await granted(cluster, protected)
     held = {**held, **dict.fromkeys(into_protected, (PROTECTED,))}
     if held:
-        return warning(NOTHING_MORE, f"it may also {describe_held(held)}", _MEND_EXCESS)
+        return warning(NOTHING_MORE, f"it may also {describe_held(held)}", _FIX_EXCESS)
     return ok(NOTHING_MORE, "no deleting, no creating, no Secrets, no roles, nothing in kube-system")

@@ -45,7 +45,7 @@ _MOODS: dict[Event, Mood] = {
 }  # fmt: skip
 _ASKED: dict[Event, str] = {
     "approved": "nothing; it is applied and then verified.",
-    "rejected": "nothing; the diagnosis is told the reason.",
+    "rejected": "nothing; the diagnosis gets the reason.",
     "edited": "nothing here; the edited proposal waits for its own approval.",
     "revoked": "nothing; nothing is written.",
     "expired": "look at the incident: nothing was written.",

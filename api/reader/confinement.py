@@ -27,7 +27,7 @@ _KUBECONFIGS = Path("~/.kube")
 _LIBPQ_FILES = ("~/.pgpass", "~/.pg_service.conf", "~/.postgresql")
 _LIBPQ_VARIABLES = ("PGPASSFILE", "PGSERVICEFILE", "PGSSLKEY")
 _LIBPQ_PARAMETERS = ("passfile", "sslkey")
-MEND = (
+FIX = (
     "Run the service on Linux 5.13 or later with Landlock, or the reading tools elsewhere "
     "(MENDGATE_READER_URL): docs/security.md."
 )
@@ -50,7 +50,7 @@ def confine(settings: Settings, servers: "McpConfig") -> Confinements:
     if confined.reader is None and (names := children(settings, servers)):
         log.warning(
             "tool servers aren't confined, since %s. Each of them (%s) %s. %s",
-            unconfined(settings), ", ".join(names), exposure(settings), MEND,
+            unconfined(settings), ", ".join(names), exposure(settings), FIX,
         )  # fmt: skip
     return confined
 
@@ -67,7 +67,7 @@ def confinements(settings: Settings) -> Confinements:
     if why and settings.confine_tools == "require":
         raise BadInput(
             f"tool servers can't be confined, since {why}, and MENDGATE_CONFINE_TOOLS is `require`: "
-            f"{MEND[0].lower()}{MEND[1:]}"
+            f"{FIX[0].lower()}{FIX[1:]}"
         )
     if why:
         return Confinements(None, None)

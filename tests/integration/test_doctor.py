@@ -102,7 +102,7 @@ async def test_a_reader_that_can_write_has_failed(cluster: ClusterUnderTest) -> 
     assert found.status == "failed"
     assert "patch" in found.found
     assert "deployments, statefulsets, daemonsets in default" in found.found
-    assert "mendgate-read" in found.mend
+    assert "mendgate-read" in found.fix
 
 
 async def test_the_writers_credential_patches_workloads_of_the_same_cluster(
@@ -119,7 +119,7 @@ async def test_without_a_writer_nothing_can_be_changed() -> None:
 
     assert found.status == "warning"
     assert "MENDGATE_WRITE_KUBECONFIG isn't set" in found.found
-    assert "docs/credentials.md" in found.mend
+    assert "docs/credentials.md" in found.fix
 
 
 async def test_two_clusters_are_not_one(sandbox: SandboxCluster, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ async def test_a_refused_credential_is_to_be_renewed(sandbox: SandboxCluster, tm
     checks = await check_reader(Settings(kubeconfig=reader))
 
     assert statuses(checks) == ["failed", "skipped", "skipped"]
-    assert checks[0].mend == "Renew the credential: docs/credentials.md says how."
+    assert checks[0].fix == "Renew the credential: docs/credentials.md says how."
     assert "expired-0815" not in str(checks)
 
 
@@ -158,7 +158,7 @@ async def test_a_kubeconfig_that_is_not_there_has_failed(tmp_path: Path) -> None
     checks = await check_reader(Settings(kubeconfig=tmp_path / "none"))
 
     assert statuses(checks) == ["failed", "skipped", "skipped"]
-    assert "kubectl version" in checks[0].mend
+    assert "kubectl version" in checks[0].fix
 
 
 def lacks(resource: str, subresource: str = "") -> Judge:
@@ -368,7 +368,7 @@ def modelled(model: ScriptedModel) -> Settings:
 async def test_without_a_model_the_runbooks_are_enough() -> None:
     found = await check_model(Settings(model=None))
 
-    assert (found.status, found.mend) == ("ok", "")
+    assert (found.status, found.fix) == ("ok", "")
     assert "the runbooks diagnose alone" in found.found
 
 
@@ -407,7 +407,7 @@ async def test_a_model_that_can_not_be_asked_has_failed_with_its_remedy(answer: 
         found = await check_model(modelled(model))
 
     assert found.status == "failed"
-    assert words in found.mend
+    assert words in found.fix
     assert KEY not in str(found)
     assert len(model.requests) == 1
 
@@ -419,7 +419,7 @@ async def test_a_model_that_is_not_there_has_failed() -> None:
     found = await check_model(settings)
 
     assert found.status == "failed"
-    assert "OPENAI_BASE_URL" in found.mend
+    assert "OPENAI_BASE_URL" in found.fix
 
 
 async def test_a_migrated_postgres_is_in_order(postgres: PostgresUnderTest) -> None:
@@ -436,7 +436,7 @@ async def test_a_postgres_without_tables_is_to_be_migrated(postgres: PostgresUnd
         found = await check_database(Settings(database_url=url))
 
     assert (found.status, "no tables yet" in found.found) == ("failed", True)
-    assert "`mendgate migrate`" in found.mend
+    assert "`mendgate migrate`" in found.fix
 
 
 async def test_a_postgres_that_is_read_only_has_failed(postgres: PostgresUnderTest) -> None:
@@ -463,7 +463,7 @@ async def test_the_real_alertmanager_is_found_with_our_receiver(tmp_path: Path) 
     assert (found.status, found.found[: len(alertmanager.url)]) == ("ok", alertmanager.url)
     assert (strange.status, any_receiver.status) == ("failed", "warning")
     assert "has no receiver pagers" in strange.found
-    assert "mendgate" in strange.mend
+    assert "mendgate" in strange.fix
 
 
 async def test_an_alertmanager_that_does_not_answer_has_failed() -> None:

@@ -29,7 +29,7 @@ def render_examination(examination: Examination) -> RenderableType:
 
 def _tell(check: Check) -> Text:
     found = plain(check.found)
-    return found if not check.mend else Text.assemble(found, "\n", plain(f"→ {check.mend}", "bold"))
+    return found if not check.fix else Text.assemble(found, "\n", plain(f"→ {check.fix}", "bold"))
 
 
 def _sum(examination: Examination) -> Text:

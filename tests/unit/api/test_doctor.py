@@ -14,7 +14,7 @@ from rich.console import Console
 from api.cli.terminal.examination import render_examination
 from api.config.roles import Role
 from api.config.settings import ClientSettings, Settings, environment_name, load_settings
-from api.doctor.audit import MEND_AUDIT, check_audit
+from api.doctor.audit import FIX_AUDIT, check_audit
 from api.doctor.check import Check, Examination, Status, bounded, listed
 from api.doctor.checkup import examine
 from api.doctor.database import check_database
@@ -54,13 +54,13 @@ async def raises(error: Exception) -> Check:
 
 
 async def test_a_check_that_finds_something_is_passed_on() -> None:
-    assert await bounded("one", finds("warning"), "mend") == await finds("warning")
+    assert await bounded("one", finds("warning"), "fix") == await finds("warning")
 
 
 async def test_an_error_of_ours_has_failed_in_one_line_with_its_remedy() -> None:
     found = await bounded("one", raises(BadInput("it is\nbroken")), "Mend it.")
 
-    assert found == Check(name="one", status="failed", found="it is broken", mend="Mend it.")
+    assert found == Check(name="one", status="failed", found="it is broken", fix="Mend it.")
 
 
 async def test_an_unexpected_error_is_shown_and_stops_nobody_else() -> None:
@@ -69,7 +69,7 @@ async def test_an_unexpected_error_is_shown_and_stops_nobody_else() -> None:
     )
 
     assert (broken.status, broken.found) == ("failed", "KeyError: 'x'")
-    assert "fault of mendgate" in broken.mend
+    assert "fault of mendgate" in broken.fix
     assert sound.status == "ok"
 
 
@@ -80,12 +80,12 @@ async def test_silence_ends_in_time() -> None:
 
     found = await bounded("one", falls_silent(), "Wake it.", seconds=0.01)
 
-    assert (found.status, found.found, found.mend) == ("failed", "no answer within 0.01 s", "Wake it.")
+    assert (found.status, found.found, found.fix) == ("failed", "no answer within 0.01 s", "Wake it.")
 
 
 def test_a_secret_that_an_error_quotes_is_hidden_everywhere() -> None:
     check = Check(
-        name="one", status="failed", found=f"with {SECRET} and Bearer abcdefgh1234", mend=f"not {SECRET}"
+        name="one", status="failed", found=f"with {SECRET} and Bearer abcdefgh1234", fix=f"not {SECRET}"
     )
 
     shown = check.without(["", SECRET])
@@ -117,7 +117,7 @@ def test_a_misspelled_setting_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> N
     found = check_settings(load_settings())
 
     assert (found.status, found.found) == ("warning", "no such setting: MENDGATE_WRITE_KUBECONFG")
-    assert "docs/settings.md" in found.mend
+    assert "docs/settings.md" in found.fix
 
 
 async def test_settings_that_cannot_be_used_leave_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ async def test_tokens_are_missed_by_role(roles: tuple[Role, ...], status: Status
     found = await check_tokens(settings)
 
     assert found.status == status
-    assert words in found.mend
+    assert words in found.fix
     assert not any(token in found.model_dump_json() for token in tokens)
 
 
@@ -161,7 +161,7 @@ async def test_where_people_sign_in_elsewhere_only_alertmanager_needs_a_token(
 
     found = await check_tokens(settings)
 
-    assert (found.status, "approver" in found.mend) == (status, False)
+    assert (found.status, "approver" in found.fix) == (status, False)
 
 
 async def test_a_token_file_that_others_may_read_is_a_warning() -> None:
@@ -171,7 +171,7 @@ async def test_a_token_file_that_others_may_read_is_a_warning() -> None:
 
     found = await check_tokens(settings)
 
-    assert (found.status, found.mend) == ("warning", f"chmod 600 {settings.tokens}")
+    assert (found.status, found.fix) == ("warning", f"chmod 600 {settings.tokens}")
 
 
 async def test_a_token_file_that_others_may_write_has_failed() -> None:
@@ -234,7 +234,7 @@ async def test_tables_of_a_newer_version_have_failed(empty_house: Path) -> None:
 
     assert found.status == "failed"
     assert "9999" in found.found
-    assert "newer mendgate" in found.mend
+    assert "newer mendgate" in found.fix
 
 
 async def test_an_audit_that_stops_all_writes_has_failed_with_the_command(empty_house: Path) -> None:
@@ -253,7 +253,7 @@ async def test_an_audit_that_stops_all_writes_has_failed_with_the_command(empty_
 
     assert [one.status for one in (sound, cut, accepted, lost)] == ["ok", "failed", "ok", "failed"]
     assert "row 2 of the audit is remembered and isn't there" in cut.found
-    assert "mendgate audit accept" in cut.mend
+    assert "mendgate audit accept" in cut.fix
     assert "is gone" in lost.found
 
 
@@ -263,11 +263,11 @@ async def test_an_audit_without_its_key_has_failed(empty_house: Path) -> None:
         pass
     settings.audit_key.unlink()
 
-    found = await bounded("audit", check_audit(settings), MEND_AUDIT)
+    found = await bounded("audit", check_audit(settings), FIX_AUDIT)
 
     assert found.status == "failed"
     assert "is gone: put it back" in found.found
-    assert found.mend == MEND_AUDIT
+    assert found.fix == FIX_AUDIT
     assert not settings.audit_key.exists()
 
 
@@ -310,7 +310,7 @@ def test_rights_of_one_place_are_told_together() -> None:
 
 def test_each_status_has_its_mark_and_what_is_wrong_its_remedy() -> None:
     text = show(
-        [Check(name=f"the {one}", status=one, found="found", mend="Mend.") for one in get_args(Status)]
+        [Check(name=f"the {one}", status=one, found="found", fix="Mend.") for one in get_args(Status)]
     )
 
     marks = [line.split()[0] for line in text.splitlines() if "the " in line]

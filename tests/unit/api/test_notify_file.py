@@ -110,7 +110,7 @@ async def test_the_doctor_names_channels_and_what_they_are(
 
     assert check.status == status
     assert "on-call (JSON)" in check.found
-    assert _SECRET not in check.found + check.mend
+    assert _SECRET not in check.found + check.fix
 
 
 async def test_the_doctor_says_where_nobody_is_told() -> None:

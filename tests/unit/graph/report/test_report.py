@@ -144,7 +144,7 @@ def test_a_guess_is_called_one_and_listed_among_what_nobody_checked() -> None:
 
     report = render_report(report_cases.case_file(approvals=(report_cases.approval(proposal),)), RESOLVED)
 
-    assert "**A guess:** not every value stands in the evidence." in report
+    assert "**A guess:** not every value comes from the evidence." in report
     assert "| a guess: it stands nowhere in the evidence |" in report
     assert "- Whether `nginx:1.25` is right for" in report
 
