@@ -134,7 +134,7 @@ def parse_patch(text: str) -> object:
 
 
 def _edit_and_send(client: Client, seen: "ApprovalView", reason: str) -> "ApprovalView":
-    """Send what a person makes of the patch; what the service refuses is told, and opened again."""
+    """Send the edited patch; one that the service refuses is opened again with the reason."""
     from api.cli.terminal.patch_editor import NothingEdited, edit_patch
     from tools.text.plain_text import make_plain
 

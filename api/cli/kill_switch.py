@@ -49,7 +49,7 @@ def off(reason: Reason, output: Output = Format.TEXT) -> None:
 
 @app.command()
 def status(output: Output = Format.TEXT) -> None:
-    """Show how it stands.
+    """Show its state.
 
     Example: mendgate kill-switch status
     """

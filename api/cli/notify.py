@@ -1,4 +1,4 @@
-"""`mendgate notify`: who is told what happens, and whether they could be."""
+"""`mendgate notify`: the channels, what they get, and whether they can be reached."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 

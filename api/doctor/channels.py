@@ -1,4 +1,4 @@
-"""`mendgate doctor` on the channels: whether they could be told anything. It tells them nothing."""
+"""`mendgate doctor` on the channels: whether they can be reached. It sends them nothing."""
 
 import os
 

@@ -10,7 +10,7 @@ _GIGABYTE = 1024**3
 
 
 async def check_database(settings: Settings) -> Check:
-    """Return how the database stands. Raises `DatabaseUnavailable`, and `BadInput` for a URL that is none."""
+    """Return the database's state. Raises `DatabaseUnavailable`, and `BadInput` for a URL that is none."""
     from checkpoints.database_status import examine_database
 
     found = await examine_database(settings.database_url)

@@ -19,7 +19,7 @@ class Forbidden(MendgateError):
 
 
 class IssuerUnavailable(MendgateError):
-    """The OIDC issuer's keys can't be had, so that a JWT can't be told from a forged one."""
+    """The OIDC issuer's keys can't be fetched, so a forged JWT can't be recognised."""
 
 
 class Caller(BaseModel):

@@ -1,4 +1,4 @@
-"""What a channel is told: a message that a person can act on, and the same as JSON for machines.
+"""What a channel gets: a message that a person can act on, and the same as JSON for machines.
 
 What comes from the cluster, from a model or from a person is made inert and cut first; the rest is ours.
 """
@@ -77,7 +77,7 @@ class Message:
 
 
 def compose(message_id: str, notice: Notice, public_url: str | None, now: datetime) -> Message:
-    """Return the message that tells one notice, as it stands now."""
+    """Return the message about one notice, in its current state."""
     link = f"{public_url}/incidents/{notice.incident_id}" if public_url else None
     asked = _ask(notice)
     decided = f"{_inert(notice.by, _MOST_NAME)}: " if notice.by else ""
@@ -102,7 +102,7 @@ def compose(message_id: str, notice: Notice, public_url: str | None, now: dateti
 def compose_digest(
     message_id: str, notices: Sequence[Notice], count: int, public_url: str | None, now: datetime
 ) -> Message:
-    """Return one message that tells several notices: the first by a line each, and how many there are."""
+    """Return one message about several notices: a line for each of the first, and how many there are."""
     more = f"and {count - 1} more"
     lines = [f"- {_title(one)} ({one.incident_id}){_briefly(one)}" for one in notices]
     if count > len(notices):

@@ -26,7 +26,7 @@ _TAGS = [
 
 
 def create_app(dependencies: AppDependencies, names: Collection[str] = ()) -> FastAPI:
-    """Return the app that serves this door, by `names` beside its addresses. It opens and closes nothing."""
+    """Return the app, reachable by `names` in addition to its addresses. It opens and closes nothing."""
     app = FastAPI(
         title="mendgate",
         summary="Turns a Kubernetes alert into an approved, verified fix.",

@@ -66,7 +66,7 @@ class ReconcilerSettings:
 
 
 class Reconciler:
-    """Heals missed deliveries and missed ends. `wake` tells the runner of an incident."""
+    """Repairs missed deliveries and missed ends. `wake` notifies the runner of an incident."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Reconciler:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
-        """Reconcile now and then until the block ends, where there is an Alertmanager to ask."""
+        """Reconcile at intervals until the block ends, where there is an Alertmanager to ask."""
         async with background_task(self._go_on(), "reconcile") if self._alertmanagers else nullcontext():
             yield
 

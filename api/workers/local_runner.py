@@ -42,7 +42,7 @@ class Runner:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator["Runner"]:
-        """Sweep until the block ends; then put the runs down where they stand, within the time to drain."""
+        """Sweep until the block ends; then stop the runs where they are, within the time to drain."""
         sweeper = asyncio.create_task(repeat(self._sweep, self._sweep_seconds, "sweep"), name="sweep")
         try:
             yield self

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class MaintenanceLoop:
-    """Does its rounds; `wake` tells the runner that an incident has something to do."""
+    """Runs the periodic tasks; `wake` notifies the runner that an incident has something to do."""
 
     def __init__(
         self,
@@ -34,8 +34,8 @@ class MaintenanceLoop:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
-        """Do a round now and then until the block ends."""
-        async with background_task(repeat(self.go_round, self._every_seconds, "upkeep"), "upkeep"):
+        """Run the tasks at intervals until the block ends."""
+        async with background_task(repeat(self.go_round, self._every_seconds, "maintenance"), "maintenance"):
             yield
 
     async def go_round(self) -> None:

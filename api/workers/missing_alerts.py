@@ -29,7 +29,7 @@ class _MissingAlert:
 
 
 class MissingAlerts:
-    """Counts looks in a row. `patience` is how long they must span, and an Alertmanager must have run."""
+    """Counts readings in a row. `patience` is how long they must span, and an Alertmanager must have run."""
 
     def __init__(self, patience: timedelta) -> None:
         self._patience = patience
@@ -37,7 +37,7 @@ class MissingAlerts:
         self._running_since: datetime | None = None
 
     def forget(self) -> None:
-        """Begin to count anew: somebody who might list more couldn't be asked."""
+        """Start counting again: an Alertmanager that might list more couldn't be asked."""
         self._absent.clear()
 
     def over(self, held: Sequence[Alert], look: AlertListing) -> Sequence[Alert]:

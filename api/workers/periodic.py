@@ -1,4 +1,4 @@
-"""What is done now and then, or all the time, beside what the service answers."""
+"""Background work: once for a while, or again and again at intervals."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def background_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """Have something done beside the block; it ends with the block, wherever it stands."""
+    """Run a coroutine in the background while the block runs; it is cancelled when the block ends."""
     task = asyncio.create_task(work, name=name)
     try:
         yield
@@ -21,7 +21,7 @@ async def background_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIt
 
 
 async def repeat(work: Callable[[], Awaitable[None]], every_seconds: float, name: str) -> None:
-    """Do something for ever. Where it fails, the log says so, and it is done again."""
+    """Do something for ever, at intervals. A failure is logged, and the next interval tries again."""
     while True:
         try:
             await work()

@@ -17,7 +17,7 @@ _PAUSE_SECONDS = 0.2
 async def retention_job(
     retention: Retention, keep: Keep, *, every_seconds: float = 3600.0
 ) -> AsyncIterator[None]:
-    """Clear up until the block ends, at once and then now and then. The service doesn't wait for it."""
+    """Delete what is due until the block ends, at once and then at intervals, in the background."""
     async with background_task(_clear_forever(retention, keep, every_seconds), "clearing"):
         yield
 

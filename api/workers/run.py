@@ -51,7 +51,7 @@ class Runs:
         self._control.request_drain()
 
     async def go(self, incident_id: str) -> None:
-        """Do whatever there is to do about the incident now. What fails is on the incident or in the log."""
+        """Do everything that is due for the incident. A failure is recorded on the incident or in the log."""
         self.unfinished.add(incident_id)
         try:
             if not self.is_draining:

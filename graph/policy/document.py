@@ -100,7 +100,7 @@ class RiskRule(Section):
 
 
 class TermsRule(Section):
-    """Who decides, and within which time. Without `approvers`, whoever has the role approver or admin."""
+    """Who decides, and within which time. Without `approvers`, everybody with the role approver or admin."""
 
     name: RuleName
     when: When | None = None

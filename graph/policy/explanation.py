@@ -1,4 +1,4 @@
-"""What the policy says about one call, before anybody makes it: for whoever writes a policy, or wonders."""
+"""What the policy says about one call before it is made: for people who write or read a policy."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ class Ruling(BaseModel):
     risk: Risk
     raised_by: tuple[str, ...]
     dangers: tuple[str, ...] = ()
-    """What stands out in the change, the gravest first; it sets the least risk."""
+    """What a reviewer must not overlook in the change, the gravest first; it sets the least risk."""
     terms: str
     quorum: int
     approvers: tuple[str, ...]
@@ -48,7 +48,7 @@ class Ruling(BaseModel):
     """What would stop it now: by the policy's freezes alone, or (`service_asked`) by the service's word."""
     service_asked: bool = False
     provided: tuple[str, ...] = ()
-    """What must hold besides, which only the cluster and the evidence can show."""
+    """What must hold too, which only the cluster and the evidence can show."""
 
 
 class Explanation(BaseModel):

@@ -1,4 +1,4 @@
-"""What may be changed at all, whoever proposes it; a person's approval doesn't override it."""
+"""What may be changed at all, for every proposal; a person's approval doesn't override it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,7 +125,7 @@ def find_unknown_secrets(before: Mapping[str, Any], diff: Iterable[FieldChange])
 
 
 def refuse_object(document: Mapping[str, Any]) -> str | None:
-    """Return why an object may not be changed as it stands, or None: somebody else would change it back."""
+    """Return why an object may not be changed in its current state, or None."""
     if owner := find_gitops_owner(document):
         return f"the object is managed by GitOps ({owner}): a live patch would be reverted"
     for reference in document.get("metadata", {}).get("ownerReferences") or []:
@@ -142,7 +142,7 @@ def find_gitops_owner(document: Mapping[str, Any]) -> str | None:
 
 
 def workload_kind(resource_type: str) -> WorkloadKind | None:
-    """Return which patchable kind a name of a resource type stands for, or None."""
+    """Return which patchable kind a name of a resource type means, or None."""
     try:
         kind = find_kind(resource_type).kind
     except UnknownKind:

@@ -1,6 +1,6 @@
-"""Our reading tools served over HTTP, to whoever knows a shared secret; and the way to them.
+"""Our reading tools served over HTTP to callers with a shared secret, and the client for them.
 
-Each request stands alone: a server that was started again goes on with the next one. Only the reader's tools
+Each request is independent: a restarted server goes on with the next one. Only the reader's tools
 are served so, which change nothing.
 """
 

@@ -147,7 +147,7 @@ class Client:
         return self._say(approval_id, "resolution", {"outcome": outcome, "reason": reason})
 
     def kill_switch(self) -> "KillSwitch":
-        """Return how the kill switch stands."""
+        """Return the state of the kill switch."""
         return _kill_switch(self._send("GET", "/v1/controls/kill-switch"))
 
     def set_kill_switch(self, *, engaged: bool, reason: str) -> "KillSwitch":

@@ -19,7 +19,7 @@ class NothingEdited(Exception):
 
 
 def edit_patch(patch: Any, about: str, fault: str = "") -> Any:
-    """Return the patch that a person makes of one; what isn't JSON is told and opened again.
+    """Return the patch that a person makes of one; one that isn't JSON is opened again with the reason.
 
     `about` stands above it, and `fault`, which says what was wrong with what is there now. Raises
     `NothingEdited`, and `BadInput` where the editor can't be run.
