@@ -105,7 +105,7 @@ async def test_a_person_follows_so_many_timelines_and_no_more(rest_service: Rest
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.headers["retry-after"]
     assert refused.json()["type"] == "urn:mendgate:problem:too-many-streams"
-    assert "viewer follows 3 timelines already" in refused.json()["detail"]
+    assert "viewer already follows 3 timelines" in refused.json()["detail"]
 
 
 async def test_all_of_them_follow_so_many_timelines_and_no_more(rest_service: RestService) -> None:
